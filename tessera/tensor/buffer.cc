@@ -1,0 +1,53 @@
+#include "tessera/tensor/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+
+#include "tessera/base/error.h"
+#include "tessera/base/text.h"
+
+namespace tessera {
+
+std::string to_string(const Device& device) {
+  return device.index == 0 ? "cpu" : fmt::format("cpu:{}", device.index);
+}
+
+std::shared_ptr<Buffer> Buffer::allocate(int64_t bytes, Device device) {
+  constexpr int64_t kHugePage = int64_t{2} << 20;
+  require(bytes >= 0, "a buffer of {} bytes was asked for", bytes);
+  std::shared_ptr<Buffer> buffer(new Buffer);
+  const bool large = bytes >= 2 * kHugePage;
+  const size_t alignment = large ? kHugePage : 64;
+  const auto padded = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, std::max(padded, alignment));
+  require(memory != nullptr, "there is no memory for a buffer of {}", human_bytes(bytes));
+  if (large) madvise(memory, padded, MADV_HUGEPAGE);  // advice only: a no changes nothing
+  buffer->data_ = static_cast<std::byte*>(memory);
+  buffer->size_ = bytes;
+  buffer->device_ = device;
+  return buffer;
+}
+
+std::shared_ptr<Buffer> Buffer::read_only(std::span<const std::byte> bytes,
+                                          std::shared_ptr<const void> owner) {
+  std::shared_ptr<Buffer> buffer(new Buffer);
+  buffer->data_ = const_cast<std::byte*>(bytes.data());  // NOLINT: guarded by writable_
+  buffer->size_ = static_cast<int64_t>(bytes.size());
+  buffer->writable_ = false;
+  buffer->owner_ = std::move(owner);
+  return buffer;
+}
+
+Buffer::~Buffer() {
+  if (owner_ == nullptr && writable_) std::free(data_);  // NOLINT: pairs with aligned_alloc
+}
+
+std::byte* Buffer::mutable_data() {
+  if (!writable_)
+    fail(ErrorCode::kInternal, "this buffer of {} is read-only: it views a mapped file",
+         human_bytes(static_cast<uint64_t>(size_)));
+  return data_;
+}
+
+}  // namespace tessera

@@ -1,0 +1,111 @@
+// Extents of a tensor, one per dim, kept inside the object up to 8 dims.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tessera {
+
+/// A short list of int64: extents, indices or strides, one per dim. A value; compares by content.
+class Shape {
+ public:
+  using value_type = int64_t;
+  using iterator = int64_t*;
+  using const_iterator = const int64_t*;
+  static constexpr size_t kInline = 8;
+
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> extents) : Shape(extents.begin(), extents.end()) {}
+  explicit Shape(std::span<const int64_t> extents)
+      : Shape(extents.data(), extents.data() + extents.size()) {}
+  explicit Shape(size_t ndim, int64_t fill = 0) { resize(ndim, fill); }
+  Shape(const int64_t* begin, const int64_t* end) {
+    resize(static_cast<size_t>(end - begin));
+    std::copy(begin, end, data());
+  }
+  Shape(const Shape& other) : Shape(other.begin(), other.end()) {}
+  Shape(Shape&& other) noexcept
+      : size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        inline_(other.inline_),
+        more_(std::move(other.more_)) {}
+  Shape& operator=(const Shape& other) {
+    if (this != &other) *this = Shape(other);
+    return *this;
+  }
+  Shape& operator=(Shape&& other) noexcept {
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    inline_ = other.inline_;
+    more_ = std::move(other.more_);
+    return *this;
+  }
+  ~Shape() = default;
+
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  int64_t* data() { return more_ ? more_.get() : inline_.data(); }
+  const int64_t* data() const { return more_ ? more_.get() : inline_.data(); }
+  iterator begin() { return data(); }
+  iterator end() { return data() + size_; }
+  const_iterator begin() const { return data(); }
+  const_iterator end() const { return data() + size_; }
+  int64_t& operator[](size_t dim) { return data()[dim]; }
+  int64_t operator[](size_t dim) const { return data()[dim]; }
+  int64_t front() const { return data()[0]; }
+  int64_t back() const { return data()[size_ - 1]; }
+  int64_t& back() { return data()[size_ - 1]; }
+
+  void push_back(int64_t extent) { resize(size_ + 1, extent); }
+  void pop_back() { --size_; }
+  void insert(size_t at, int64_t extent) {
+    push_back(extent);
+    std::rotate(begin() + at, end() - 1, end());
+  }
+  void erase(size_t at) {
+    std::copy(begin() + at + 1, end(), begin() + at);
+    --size_;
+  }
+  void resize(size_t ndim, int64_t fill = 0) {
+    if (ndim > kInline && ndim > capacity_) {
+      auto larger = std::make_unique<int64_t[]>(2 * ndim);
+      std::copy(begin(), end(), larger.get());
+      more_ = std::move(larger);
+      capacity_ = static_cast<uint32_t>(2 * ndim);
+    }
+    for (size_t i = size_; i < ndim; ++i) data()[i] = fill;
+    size_ = static_cast<uint32_t>(ndim);
+  }
+
+  bool operator==(const Shape& other) const {
+    return size_ == other.size_ && std::equal(begin(), end(), other.begin());
+  }
+
+ private:
+  uint32_t size_ = 0;
+  uint32_t capacity_ = 0;  // of more_
+  std::array<int64_t, kInline> inline_{};
+  std::unique_ptr<int64_t[]> more_;  // holds all extents once there are more than kInline
+};
+
+/// The product of the extents, 1 for no dims. Throws kInvalidArgument on overflow or an extent < 0.
+int64_t element_count(const Shape& shape);
+/// The bytes of `count` elements of `bytes` each; throws on overflow.
+int64_t checked_product(int64_t count, int64_t bytes);
+
+/// "[2,3]"; "[]" for no dims.
+std::string to_string(const Shape& shape);
+/// Reads what to_string writes; spaces are allowed. Throws kInvalidArgument.
+Shape parse_shape(std::string_view text);
+
+/// Strides in elements of a row-major tensor.
+Shape row_major_strides(const Shape& shape);
+
+}  // namespace tessera
