@@ -35,4 +35,17 @@ OpenOptions CheckpointOptions::open_options() const {
   return options;
 }
 
+MatchOptions CheckpointOptions::match_options() const {
+  MatchOptions options{.lenient = lenient, .prefix = prefix, .renaming = {}, .allow = allow};
+  for (const std::string& text : rename) options.renaming.push_back(parse_renaming(text));
+  return options;
+}
+
+LoadOptions CheckpointOptions::load_options(int threads) const {
+  LoadOptions options;
+  options.threads = threads;
+  options.map = map;
+  return options;
+}
+
 }  // namespace tessera::cli

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
-#include "tessera/checkpoint/checkpoint.h"
+#include "tessera/checkpoint/match.h"
 
 namespace tessera::cli {
 
@@ -22,6 +22,8 @@ struct CheckpointOptions {
   void declare(Arguments& arguments);
   /// Reads the key file. Throws kInvalidArgument when its size is no key size.
   OpenOptions open_options() const;
+  MatchOptions match_options() const;
+  LoadOptions load_options(int threads = 0) const;
 };
 
 /// The key in a file: 16, 24 or 32 bytes; one newline at the end is not part of it.
