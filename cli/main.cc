@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -56,6 +57,9 @@ std::span<const Word> all_words() {
 }  // namespace tessera::cli
 
 int main(int argc, char** argv) {
+  // A file that may not grow is an error of the write, which then cleans up, not the end of the
+  // process.
+  std::signal(SIGXFSZ, SIG_IGN);
   const int status = tessera::cli::run(argc, argv);
   // A full disk or a closed pipe shows only when the buffers are written.
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)

@@ -39,7 +39,9 @@ struct OpCall {
                                              // program is compiled, else null; may be empty
 
   size_t operand_count() const { return operands.size(); }
+  /// The shape of what is here of an operand, and of all of it.
   const Shape& shape(size_t operand) const { return operands[operand].shape(); }
+  const Shape& global(size_t operand) const { return operands[operand].global; }
 
   /// The attribute as T (bool, int64_t, double, std::string, Ints); kInternal when the op has none.
   template <typename T>

@@ -14,10 +14,24 @@
 
 namespace tessera {
 
+/// The dtypes that an operand may have. Within one call, operands other than kIndex and kMixed have
+/// one dtype.
+enum class DTypes : uint8_t {
+  kFloat,   // f16, bf16, f32, f64
+  kNumber,  // these and the integers
+  kMixed,   // numbers and bool; operands may differ, the op promotes them
+  kAny,     // every dtype: the op moves elements and never computes with them
+  kIndex,   // i32, i64
+};
+/// "f16, bf16, f32 or f64".
+std::string_view to_string(DTypes dtypes);
+bool accepts(DTypes dtypes, DType dtype);
+
 struct OperandDef {
   std::string_view name;
+  DTypes dtypes = DTypes::kFloat;
   bool optional = false;  // trailing operands only
-  bool variadic = false;  // the last operand may come any number of times
+  bool variadic = false;  // the last operand may come any number of times, once at least
 };
 
 /// A small call: tests, documentation and benchmarks use them all.
@@ -35,11 +49,12 @@ struct OpDef {
   std::string_view doc;  // one sentence, with the formula
   std::vector<OperandDef> operands;
   std::vector<AttrDef> attrs = {};
-  /// The rule in the notation of sharding_rule.h, for global operand shapes.
+  /// The rule in the notation of sharding_rule.h, for the operands' global shapes.
   std::function<std::string(const OpCall&)> rule;
   /// The results' dtypes; null: one per result, that of operand 0.
   std::function<std::vector<DType>(const OpCall&)> result_dtypes = nullptr;
-  /// Checks that neither rule nor types can say (attribute values, dtypes); may be null. Throws.
+  /// Checks that neither rule nor dtypes can say, such as attribute values; may be null. Runs
+  /// before the rule is made, with whole operands. Throws.
   void (*check)(const OpCall&) = nullptr;
   /// Result 0 is operand 0's elements in row-major order under another shape: no kernel runs.
   bool is_view = false;
