@@ -10,8 +10,9 @@ void RowOptions::declare(Arguments& arguments, bool data_required) {
                    data_required);
   arguments.option("--batch", batch, "rows that run together");
   arguments.option("--limit", limit, "use only the first rows; 0: all");
-  arguments.option("--transforms", transforms,
-                   "\"resize(32,32) rescale(1/255) to_chw\"; default: the model's for this data set");
+  arguments.option(
+      "--transforms", transforms,
+      "\"resize(32,32) rescale(1/255) to_chw\"; default: the model's for this data set");
 }
 
 namespace {

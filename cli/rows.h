@@ -18,8 +18,8 @@ struct RowOptions {
   bool drop_remainder = false;
 
   void declare(Arguments& arguments, bool data_required);
-  /// The rows, transformed for the model and batched. Throws kInvalidArgument when what comes out is
-  /// not f32, saying which transform makes it so.
+  /// The rows, transformed for the model and batched. Throws kInvalidArgument when what comes out
+  /// is not f32, saying which transform makes it so.
   Pipeline open(const ModelSpec& spec, int threads) const;
   /// The same over rows that are already open; `kind` is the data set's name for the defaults.
   Pipeline open(const ModelSpec& spec, std::shared_ptr<const RowSource> source,

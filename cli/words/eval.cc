@@ -82,9 +82,9 @@ void eval(const Request& request) {
   EvalReport report;
   {
     Progress progress("evaluating", rows.row_count(), request.quiet || request.json);
-    report = model.eval(std::move(rows), metrics,
-                        {.loss = request.loss,
-                         .progress = [&](int64_t done) { progress.update(done); }});
+    report = model.eval(
+        std::move(rows), metrics,
+        {.loss = request.loss, .progress = [&](int64_t done) { progress.update(done); }});
   }
   request.json ? print_json(request, model, report) : print_text(request, model, report);
 }
