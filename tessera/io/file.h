@@ -27,6 +27,9 @@ class RandomAccessFile {
   /// Fills `out` from `offset` on. Throws kIo when the system refuses, kCorruptData when the file
   /// ends before (it was cut since it was opened).
   virtual void read(uint64_t offset, std::span<std::byte> out) const = 0;
+  /// Fills `parts` one after the other with the bytes from `offset` on: one call of the system
+  /// where it can, so that bytes reach memory that is not contiguous without a copy.
+  virtual void read_scattered(uint64_t offset, std::span<const std::span<std::byte>> parts) const;
   virtual uint64_t size() const = 0;
   /// How messages call it: its path.
   virtual const std::string& name() const = 0;

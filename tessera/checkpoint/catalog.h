@@ -1,0 +1,83 @@
+// What checkpoint files hold, read from their headers alone: records (tensors, strings, maps) and
+// the pieces, boxes of bytes, that they are made of.
+//
+//   fc1.weight  f32[120,400]  <- file 0, bytes 26012+192000, box [0,0]+[120,400]
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/io/file.h"
+#include "tessera/tensor/box.h"
+#include "tessera/tensor/dtype.h"
+
+namespace tessera {
+
+/// How the elements of a piece lie in its bytes.
+enum class Encoding : uint8_t {
+  kRaw,        // as in memory: little-endian, row-major
+  kBF16AsF32,  // bfloat16 values stored as float32 (MindSpore 2.2)
+  kZero,       // not stored at all: zeros (only where a deviation was allowed)
+};
+
+struct Piece {
+  int file = 0;  // index into Catalog::files
+  Encoding encoding = Encoding::kRaw;
+  ByteRange bytes;  // addresses of the plain content, also where the file is encrypted
+  Box box;          // the region of the record that the bytes hold
+
+  bool operator==(const Piece&) const = default;
+};
+
+enum class RecordKind : uint8_t { kTensor, kString, kMap };
+
+struct Record {
+  std::string name;
+  RecordKind kind = RecordKind::kTensor;
+  DType dtype = DType::kF32;  // a string's is kU32: one element per code point
+  Shape shape;
+  std::vector<Piece> pieces;
+  std::vector<Record> parts;  // of a map: keys, values, status
+
+  bool operator==(const Record&) const = default;
+};
+
+enum class CrcState : uint8_t { kNone, kPresent, kVerified };
+std::string_view to_string(CrcState state);
+
+struct CatalogFile {
+  std::filesystem::path path;
+  std::string format;  // "mindspore ckpt"
+  uint64_t bytes = 0;  // on disk
+  CrcState crc = CrcState::kNone;
+  std::string cipher;  // "" when not encrypted, else "AES-GCM", "AES-CBC" or "SM4-CBC"
+  int generation = 0;  // of the cipher container: 1 (MindSpore up to 1.6) or 2
+
+  bool operator==(const CatalogFile&) const = default;
+};
+
+struct Catalog {
+  std::vector<CatalogFile> files;
+  std::vector<Record> records;  // in file order
+  std::map<std::string, std::string> metadata;
+  std::vector<std::string> deviations;  // what was accepted only because it was allowed
+
+  /// The record called `name`, or null.
+  const Record* find(std::string_view name) const;
+  std::vector<std::string> names() const;
+
+  std::vector<uint32_t> by_name;  // the records' indices sorted by name; see index_records
+};
+
+/// Fills by_name. Throws kCorruptData when two records share a name.
+void index_records(Catalog& catalog);
+
+/// The bytes of the record's elements, not of how they are stored.
+uint64_t byte_count(const Record& record);
+/// "f32[120,400]", "string", "map".
+std::string describe(const Record& record);
+
+}  // namespace tessera

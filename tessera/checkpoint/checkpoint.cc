@@ -1,0 +1,147 @@
+#include "tessera/checkpoint/checkpoint.h"
+
+#include <algorithm>
+
+#include "tessera/base/error.h"
+#include "tessera/base/text.h"
+#include "tessera/checkpoint/format.h"
+#include "tessera/checkpoint/load_plan.h"
+#include "tessera/checkpoint/unrecognized.h"
+
+namespace tessera {
+
+#define TESSERA_FILE(name) const Format& format_##name();
+#include "tessera/checkpoint_formats_files.inc"
+#undef TESSERA_FILE
+
+std::span<const Format* const> all_formats() {
+  static const Format* const kFormats[] = {
+#define TESSERA_FILE(name) &format_##name(),
+#include "tessera/checkpoint_formats_files.inc"
+#undef TESSERA_FILE
+  };
+  return kFormats;
+}
+
+void Format::write(std::span<const SaveEntry> /*entries*/, const WriteOptions& /*options*/,
+                   WritableFile& /*file*/) const {
+  fail(ErrorCode::kUnsupported, "{} files are read but not written", name());
+}
+
+bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
+  return std::any_of(allow.begin(), allow.end(), [&](std::string_view entry) {
+    if (!entry.starts_with(kind)) return false;
+    entry.remove_prefix(kind.size());
+    return entry.empty() || (entry.starts_with(':') && matches(entry.substr(1), name));
+  });
+}
+
+namespace {
+
+const Format& format_of(const Probe& probe) {
+  for (const Format* format : all_formats())
+    if (format->recognizes(probe)) return *format;
+  if (const std::optional<std::string> known = known_foreign_content(probe))
+    fail(ErrorCode::kUnsupported, "{}", *known);
+  // The name says what the content does not: the reader then says where it stops making sense.
+  for (const Format* format : all_formats())
+    if (probe.path.string().ends_with(format->suffix())) return *format;
+  fail(ErrorCode::kUnsupported, "the content is of no checkpoint format that is known");
+}
+
+/// The one checkpoint in a folder.
+std::filesystem::path checkpoint_in(const std::filesystem::path& folder, const FileSystem& files) {
+  std::vector<std::string> found;
+  for (const std::string& name : files.list(folder)) {
+    if (name == "model.safetensors.index.json") return folder / name;
+    if (name.ends_with(".ckpt") || name.ends_with(".safetensors")) found.push_back(name);
+  }
+  require(!found.empty(), "the folder holds no .ckpt or .safetensors file");
+  require(found.size() == 1, "the folder holds {} checkpoints, {} and {} among them; name one",
+          found.size(), printable(found[0]), printable(found[1]));
+  return folder / found[0];
+}
+
+}  // namespace
+
+Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options) {
+  const ErrorContext context([&] { return "opening " + printable(path.string()); });
+  const FileSystem& files = options.file_system();
+  if (files.is_folder(path)) return open_checkpoint(checkpoint_in(path, files), options);
+  std::shared_ptr<const RandomAccessFile> file = files.open(path);
+  Probe probe{path, file->size(), {}};
+  probe.head.resize(std::min(probe.size, Probe::kHeadBytes));
+  file->read(0, std::as_writable_bytes(std::span(probe.head)));
+  require_valid(probe.size > 0, "the file is empty");
+  Checkpoint checkpoint = format_of(probe).open(std::move(file), probe, options);
+  if (checkpoint.catalog.by_name.size() != checkpoint.catalog.records.size())
+    index_records(checkpoint.catalog);
+  return checkpoint;
+}
+
+Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
+                           const OpenOptions& options) {
+  Catalog all;
+  std::vector<std::shared_ptr<const RandomAccessFile>> sources;
+  for (const std::filesystem::path& path : paths) {
+    Checkpoint one = open_checkpoint(path, options);
+    const int first = static_cast<int>(all.files.size());
+    for (Record& record : one.catalog.records) {
+      for (Piece& piece : record.pieces) piece.file += first;
+      for (Record& part : record.parts)
+        for (Piece& piece : part.pieces) piece.file += first;
+      all.records.push_back(std::move(record));
+    }
+    for (CatalogFile& file : one.catalog.files) all.files.push_back(std::move(file));
+    all.metadata.merge(one.catalog.metadata);
+    for (std::string& note : one.catalog.deviations) all.deviations.push_back(std::move(note));
+    for (const auto& file : one.bytes->files()) sources.push_back(file);
+  }
+  index_records(all);
+  return {std::move(all), std::make_shared<const ByteSource>(std::move(sources))};
+}
+
+Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options) {
+  return open_checkpoint(path, options).catalog;
+}
+
+namespace {
+
+void append_utf8(uint32_t code, std::string& text) {
+  const auto put = [&](uint32_t byte) { text += static_cast<char>(byte); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | code >> 6);
+    put(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    put(0xE0 | code >> 12);
+    put(0x80 | (code >> 6 & 0x3F));
+    put(0x80 | (code & 0x3F));
+  } else {
+    put(0xF0 | code >> 18);
+    put(0x80 | (code >> 12 & 0x3F));
+    put(0x80 | (code >> 6 & 0x3F));
+    put(0x80 | (code & 0x3F));
+  }
+}
+
+}  // namespace
+
+std::string read_string(const Checkpoint& checkpoint, const Record& record) {
+  require(record.kind == RecordKind::kString, "'{}' is {}, not a string", printable(record.name),
+          describe(record));
+  const Tensor codes = load_record(checkpoint, record);
+  std::span<const uint32_t> all = codes.data<uint32_t>();
+  while (!all.empty() && all.back() == 0) all = all.first(all.size() - 1);  // numpy's padding
+  std::string text;
+  for (const uint32_t code : all) {
+    require_valid(code < 0x110000 && (code < 0xD800 || code > 0xDFFF),
+                  "the string '{}' holds {:#x}, which is no character", printable(record.name),
+                  code);
+    append_utf8(code, text);
+  }
+  return text;
+}
+
+}  // namespace tessera

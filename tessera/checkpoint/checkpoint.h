@@ -1,0 +1,60 @@
+// Opening checkpoints: which format a file has is seen from its content.
+//
+//   const Checkpoint checkpoint = open_checkpoint("lenet.ckpt");
+//   for (const Record& record : checkpoint.catalog.records) ...
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/checkpoint/catalog.h"
+
+namespace tessera {
+
+/// How to open files. `allow` names the deviations that are accepted, each "KIND" or
+/// "KIND:NAME-PATTERN"; docs/formats/mindspore-ckpt.md lists the kinds. What is accepted so is
+/// listed in Catalog::deviations.
+struct OpenOptions {
+  std::string key;         // of an encrypted file: 16, 24 or 32 bytes
+  std::string cipher;      // "AES-GCM", "AES-CBC", "SM4-CBC", or "" for what the file says
+  int generation = 0;      // of the cipher container: 1 (MindSpore up to 1.6), 2, or 0 for either
+  bool check_crc = false;  // reads everything; a file without a CRC is then refused
+  std::vector<std::string> allow;  // {"missing_crc", "short_content:fc.*"}
+  FileSystem* files = nullptr;     // null: local_file_system()
+
+  FileSystem& file_system() const { return files != nullptr ? *files : local_file_system(); }
+  bool allows(std::string_view kind, std::string_view name = "") const;
+};
+
+/// The plain bytes of a catalog's files. Thread-safe.
+class ByteSource {
+ public:
+  explicit ByteSource(std::vector<std::shared_ptr<const RandomAccessFile>> files)
+      : files_(std::move(files)) {}
+  /// The file with this index in Catalog::files. Encrypted files give their plain content.
+  const RandomAccessFile& file(int index) const { return *files_.at(static_cast<size_t>(index)); }
+  std::span<const std::shared_ptr<const RandomAccessFile>> files() const { return files_; }
+
+ private:
+  std::vector<std::shared_ptr<const RandomAccessFile>> files_;
+};
+
+struct Checkpoint {
+  Catalog catalog;
+  std::shared_ptr<const ByteSource> bytes;
+};
+
+/// Opens a file, or a folder that holds one checkpoint. Reads headers only (all of the file where
+/// `check_crc`). Throws kCorruptData, kUnsupported, kNotFound, kInvalidArgument or kIo.
+Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
+/// Several files as one catalog; a name may occur in one of them only.
+Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
+                           const OpenOptions& options = {});
+Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options = {});
+
+/// The text of a string record, as UTF-8. Throws kCorruptData when it is no text.
+std::string read_string(const Checkpoint& checkpoint, const Record& record);
+
+}  // namespace tessera

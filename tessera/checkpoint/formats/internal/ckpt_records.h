@@ -1,0 +1,55 @@
+// From the entries of a .ckpt to records: entries in a row that share a name are one parameter,
+// whose contents follow each other.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tessera/checkpoint/checkpoint.h"
+#include "tessera/checkpoint/formats/internal/ckpt_entries.h"
+
+namespace tessera::internal {
+
+/// The boxes of elements [begin, end) of a row-major tensor, with the index of each one's first
+/// element: up to 2 ndim - 1 boxes, because a flat range begins and ends inside rows.
+struct FlatBox {
+  Box box;
+  int64_t begin;
+};
+std::vector<FlatBox> boxes_of_flat_range(const Shape& shape, int64_t begin, int64_t end);
+
+class CkptRecords {
+ public:
+  /// Adds to `catalog` records whose pieces lie in file 0. Both must outlive this.
+  CkptRecords(Catalog& catalog, const OpenOptions& options)
+      : catalog_(catalog), options_(options) {}
+
+  void add(CkptEntry entry);
+  /// To be called after the last entry.
+  void finish();
+
+ private:
+  struct Pending {
+    CkptEntry first;
+    std::vector<ByteRange> contents;
+    uint64_t bytes = 0;   // in contents
+    uint64_t wanted = 0;  // that its dims and type say
+  };
+
+  void finish_pending();
+  Record tensor_record(const Pending& pending);
+  Record string_record(const Pending& pending);
+  void add_map(CkptEntry entry);
+  void keep(Record record, uint64_t offset);
+  void require_allowed(std::string_view deviation, const std::string& name,
+                       const std::string& message);
+
+  Catalog& catalog_;
+  const OpenOptions& options_;
+  std::vector<Pending> pending_;  // none or one
+  bool last_is_map_ = false;
+  std::unordered_map<std::string, size_t> index_by_name_;
+};
+
+}  // namespace tessera::internal

@@ -1,0 +1,73 @@
+#include "tessera/io/file.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+#include "tessera/base/error.h"
+#include "tessera/base/text.h"
+
+namespace tessera {
+
+void RandomAccessFile::read_scattered(uint64_t offset,
+                                      std::span<const std::span<std::byte>> parts) const {
+  for (const std::span<std::byte> part : parts) {
+    read(offset, part);
+    offset += part.size();
+  }
+}
+
+namespace {
+
+std::filesystem::path temporary_sibling(const std::filesystem::path& path) {
+  static std::atomic<uint64_t> count{0};
+  std::filesystem::path sibling = path;
+  sibling += fmt::format(".{}-{}.tmp", ::getpid(), ++count);
+  return sibling;
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(FileSystem& files, std::filesystem::path path, Options options)
+    : files_(files),
+      path_(std::move(path)),
+      temporary_(temporary_sibling(path_)),
+      options_(options) {
+  require(path_.has_filename() && !files_.is_folder(path_), "'{}' is a folder; name a file in it",
+          printable(path_.string()));
+  file_ = files_.create(temporary_);
+}
+
+AtomicFile::~AtomicFile() {
+  if (file_ == nullptr) return;
+  file_.reset();
+  try {
+    files_.remove(temporary_);
+  } catch (const Error&) {  // already unwinding or abandoning: there is nobody to tell
+  }
+}
+
+void AtomicFile::commit() {
+  require(file_ != nullptr, "'{}' is committed already", printable(path_.string()));
+  if (options_.sync) file_->sync();
+  file_->close();
+  files_.rename(temporary_, path_);
+  file_.reset();
+  if (options_.sync) files_.sync_folder(folder_of(path_));
+}
+
+std::string read_text(const std::filesystem::path& path, uint64_t limit) {
+  const std::unique_ptr<RandomAccessFile> file = local_file_system().open(path);
+  require(file->size() <= limit, "'{}' has {}, more than the {} that are read as text",
+          printable(path.string()), human_bytes(file->size()), human_bytes(limit));
+  std::string text(file->size(), '\0');
+  file->read(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+}  // namespace tessera
