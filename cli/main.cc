@@ -40,6 +40,8 @@ int run(int argc, const char* const* argv) {
     return parse_and_run(argc, argv, "tessera " TESSERA_VERSION);
   } catch (const Error& error) {
     return report(error.what(), error.code() == ErrorCode::kInternal ? kExitInternal : kExitInput);
+  } catch (const UsageError& error) {
+    return report(error.what(), kExitUsage);
   } catch (const std::bad_alloc&) {
     return report("there is not enough memory for this", kExitInput);
   } catch (const std::exception& error) {

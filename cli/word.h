@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,11 @@
 #include "cli/arguments.h"
 
 namespace tessera::cli {
+
+/// The command line is wrong in a way that its parser cannot see: exit status 2.
+class UsageError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 struct Word {
   std::string_view name;  // filled in by the registry: the name of the file
