@@ -333,8 +333,8 @@ std::string to_string(const Graph& graph) {
     std::vector<std::string> types;
     for (const ValueId id : node.results) types.push_back(to_string(graph.type(id)));
     text += fmt::format("{} = {}({}){} : {}{}{}\n", names_text(graph, node.results), node.op->name,
-                        names_text(graph, node.operands), attrs.empty() ? "" : " ", attrs,
-                        join(types, ", "), node.scope.empty() ? "" : "  # ", node.scope);
+                        names_text(graph, node.operands), attrs_text(node), join(types, ", "),
+                        node.scope.empty() ? "" : "  # ", node.scope);
   }
   for (const ValueId id : graph.outputs) {
     text += fmt::format("output {}\n", graph.values[static_cast<size_t>(id)].name);
