@@ -14,9 +14,9 @@ DnnlCall describe(const OpCall& call, const Formats& offered) {
     sources.push_back(offered_desc(call, offered, i));
   }
 #if DNNL_VERSION_MAJOR >= 3
-  const dnnl::concat::primitive_desc chosen(dnnl_engine(), axis, sources);
+  const dnnl::concat::primitive_desc chosen(dnnl_engine(), axis, sources, plain_attr());
 #else
-  const dnnl::concat::primitive_desc chosen(axis, sources, dnnl_engine());
+  const dnnl::concat::primitive_desc chosen(axis, sources, dnnl_engine(), plain_attr());
 #endif
   DnnlCall described =
       dnnl_call<dnnl::concat>(chosen, static_cast<double>(element_count(call.results[0].shape())));

@@ -16,17 +16,11 @@ int64_t byte_count(const TensorType& type, const Format& format) {
 
 class StepBuilder {
  public:
-  StepBuilder(const Graph& graph, const CompileOptions& options)
-      : graph_(graph),
-        options_(options),
-        known_(graph.values.size()),
-        forms_(graph.values.size()) {}
+  StepBuilder(const Graph& graph, Constants& constants, const CompileOptions& options)
+      : graph_(graph), constants_(constants), options_(options), forms_(graph.values.size()) {}
 
-  Steps build(std::span<const Tensor> parameters) {
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      known_[index(graph_.parameters[i])] = parameters[i].contiguous();
-    }
-    for (const auto& [id, tensor] : graph_.constants) known_[index(id)] = tensor;
+  Steps build() {
+    steps_.notes = constants_.notes();
     for (size_t i = 0; i < graph_.inputs.size(); ++i) {
       const ValueId id = graph_.inputs[i];
       const StorageId storage = add_storage(StorageKind::kInput, id, nullptr);
@@ -34,7 +28,7 @@ class StepBuilder {
       steps_.inputs.push_back(storage);
       forms_[index(id)].push_back({storage, graph_.type(id), nullptr});
     }
-    const std::vector<bool> needed = needed_nodes();
+    const std::vector<bool> needed = needed_nodes(graph_);
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (needed[n]) add_node(graph_.nodes[n]);
     }
@@ -47,23 +41,8 @@ class StepBuilder {
 
  private:
   static size_t index(ValueId id) { return static_cast<size_t>(id); }
-  bool is_known(ValueId id) const { return known_[index(id)].is_defined(); }
+  bool is_known(ValueId id) const { return constants_.has(id); }
   const std::string& name(ValueId id) const { return graph_.values[index(id)].name; }
-
-  /// Nodes that some output depends on.
-  std::vector<bool> needed_nodes() const {
-    std::vector<bool> value_needed(graph_.values.size(), false);
-    for (const ValueId id : graph_.outputs) value_needed[index(id)] = true;
-    std::vector<bool> needed(graph_.nodes.size(), false);
-    for (size_t n = graph_.nodes.size(); n-- > 0;) {
-      const Node& node = graph_.nodes[n];
-      needed[n] = std::any_of(node.results.begin(), node.results.end(),
-                              [&](ValueId id) { return value_needed[index(id)]; });
-      if (!needed[n]) continue;
-      for (const ValueId id : node.operands) value_needed[index(id)] = true;
-    }
-    return needed;
-  }
 
   StorageId add_storage(StorageKind kind, ValueId id, const Format& format) {
     steps_.storages.push_back({kind, name(id), byte_count(graph_.type(id), format), -1, {}});
@@ -75,31 +54,14 @@ class StepBuilder {
       return fmt::format("compiling node '{}' ({}{}{})", name(node.results[0]), node.op->name,
                          node.scope.empty() ? "" : " of ", node.scope);
     });
-    if (std::all_of(node.operands.begin(), node.operands.end(),
-                    [&](ValueId id) { return is_known(id); })) {
-      compute_now(node);
-    } else if (node.op->is_view) {
+    if (is_known(node.results[0])) return;
+    if (node.op->is_view) {
       const Slot from = take(node.operands[0], nullptr);
       forms_[index(node.results[0])].push_back(
           {from.storage, graph_.type(node.results[0]), nullptr});
     } else {
       add_kernel_step(node);
     }
-  }
-
-  void compute_now(const Node& node) {
-    std::vector<Tensor> operands;
-    for (const ValueId id : node.operands) operands.push_back(known_[index(id)]);
-    std::vector<Tensor> results;
-    if (node.op->is_view) {
-      results.push_back(operands[0].reshape(graph_.type(node.results[0]).global));
-    } else {
-      results = evaluate(*node.op, operands, node.attrs);
-    }
-    for (size_t r = 0; r < results.size(); ++r) {
-      known_[index(node.results[r])] = std::move(results[r]);
-    }
-    steps_.notes.push_back(fmt::format("{} = {}", name(node.results[0]), node.op->name));
   }
 
   void add_kernel_step(const Node& node) {
@@ -111,7 +73,7 @@ class StepBuilder {
     std::vector<const Tensor*> constants;
     Formats offered;
     for (const ValueId id : node.operands) {
-      constants.push_back(is_known(id) ? &known_[index(id)] : nullptr);
+      constants.push_back(is_known(id) ? &constants_.value(id) : nullptr);
       offered.operands.push_back(is_known(id) ? nullptr : forms_[index(id)].front().format);
     }
     const OpCall call{step.operand_types, step.result_types, node.attrs, constants};
@@ -162,15 +124,7 @@ class StepBuilder {
     Slot made{-1, type, wanted};
     if (is_known(id)) {
       made.storage = add_storage(StorageKind::kConstant, id, wanted);
-      Storage& storage = steps_.storages.back();
-      storage.constant = known_[index(id)];
-      if (wanted != nullptr) {
-        Tensor reordered =
-            Tensor::view(Buffer::allocate(storage.bytes), 0, type.dtype, type.global);
-        prepare_reorder(type, nullptr, wanted)
-            ->run(std::span(&storage.constant, 1), std::span(&reordered, 1));
-        storage.constant = std::move(reordered);
-      }
+      steps_.storages.back().constant = constants_.in_format(id, wanted);
     } else {
       made.storage = add_storage(StorageKind::kArena, id, wanted);
       Step step;
@@ -197,8 +151,8 @@ class StepBuilder {
   }
 
   const Graph& graph_;
+  Constants& constants_;
   const CompileOptions& options_;
-  std::vector<Tensor> known_;             // per value, where it does not depend on inputs
   std::vector<std::vector<Slot>> forms_;  // per value, as computed first, then reordered
   Steps steps_;
 };
@@ -227,9 +181,8 @@ bool may_take_over(const Steps& steps, size_t index, size_t operand) {
 
 }  // namespace
 
-Steps build_steps(const Graph& graph, std::span<const Tensor> parameters,
-                  const CompileOptions& options) {
-  return StepBuilder(graph, options).build(parameters);
+Steps build_steps(const Graph& graph, Constants& constants, const CompileOptions& options) {
+  return StepBuilder(graph, constants, options).build();
 }
 
 std::vector<int> last_uses(const Steps& steps) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tessera/graph/graph.h"
+#include "tessera/runtime/internal/constants.h"
 #include "tessera/runtime/program.h"
 
 namespace tessera::internal {
@@ -65,9 +66,8 @@ struct Steps {
   int64_t weight_bytes = 0;
 };
 
-/// `graph` must outlive the result. `parameters` are as Program::compile wants them.
-Steps build_steps(const Graph& graph, std::span<const Tensor> parameters,
-                  const CompileOptions& options);
+/// `graph` must outlive the result. `constants` are those of the graph.
+Steps build_steps(const Graph& graph, Constants& constants, const CompileOptions& options);
 
 /// Lets results take over the memory of operands that their kernels overwrite; where something else
 /// still needs the operand, a copy step comes before.

@@ -38,6 +38,11 @@ class DnnlKernel final : public PreparedKernel {
       memories_.push_back({argument.is_result, argument.position, memory, nullptr});
       arguments_.emplace(argument.id, memory);
     }
+    if (described.scratchpad.get_size() > 0) {
+      scratchpad_ = Buffer::allocate(static_cast<int64_t>(described.scratchpad.get_size()));
+      arguments_.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(described.scratchpad, dnnl_engine(),
+                                                           scratchpad_->mutable_data()));
+    }
     const ThreadLimit limit(threads_);
     primitive_ = described.create();
   }
@@ -76,6 +81,7 @@ class DnnlKernel final : public PreparedKernel {
   int overwritten_;
   int threads_;
   dnnl::primitive primitive_;
+  std::shared_ptr<Buffer> scratchpad_;
   std::vector<Memory> memories_;
   std::unordered_map<int, dnnl::memory> arguments_;
 };
@@ -85,6 +91,12 @@ class DnnlKernel final : public PreparedKernel {
 const dnnl::engine& dnnl_engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
+}
+
+dnnl::primitive_attr plain_attr() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
 }
 
 bool is_constant(const OpCall& call, size_t i) {

@@ -46,6 +46,7 @@ struct DnnlCall {
 
   std::function<dnnl::primitive()> create;
   std::string implementation;  // "jit:avx512_core"
+  DnnlDesc scratchpad;         // working memory; may be empty
   std::vector<Argument> arguments;
   int overwritten = -1;  // PreparedKernel::overwritten_operand
   double work = 0;       // multiply-adds, or elements touched
@@ -65,14 +66,17 @@ struct DnnlCall {
 /// What oneDNN decides for a `Primitive` with these arguments (those of its description, without
 /// engine and attributes). Throws dnnl::error where it has no implementation.
 template <typename Primitive, typename... Args>
-typename Primitive::primitive_desc dnnl_primitive(const dnnl::primitive_attr& attr,
-                                                  const Args&... args) {
+typename Primitive::primitive_desc dnnl_primitive(dnnl::primitive_attr attr, const Args&... args) {
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 #if DNNL_VERSION_MAJOR >= 3
   return typename Primitive::primitive_desc(dnnl_engine(), args..., attr);
 #else
   return typename Primitive::primitive_desc(typename Primitive::desc(args...), attr, dnnl_engine());
 #endif
 }
+/// Attributes that say no more than that the scratchpad is ours: oneDNN's own belongs to the thread
+/// that makes a primitive, and programs may run on others.
+dnnl::primitive_attr plain_attr();
 
 /// A call of the primitive described by `chosen`, without arguments yet.
 template <typename Primitive>
@@ -80,6 +84,7 @@ DnnlCall dnnl_call(const typename Primitive::primitive_desc& chosen, double work
   DnnlCall call;
   call.create = [chosen] { return dnnl::primitive(Primitive(chosen)); };
   call.implementation = chosen.impl_info_str();
+  call.scratchpad = chosen.scratchpad_desc();
   call.work = work;
   return call;
 }

@@ -38,7 +38,7 @@ const DnnlDesc* blocked_desc(const Format& format) {
 }
 
 DnnlCall describe_reorder(const DnnlDesc& from, const DnnlDesc& to) {
-  const dnnl::reorder::primitive_desc chosen(dnnl_engine(), from, dnnl_engine(), to);
+  const dnnl::reorder::primitive_desc chosen(dnnl_engine(), from, dnnl_engine(), to, plain_attr());
   DnnlCall call = dnnl_call<dnnl::reorder>(chosen, static_cast<double>(to.get_size()) / 4);
   call.operand(DNNL_ARG_FROM, 0, from);
   call.result(DNNL_ARG_TO, to);

@@ -1,0 +1,48 @@
+// Threads that wait for parts of a run. The caller works too and takes the parts that no worker has
+// begun, so a busy machine makes a run slow, never stuck.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "tessera/base/error.h"
+#include "tessera/base/parallel.h"
+
+namespace tessera::internal {
+
+class Workers {
+ public:
+  /// `helpers`: threads beside the caller.
+  explicit Workers(int helpers);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  /// Calls task(0) ... task(count - 1) and waits for all; the first error is thrown here. One run
+  /// at a time.
+  void run(size_t count, const IndexTask& task);
+
+ private:
+  void help();
+  void work_one(std::unique_lock<std::mutex>& lock);
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  const IndexTask* task_ = nullptr;
+  const ContextLink* context_ = nullptr;
+  size_t count_ = 0;
+  size_t next_ = 0;  // the first part that nobody has begun
+  size_t finished_ = 0;
+  bool stop_ = false;
+  std::exception_ptr error_;
+  std::atomic<bool> open_{false};     // next_ < count_, or stop_: worth taking the mutex
+  std::atomic<bool> complete_{true};  // finished_ == count_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace tessera::internal
