@@ -1,6 +1,7 @@
 #include "cli/checkpoint_options.h"
 
 #include "tessera/base/error.h"
+#include "tessera/base/text.h"
 
 namespace tessera::cli {
 
@@ -46,6 +47,29 @@ LoadOptions CheckpointOptions::load_options(int threads) const {
   options.threads = threads;
   options.map = map;
   return options;
+}
+
+Checkpoint CheckpointOptions::open(const std::string& path) const {
+  return open(path, open_options());
+}
+
+Checkpoint CheckpointOptions::open(const std::string& path, const OpenOptions& options) const {
+  Checkpoint checkpoint = open_checkpoint(path, options);
+  const MatchOptions match = match_options();
+  if (match.renaming.empty() && match.prefix.empty()) return checkpoint;
+  Catalog& catalog = checkpoint.catalog;
+  const std::vector<std::string> names = tessera::rename(catalog.names(), match.renaming);
+  std::vector<Record> records;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!names[i].starts_with(match.prefix)) continue;
+    records.push_back(std::move(catalog.records[i]));
+    records.back().name = names[i].substr(match.prefix.size());
+  }
+  require(!records.empty(), "no name in {} begins with --prefix '{}'{}", path, match.prefix,
+          suggest(match.prefix, names));
+  catalog.records = std::move(records);
+  index_records(catalog);
+  return checkpoint;
 }
 
 }  // namespace tessera::cli
