@@ -1,3 +1,70 @@
-int main() {
-  return 0;
+// tessera: one program, one word per task. Errors go to stderr, data to stdout.
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/program.h"
+#include "tessera/base/error.h"
+
+#define TESSERA_FILE(name) TESSERA_WORD(name);
+#include "cli_words.inc"
+#undef TESSERA_FILE
+
+namespace tessera::cli {
+namespace {
+
+std::vector<Word> make_words() {
+  std::vector<Word> words;
+#define TESSERA_FILE(file)                 \
+  words.push_back(::define_word_##file()); \
+  words.back().name = #file;
+#include "cli_words.inc"
+#undef TESSERA_FILE
+  return words;
+}
+
+int report(const char* message, int status) {
+  std::fflush(stdout);
+  const bool colour = isatty(STDERR_FILENO) != 0;
+  fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
+             message);
+  return status;
+}
+
+int run(int argc, const char* const* argv) {
+  try {
+    return parse_and_run(argc, argv, "tessera " TESSERA_VERSION);
+  } catch (const Error& error) {
+    return report(error.what(), error.code() == ErrorCode::kInternal ? kExitInternal : kExitInput);
+  } catch (const UsageError& error) {
+    return report(error.what(), kExitUsage);
+  } catch (const std::bad_alloc&) {
+    return report("there is not enough memory for this", kExitInput);
+  } catch (const std::exception& error) {
+    return report(error.what(), kExitInternal);
+  }
+}
+
+}  // namespace
+
+std::span<const Word> all_words() {
+  static const std::vector<Word> words = make_words();
+  return words;
+}
+
+}  // namespace tessera::cli
+
+int main(int argc, char** argv) {
+  // A file that may not grow is an error of the write, which then cleans up, not the end of the
+  // process.
+  std::signal(SIGXFSZ, SIG_IGN);
+  const int status = tessera::cli::run(argc, argv);
+  // A full disk or a closed pipe shows only when the buffers are written.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    return std::max(status, tessera::cli::kExitInput);
+  return status;
 }

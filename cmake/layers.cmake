@@ -49,7 +49,8 @@ function(tessera_test program)
   cmake_parse_arguments(arg "" "LABEL" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${program} ${arg_SOURCES})
   target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${program} PRIVATE ${arg_LIBRARIES} GTest::gtest_main tessera_warnings)
+  target_link_libraries(${program} PRIVATE ${arg_LIBRARIES} tessera_test_support
+    GTest::gtest_main tessera_warnings)
   include(GoogleTest)
   gtest_discover_tests(${program} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600

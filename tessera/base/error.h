@@ -101,12 +101,17 @@ template <typename Describe>
 class ErrorContext {
  public:
   explicit ErrorContext(Describe describe)
-      : describe_(std::move(describe)),
-        link_([](const void* self) { return (*static_cast<const Describe*>(self))(); },
-              &describe_) {}
+      : held_{std::move(describe)},
+        link_([](const void* self) { return static_cast<const Held*>(self)->describe(); }, &held_) {
+  }
 
  private:
-  Describe describe_;
+  // Never empty, so that g++ does not take the address of an empty lambda for uninitialised memory.
+  struct Held {
+    Describe describe;
+    bool alive = true;
+  };
+  Held held_;
   internal::ContextLink link_;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 namespace tessera {
@@ -80,6 +81,19 @@ Tensor Tensor::clone() const {
 
 namespace {
 
+/// `value` cut towards zero. What does not fit, and NaN, become the most negative i32 (i64 for
+/// 64-bit and u32 targets), reduced to the target's bits: what x86 gives, and so MindSpore on it.
+template <typename To, typename From>
+To to_integer(From value) {
+  constexpr bool kLong = sizeof(To) == 8 || std::is_same_v<To, uint32_t>;
+  using Middle = std::conditional_t<kLong, int64_t, int32_t>;
+  constexpr auto kLimit = static_cast<From>(kLong ? 0x1p63 : 0x1p31);
+  if (std::is_same_v<To, uint64_t> && value >= kLimit && value < kLimit * 2)
+    return static_cast<To>(static_cast<uint64_t>(value));
+  if (value >= -kLimit && value < kLimit) return static_cast<To>(static_cast<Middle>(value));
+  return static_cast<To>(std::numeric_limits<Middle>::min());
+}
+
 template <typename From, typename To>
 To convert(From value) {
   constexpr bool kFromHalf = std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>;
@@ -88,6 +102,9 @@ To convert(From value) {
     return convert<float, To>(static_cast<float>(value));
   } else if constexpr (kToHalf) {
     return To(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> &&
+                       !std::is_same_v<To, bool>) {
+    return to_integer<To>(value);
   } else {
     return static_cast<To>(value);
   }

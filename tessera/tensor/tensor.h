@@ -64,6 +64,7 @@ class Tensor {
   /// A row-major copy of its own.
   Tensor clone() const;
   /// A copy whose elements are converted as a C++ cast does; f16 and bf16 round to nearest even.
+  /// To integers: cut towards zero; NaN and what does not fit become what x86 makes of them.
   /// Throws kUnsupported for complex to real and for packed 4-bit integers.
   Tensor cast(DType dtype) const;
 

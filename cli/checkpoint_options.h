@@ -1,0 +1,32 @@
+// The options of every word that opens a checkpoint: one spelling, one meaning.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "tessera/checkpoint/match.h"
+
+namespace tessera::cli {
+
+struct CheckpointOptions {
+  std::string key_file;
+  std::string cipher;
+  std::string prefix;
+  std::vector<std::string> rename;
+  std::vector<std::string> allow;
+  bool lenient = false;
+  bool crc = false;
+  bool map = false;
+
+  void declare(Arguments& arguments);
+  /// Reads the key file. Throws kInvalidArgument when its size is no key size.
+  OpenOptions open_options() const;
+  MatchOptions match_options() const;
+  LoadOptions load_options(int threads = 0) const;
+};
+
+/// The key in a file: 16, 24 or 32 bytes; one newline at the end is not part of it.
+std::string read_key(const std::string& path);
+
+}  // namespace tessera::cli

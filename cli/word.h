@@ -1,0 +1,36 @@
+// A word of the program: "tessera eval …". Each word is one file of cli/words, which defines one
+// Word.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/arguments.h"
+
+namespace tessera::cli {
+
+/// The command line is wrong in a way that its parser cannot see: exit status 2.
+class UsageError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Word {
+  std::string_view name;  // filled in by the registry: the name of the file
+  std::string_view doc;   // one line
+  std::vector<std::string_view> examples;
+  /// Declares the arguments; the function it returns does the work once they are parsed and throws
+  /// tessera::Error when the input is wrong.
+  std::function<std::function<void()>(Arguments&)> declare;
+};
+
+/// Every word, sorted by name.
+std::span<const Word> all_words();
+
+}  // namespace tessera::cli
+
+/// Begins the definition of the word `word_name`. The build lists the files of cli/words.
+#define TESSERA_WORD(word_name) ::tessera::cli::Word define_word_##word_name()

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include "cli/checkpoint_options.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/rows.h"
+#include "cli/word.h"
+#include "tessera/base/text.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Request {
+  ModelOptions model;
+  CheckpointOptions checkpoint;
+  RowOptions rows;
+  std::string weights;
+  std::string metrics = "accuracy";
+  std::string loss = "sparse_softmax_cross_entropy";
+  bool json = false;
+  bool quiet = false;
+};
+
+double per_second(const EvalReport& report) {
+  return static_cast<double>(report.rows) / std::max(report.seconds, 1e-9);
+}
+
+void print_json(const Request& request, const Model& model, const EvalReport& report) {
+  Json out;
+  out.open('{').field("model", to_string(model.spec())).field("weights", request.weights);
+  out.field("data", request.rows.data).field("rows", report.rows).key("correct");
+  report.correct < 0 ? out.null() : out.value(report.correct);
+  out.key("metrics").open('{');
+  for (const MetricResult& metric : report.metrics) out.key(metric.name).raw(to_json(metric));
+  out.close().field("seconds", report.seconds).field("rows_per_second", per_second(report));
+  out.field("load_seconds", model.loaded().seconds);
+  const auto list = [&](std::string_view name, const std::vector<std::string>& items) {
+    out.key(name).open('[');
+    for (const std::string& item : items) out.value(item);
+    out.close();
+  };
+  list("not_used", model.loaded().not_used);
+  list("not_loaded", model.loaded().not_loaded);
+  list("notes", model.loaded().notes);
+  fmt::print("{}\n", out.close().text());
+}
+
+void print_list(std::string_view what, const std::vector<std::string>& items) {
+  if (items.empty()) return;
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + printable(item);
+  fmt::print("{}: {}\n", what, text);
+}
+
+void print_text(const Request& request, const Model& model, const EvalReport& report) {
+  fmt::print("{} with {} on {}\n", to_string(model.spec()), request.weights, request.rows.data);
+  for (const MetricResult& metric : report.metrics) {
+    fmt::print("  {}: {}", metric.name, to_string(metric));
+    if (report.correct >= 0 && (metric.name == "accuracy" || metric.name == "acc"))
+      fmt::print(" ({} of {} rows)", report.correct, report.rows);
+    fmt::print("\n");
+  }
+  fmt::print("{} rows in {:.3f} s: {:.0f} rows/s\n", report.rows, report.seconds,
+             per_second(report));
+  print_list("in the file, not of the network", model.loaded().not_used);
+  print_list("not in the file, allowed, and zero (scales one)", model.loaded().not_loaded);
+  print_list("allowed", model.loaded().notes);
+}
+
+void eval(const Request& request) {
+  const ModelSpec spec = parse_model(request.model.model);
+  const RunOptions run = request.model.run_options();
+  const auto metrics = parse_metrics(request.metrics);
+  Pipeline rows = request.rows.open(spec, run.threads);
+  Model model = Model::open({.model = request.model.model,
+                             .weights = {request.weights},
+                             .row_shape = rows.row_type().shape,
+                             .open = request.checkpoint.open_options(),
+                             .match = request.checkpoint.match_options(),
+                             .load = request.checkpoint.load_options(run.threads)},
+                            run);
+  EvalReport report;
+  {
+    Progress progress("evaluating", rows.row_count(), request.quiet || request.json);
+    report = model.eval(
+        std::move(rows), metrics,
+        {.loss = request.loss, .progress = [&](int64_t done) { progress.update(done); }});
+  }
+  request.json ? print_json(request, model, report) : print_text(request, model, report);
+}
+
+}  // namespace
+}  // namespace tessera::cli
+
+TESSERA_WORD(eval) {
+  using namespace tessera::cli;
+  return {
+      .doc = "metrics of a model with a checkpoint over a data set",
+      .examples = {"tessera eval lenet5 --weights lenet.ckpt --data mnist:DIR",
+                   "tessera eval lenet5 --weights lenet.ckpt --data mnist:DIR/test --batch 256 "
+                   "--metrics accuracy,loss,F1 --json",
+                   "tessera eval \"mlp(hidden=[128],bias=false)\" --weights m.safetensors \\\n"
+                   "      --data mnist:DIR --rename 'l1.*=dense_relu_sequential.0.*' "
+                   "--rename 'l2.*=dense_relu_sequential.2.*'"},
+      .declare =
+          [](Arguments& arguments) {
+            const auto request = std::make_shared<Request>();
+            request->model.declare(arguments);
+            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            request->rows.declare(arguments, true);
+            arguments.flag("--drop-remainder", request->rows.drop_remainder,
+                           "leave out a last batch that is smaller");
+            arguments.group("Result");
+            arguments.option("--metrics", request->metrics,
+                             "accuracy, loss, precision, recall, F1, topk(K), mae, mse, …");
+            arguments.option("--loss", request->loss, "op that gives the loss of each row");
+            arguments.flag("--json", request->json, "print JSON");
+            arguments.flag("--quiet", request->quiet, "no progress bar");
+            request->checkpoint.declare(arguments);
+            return [request] { eval(*request); };
+          },
+  };
+}

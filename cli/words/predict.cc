@@ -1,0 +1,174 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "cli/checkpoint_options.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/rows.h"
+#include "cli/word.h"
+#include "tessera/base/text.h"
+#include "tessera/data/image_files.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Request {
+  ModelOptions model;
+  CheckpointOptions checkpoint;
+  RowOptions rows;
+  std::vector<std::string> images;
+  std::string weights;
+  int64_t top = 3;
+  bool json = false;
+  bool quiet = false;
+};
+
+struct Guess {
+  int64_t index = 0;  // of the class
+  float output = 0;
+  double probability = 0;  // softmax over all outputs
+};
+
+/// The largest `count` outputs, largest first; of equal ones the lower class first.
+std::vector<Guess> best_guesses(std::span<const float> outputs, int64_t count) {
+  std::vector<int64_t> order(outputs.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto at = [&](int64_t i) { return outputs[static_cast<size_t>(i)]; };
+  const size_t kept = std::min(outputs.size(), static_cast<size_t>(count));
+  const auto end = order.begin() + static_cast<std::ptrdiff_t>(kept);
+  std::partial_sort(order.begin(), end, order.end(), [&](int64_t a, int64_t b) {
+    return at(a) > at(b) || (at(a) == at(b) && a < b);
+  });
+  const float top = *std::max_element(outputs.begin(), outputs.end());
+  double sum = 0;
+  for (const float value : outputs) sum += std::exp(static_cast<double>(value - top));
+  std::vector<Guess> guesses;
+  for (auto i = order.begin(); i != end; ++i)
+    guesses.push_back({*i, at(*i), std::exp(static_cast<double>(at(*i) - top)) / sum});
+  return guesses;
+}
+
+struct Prediction {
+  std::string row;
+  int32_t label = kNoLabel;
+  std::vector<Guess> guesses;
+};
+
+void append_json(Json& out, const Prediction& prediction) {
+  out.open('{').field("row", prediction.row).key("label");
+  prediction.label == kNoLabel ? out.null() : out.value(static_cast<int64_t>(prediction.label));
+  out.key("top").open('[');
+  for (const Guess& guess : prediction.guesses)
+    out.open('{')
+        .field("class", guess.index)
+        .field("probability", guess.probability)
+        .field("output", static_cast<double>(guess.output))
+        .close();
+  out.close().close();
+}
+
+std::vector<std::string> lines_of(const Prediction& prediction) {
+  std::vector<std::string> lines{prediction.row};
+  if (prediction.label != kNoLabel) lines.back() += fmt::format(", labelled {}", prediction.label);
+  for (const Guess& guess : prediction.guesses)
+    lines.push_back(fmt::format("  {:>4}  {:6.2f} %", guess.index, 100 * guess.probability));
+  return lines;
+}
+
+/// The picture to the left, the lines to its right.
+void print_beside(const std::vector<std::string>& picture, const std::vector<std::string>& lines) {
+  for (size_t i = 0; i < std::max(picture.size(), lines.size()); ++i) {
+    if (i < picture.size()) fmt::print("{}  ", picture[i]);
+    fmt::print("{}\n", i < lines.size() ? lines[i] : "");
+  }
+  fmt::print("\n");
+}
+
+/// Whether the row, before any transform, is a grey or colour image that can be drawn.
+bool is_drawable(const Tensor& row) {
+  return row.dtype() == DType::kU8 && row.ndim() >= 2 && row.ndim() <= 3 && row.size() > 0;
+}
+
+void print_text(const Prediction& prediction, const RowSource& source, int64_t index) {
+  const std::vector<std::string> lines = lines_of(prediction);
+  if (stdout_is_terminal()) {
+    const Tensor row = source.row(index).data;
+    if (is_drawable(row)) return print_beside(draw(row), lines);
+  }
+  for (const std::string& line : lines) fmt::print("{}\n", line);
+}
+
+std::shared_ptr<const RowSource> open_source(const Request& request) {
+  if (request.images.empty()) return open_rows(request.rows.data);
+  std::vector<std::filesystem::path> paths(request.images.begin(), request.images.end());
+  return open_image_files(std::move(paths));
+}
+
+void predict(const Request& request) {
+  require(request.top > 0, "--top is {}; wanted at least 1", request.top);
+  const ModelSpec spec = parse_model(request.model.model);
+  const RunOptions run = request.model.run_options();
+  const std::string& data = request.rows.data;
+  const std::string kind = request.images.empty() ? data.substr(0, data.find(':')) : "image";
+  const auto source = open_source(request);
+  Pipeline rows = request.rows.open(spec, source, kind, run.threads);
+  Model model = Model::open({.model = request.model.model,
+                             .weights = {request.weights},
+                             .row_shape = rows.row_type().shape,
+                             .open = request.checkpoint.open_options(),
+                             .match = request.checkpoint.match_options(),
+                             .load = request.checkpoint.load_options(run.threads)},
+                            run);
+  Json out;
+  out.open('[');
+  while (const std::optional<Batch> batch = rows.next()) {
+    const Tensor outputs = model.predict(batch->data);
+    const auto values = outputs.data<float>();
+    const size_t width = values.size() / static_cast<size_t>(batch->rows);
+    for (int64_t i = 0; i < batch->rows; ++i) {
+      const int64_t index = batch->first_row + i;
+      const std::string name = request.images.empty()
+                                   ? fmt::format("row {}", index)
+                                   : printable(request.images[static_cast<size_t>(index)]);
+      const Prediction prediction{
+          name, batch->labels.data<int32_t>()[static_cast<size_t>(i)],
+          best_guesses(values.subspan(static_cast<size_t>(i) * width, width), request.top)};
+      request.json ? append_json(out, prediction) : print_text(prediction, *source, index);
+    }
+  }
+  if (request.json) fmt::print("{}\n", out.close().text());
+}
+
+}  // namespace
+}  // namespace tessera::cli
+
+TESSERA_WORD(predict) {
+  using namespace tessera::cli;
+  return {
+      .doc = "the top classes of rows or of picture files",
+      .examples = {"tessera predict lenet5 --weights lenet.ckpt digit.png --top 3",
+                   "tessera predict lenet5 --weights lenet.ckpt --data mnist:DIR --limit 5",
+                   "tessera predict lenet5 --weights lenet.ckpt a.png b.pgm --json"},
+      .declare =
+          [](Arguments& arguments) {
+            const auto request = std::make_shared<Request>();
+            request->model.declare(arguments);
+            arguments.positionals("image", request->images, "picture files: PNG, PGM", false);
+            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            request->rows.declare(arguments, false);
+            arguments.group("Result");
+            arguments.option("--top", request->top, "classes to show per row");
+            arguments.flag("--json", request->json, "print JSON");
+            arguments.flag("--quiet", request->quiet, "no progress bar");
+            request->checkpoint.declare(arguments);
+            return [request] {
+              if (request->images.empty() == request->rows.data.empty())
+                throw UsageError("give either --data SOURCE:PLACE or picture files");
+              predict(*request);
+            };
+          },
+  };
+}

@@ -1,0 +1,119 @@
+#include "tessera/data/internal/row_chain.h"
+
+#include <cstring>
+#include <utility>
+
+#include "tessera/data/internal/arguments.h"
+
+namespace tessera::internal {
+namespace {
+
+constexpr int64_t kByteValues = 256;
+
+/// Looks results up by byte and channel.
+template <typename Word>
+class TableStep final : public RowStep {
+ public:
+  TableStep(RowType result, int64_t channels, std::span<const std::byte> table)
+      : RowStep(StepKind::kElementwise, std::move(result)),
+        channels_(static_cast<size_t>(channels)),
+        table_(table.size() / sizeof(Word)) {
+    std::memcpy(table_.data(), table.data(), table.size());
+  }
+
+  void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
+    const auto from = elements<uint8_t>(row);
+    const auto to = elements<Word>(out);
+    if (channels_ == 1) {
+      for (size_t i = 0; i < from.size(); ++i) to[i] = table_[from[i]];
+      return;
+    }
+    for (size_t i = 0; i + channels_ <= from.size(); i += channels_)
+      for (size_t c = 0; c < channels_; ++c) to[i + c] = table_[from[i + c] * channels_ + c];
+  }
+
+ private:
+  size_t channels_;
+  std::vector<Word> table_;  // [256, channels]
+};
+
+using Steps = std::vector<std::shared_ptr<const RowStep>>;
+
+void run_steps(const Steps& steps, std::span<const std::byte> row, std::span<std::byte> out,
+               RowChain::Scratch& scratch) {
+  for (size_t i = 0; i < steps.size(); ++i) {
+    std::span<std::byte> to = out;
+    if (i + 1 < steps.size()) {
+      std::vector<std::byte>& half = scratch.halves[i % 2];
+      half.resize(static_cast<size_t>(steps[i]->result().byte_count()));
+      to = half;
+    }
+    steps[i]->run(row, to);
+    row = to;
+  }
+}
+
+/// `steps`, all elementwise, on unsigned bytes of `channels` channels as one table. They must have
+/// been bound to rows [256, channels].
+std::shared_ptr<const RowStep> make_table(const Steps& steps, int64_t channels, RowType result) {
+  std::vector<std::byte> values(static_cast<size_t>(kByteValues * channels));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<std::byte>(i / static_cast<size_t>(channels));
+  const auto bytes = byte_size(result.dtype);
+  std::vector<std::byte> table(values.size() * static_cast<size_t>(bytes));
+  RowChain::Scratch scratch;
+  run_steps(steps, values, table, scratch);
+  switch (bytes) {
+    case 1:
+      return std::make_shared<TableStep<uint8_t>>(std::move(result), channels, table);
+    case 2:
+      return std::make_shared<TableStep<uint16_t>>(std::move(result), channels, table);
+    case 4:
+      return std::make_shared<TableStep<uint32_t>>(std::move(result), channels, table);
+    case 8:
+      return std::make_shared<TableStep<uint64_t>>(std::move(result), channels, table);
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+RowChain::RowChain(std::span<const Transform> transforms, RowType row)
+    : source_(row), result_(std::move(row)) {
+  for (size_t i = 0; i < transforms.size();) {
+    const RowType at = result_;
+    const RowType values{DType::kU8, {kByteValues, channel_count(at)}};
+    Steps direct;   // bound to the rows
+    Steps tabular;  // bound to every value of a byte
+    while (i < transforms.size()) {
+      const ErrorContext context([&] {
+        return fmt::format("applying {} to rows {}", to_string(transforms[i]), to_string(result_));
+      });
+      const auto& [def, arguments] = transforms[i];
+      std::shared_ptr<const RowStep> step = def->bind(arguments, result_);
+      const bool joins = at.dtype == DType::kU8 && step->kind() == StepKind::kElementwise;
+      if (!joins && !direct.empty()) break;
+      ++i;
+      result_ = step->result();
+      if (step->kind() == StepKind::kRelabel) break;
+      direct.push_back(step);
+      if (!joins) break;
+      tabular.push_back(def->bind(arguments, tabular.empty() ? values : tabular.back()->result()));
+    }
+    if (direct.empty()) continue;
+    auto table = tabular.empty() ? nullptr : make_table(tabular, values.shape[1], result_);
+    if (table) direct = {table};
+    steps_.insert(steps_.end(), direct.begin(), direct.end());
+  }
+}
+
+void RowChain::run(std::span<const std::byte> row, std::span<std::byte> out,
+                   Scratch& scratch) const {
+  if (steps_.empty())
+    std::copy(row.begin(), row.end(), out.begin());
+  else
+    run_steps(steps_, row, out, scratch);
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,329 @@
+#include "tessera/data/pipeline.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "tessera/base/parallel.h"
+#include "tessera/data/internal/row_chain.h"
+
+namespace tessera {
+
+std::vector<int64_t> shuffled_rows(int64_t rows, uint64_t seed) {
+  std::vector<int64_t> order(static_cast<size_t>(rows));
+  std::iota(order.begin(), order.end(), 0);
+  uint64_t state = seed;
+  for (uint64_t i = order.size(); i-- > 1;) {
+    state += 0x9E3779B97F4A7C15U;
+    uint64_t r = state;
+    r = (r ^ r >> 30) * 0xBF58476D1CE4E5B9U;
+    r = (r ^ r >> 27) * 0x94D049BB133111EBU;
+    r ^= r >> 31;
+    __extension__ using Wide = unsigned __int128;
+    std::swap(order[i], order[static_cast<size_t>(static_cast<Wide>(r) * (i + 1) >> 64)]);
+  }
+  return order;
+}
+
+struct Pipeline::Plan {
+  std::shared_ptr<const RowSource> source;
+  std::vector<Transform> transforms;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> limit;
+  int64_t batch_rows = 1;
+  bool drop_remainder = false;
+  int prefetch = 2;
+  int threads = default_thread_count();
+  std::shared_ptr<const internal::RowChain> chain;  // null for an empty source
+
+  void bind() {
+    if (source->size() == 0) return;
+    const Tensor first = source->row(0).data;
+    chain = std::make_shared<internal::RowChain>(transforms, RowType{first.dtype(), first.shape()});
+  }
+  int64_t row_count() const {
+    const int64_t rows = std::min(source->size(), limit.value_or(source->size()));
+    return drop_remainder ? rows / batch_rows * batch_rows : rows;
+  }
+  int64_t batch_count() const { return (row_count() + batch_rows - 1) / batch_rows; }
+};
+
+/// One reading from the first batch on. Batches are cut into parts of kPartRows rows; the threads
+/// take parts in order, and wait while `prefetch` batches are ready or under way.
+class Pipeline::Run {
+ public:
+  explicit Run(std::shared_ptr<const Plan> plan);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  std::optional<Batch> next();
+
+ private:
+  static constexpr int64_t kPartRows = 64;
+
+  struct Slot {
+    Batch batch;
+    int64_t parts_left = 0;
+  };
+  struct Part {
+    Slot* slot;
+    int64_t begin;  // rows of the batch
+    int64_t end;
+  };
+
+  Slot make_slot(int64_t batch) const;
+  void fill(Batch& batch, int64_t begin, int64_t end, internal::RowChain::Scratch& scratch) const;
+  void fill_row(Batch& batch, int64_t row, internal::RowChain::Scratch& scratch) const;
+  std::optional<Batch> next_without_threads();
+  void work();
+  std::optional<Part> take_part(std::unique_lock<std::mutex>& lock);
+
+  const std::shared_ptr<const Plan> plan_;
+  const int64_t batches_;
+  std::vector<int64_t> order_;  // empty: the source's order
+
+  std::mutex mutex_;
+  std::condition_variable room_;             // a batch left, or the end
+  std::condition_variable ready_;            // a batch is complete, or an error
+  std::deque<std::unique_ptr<Slot>> slots_;  // batches head_ … of which parts were taken
+  int64_t head_ = 0;                         // the batch that next() gives
+  int64_t taking_ = 0;                       // the batch whose parts are taken
+  int64_t taken_rows_ = 0;                   // of it
+  bool stopped_ = false;
+  std::exception_ptr error_;  // of the first batch that has one
+  int64_t error_batch_ = 0;
+  std::vector<std::jthread> pool_;  // last: joined before the rest goes
+};
+
+Pipeline::Run::Run(std::shared_ptr<const Plan> plan)
+    : plan_(std::move(plan)), batches_(plan_->batch_count()) {
+  if (plan_->seed) order_ = shuffled_rows(plan_->source->size(), *plan_->seed);
+  if (plan_->prefetch == 0) return;
+  const int64_t parts = (plan_->row_count() + kPartRows - 1) / kPartRows + batches_;
+  const int64_t threads = std::min<int64_t>(plan_->threads, parts);
+  for (int64_t i = 0; i < threads; ++i) pool_.emplace_back([this] { work(); });
+}
+
+Pipeline::Run::~Run() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopped_ = true;
+  }
+  room_.notify_all();
+}
+
+Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) const {
+  Slot slot;
+  slot.batch.first_row = batch * plan_->batch_rows;
+  slot.batch.rows = std::min(plan_->batch_rows, plan_->row_count() - slot.batch.first_row);
+  const RowType& row = plan_->chain->result();
+  Shape shape = row.shape;
+  shape.insert(0, slot.batch.rows);
+  slot.batch.data = Tensor(row.dtype, shape);
+  slot.batch.labels = Tensor(DType::kI32, {slot.batch.rows});
+  slot.parts_left = (slot.batch.rows + kPartRows - 1) / kPartRows;
+  return slot;
+}
+
+void Pipeline::Run::fill_row(Batch& batch, int64_t row,
+                             internal::RowChain::Scratch& scratch) const {
+  const auto place = static_cast<size_t>(batch.first_row + row);
+  const int64_t index = order_.empty() ? static_cast<int64_t>(place) : order_[place];
+  const ErrorContext context(
+      [&] { return fmt::format("reading row {} of {}", index, plan_->source->name()); });
+  const Row source = plan_->source->row(index);
+  const auto bytes = static_cast<size_t>(plan_->chain->result().byte_count());
+  const auto out = batch.data.mutable_bytes().subspan(static_cast<size_t>(row) * bytes, bytes);
+  batch.labels.mutable_data<int32_t>()[static_cast<size_t>(row)] = source.label;
+  const RowType type{source.data.dtype(), source.data.shape()};
+  if (type == plan_->chain->source()) {
+    plan_->chain->run(source.data.bytes(), out, scratch);
+    return;
+  }
+  const internal::RowChain chain(plan_->transforms, type);
+  require(chain.result() == plan_->chain->result(),
+          "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
+          "gives them one",
+          to_string(chain.result()), to_string(plan_->chain->result()));
+  chain.run(source.data.bytes(), out, scratch);
+}
+
+void Pipeline::Run::fill(Batch& batch, int64_t begin, int64_t end,
+                         internal::RowChain::Scratch& scratch) const {
+  for (int64_t row = begin; row < end; ++row) fill_row(batch, row, scratch);
+}
+
+std::optional<Pipeline::Run::Part> Pipeline::Run::take_part(std::unique_lock<std::mutex>& lock) {
+  room_.wait(lock,
+             [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + plan_->prefetch; });
+  if (stopped_ || taking_ == batches_) return std::nullopt;
+  if (taken_rows_ == 0) slots_.push_back(std::make_unique<Slot>(make_slot(taking_)));
+  Slot& slot = *slots_.back();
+  const Part part{&slot, taken_rows_, std::min(taken_rows_ + kPartRows, slot.batch.rows)};
+  taken_rows_ = part.end;
+  if (taken_rows_ == slot.batch.rows) {
+    ++taking_;
+    taken_rows_ = 0;
+  }
+  return part;
+}
+
+void Pipeline::Run::work() {
+  internal::RowChain::Scratch scratch;
+  std::unique_lock lock(mutex_);
+  int64_t batch = 0;
+  try {
+    while (true) {
+      batch = -1;  // of no part yet
+      const auto part = take_part(lock);
+      if (!part) return;
+      batch = part->slot->batch.first_row / plan_->batch_rows;
+      lock.unlock();
+      fill(part->slot->batch, part->begin, part->end, scratch);
+      lock.lock();
+      if (--part->slot->parts_left == 0) ready_.notify_one();
+    }
+  } catch (...) {  // a thread's entry: the error travels to next()
+    if (!lock.owns_lock()) lock.lock();
+    if (batch < 0) batch = taking_;
+    if (!error_ || batch < error_batch_) {
+      error_ = std::current_exception();
+      error_batch_ = batch;
+    }
+    stopped_ = true;  // parts are taken in order: the batches before this one still become complete
+    room_.notify_all();
+    ready_.notify_one();
+  }
+}
+
+std::optional<Batch> Pipeline::Run::next_without_threads() {
+  if (error_) std::rethrow_exception(error_);
+  if (head_ == batches_) return std::nullopt;
+  Slot slot = make_slot(head_);
+  try {
+    parallel_for(static_cast<size_t>(slot.parts_left), plan_->threads, [&](size_t part) {
+      internal::RowChain::Scratch scratch;
+      const int64_t begin = static_cast<int64_t>(part) * kPartRows;
+      fill(slot.batch, begin, std::min(begin + kPartRows, slot.batch.rows), scratch);
+    });
+  } catch (const Error&) {
+    error_ = std::current_exception();
+    throw;
+  }
+  ++head_;
+  return std::move(slot.batch);
+}
+
+std::optional<Batch> Pipeline::Run::next() {
+  if (plan_->prefetch == 0) return next_without_threads();
+  std::unique_lock lock(mutex_);
+  if (head_ == batches_) return std::nullopt;
+  const auto is_ready = [&] { return !slots_.empty() && slots_.front()->parts_left == 0; };
+  ready_.wait(lock, [&] { return is_ready() || (error_ && error_batch_ <= head_); });
+  if (!is_ready()) std::rethrow_exception(error_);
+  Batch batch = std::move(slots_.front()->batch);
+  slots_.pop_front();
+  ++head_;
+  room_.notify_all();
+  return batch;
+}
+
+Pipeline::Pipeline(std::shared_ptr<const RowSource> source) {
+  Plan plan;
+  plan.source = std::move(source);
+  plan.bind();
+  plan_ = std::make_shared<const Plan>(std::move(plan));
+}
+Pipeline::Pipeline(Plan plan) : plan_(std::make_shared<const Plan>(std::move(plan))) {}
+Pipeline::Pipeline(const Pipeline& other) : plan_(other.plan_) {}
+Pipeline::Pipeline(Pipeline&&) noexcept = default;
+Pipeline& Pipeline::operator=(const Pipeline& other) {
+  if (this != &other) *this = Pipeline(other);
+  return *this;
+}
+Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
+Pipeline::~Pipeline() = default;
+
+Pipeline::Plan Pipeline::change() const {
+  return *plan_;
+}
+
+Pipeline Pipeline::map(std::string_view transforms) const {
+  return map(parse_transforms(transforms));
+}
+
+Pipeline Pipeline::map(std::span<const Transform> transforms) const {
+  Plan plan = change();
+  plan.transforms.insert(plan.transforms.end(), transforms.begin(), transforms.end());
+  plan.bind();
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::shuffle(uint64_t seed) const {
+  Plan plan = change();
+  plan.seed = seed;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::limit(int64_t rows) const {
+  require(rows >= 0, "a limit of {} rows was asked for", rows);
+  Plan plan = change();
+  plan.limit = rows;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::batch(int64_t rows, bool drop_remainder) const {
+  require(rows >= 1, "a batch has at least 1 row, {} were asked for", rows);
+  Plan plan = change();
+  plan.batch_rows = std::min(rows, std::max<int64_t>(1, plan.source->size() + 1));
+  plan.drop_remainder = drop_remainder;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::prefetch(int batches) const {
+  require(batches >= 0, "a prefetch of {} batches was asked for", batches);
+  Plan plan = change();
+  plan.prefetch = batches;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::threads(int count) const {
+  require(count >= 1, "{} threads were asked for", count);
+  Plan plan = change();
+  plan.threads = count;
+  return Pipeline(std::move(plan));
+}
+
+const RowSource& Pipeline::source() const {
+  return *plan_->source;
+}
+std::span<const Transform> Pipeline::transforms() const {
+  return plan_->transforms;
+}
+RowType Pipeline::row_type() const {
+  require(plan_->chain != nullptr, "{} has no rows", plan_->source->name());
+  return plan_->chain->result();
+}
+int64_t Pipeline::row_count() const {
+  return plan_->row_count();
+}
+int64_t Pipeline::batch_count() const {
+  return plan_->batch_count();
+}
+
+std::optional<Batch> Pipeline::next() {
+  if (!run_) run_ = std::make_unique<Run>(plan_);
+  return run_->next();
+}
+
+void Pipeline::rewind() {
+  run_.reset();
+}
+
+}  // namespace tessera

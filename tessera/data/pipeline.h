@@ -1,0 +1,87 @@
+// From rows to the batches that a program reads:
+//
+//   Pipeline data(open_rows("mnist:DIR/test"));
+//   data = data.map("resize(32,32) rescale(1/255) normalize(0.1307,0.3081) to_chw").batch(32);
+//   while (auto batch = data.next()) { … }
+//
+// Rows are read and transformed by a pool of threads, each straight into its place in its batch, at
+// most prefetch() batches ahead of the reader.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tessera/data/row_source.h"
+#include "tessera/data/transform.h"
+
+namespace tessera {
+
+struct Batch {
+  Tensor data;            // [rows, row...]
+  Tensor labels;          // i32 [rows]
+  int64_t first_row = 0;  // its place in the order of reading
+  int64_t rows = 0;
+};
+
+/// The order in which `rows` rows are read with a seed: Fisher–Yates from the last place down,
+/// place i swapped with place (r · (i + 1)) >> 64 of SplitMix64's successive numbers r from state
+/// `seed`. The same on every machine.
+std::vector<int64_t> shuffled_rows(int64_t rows, uint64_t seed);
+
+/// A description of how to read, and the place up to which this object has read. Copies share the
+/// source and begin at the first batch. One thread at a time may use an object.
+class Pipeline {
+ public:
+  explicit Pipeline(std::shared_ptr<const RowSource> source);
+  Pipeline(const Pipeline& other);
+  Pipeline(Pipeline&&) noexcept;
+  Pipeline& operator=(const Pipeline& other);
+  Pipeline& operator=(Pipeline&&) noexcept;
+  /// Stops the threads, also in the middle of reading.
+  ~Pipeline();
+
+  /// Appends transforms. Whether they fit the rows is checked here.
+  Pipeline map(std::string_view transforms) const;
+  Pipeline map(std::span<const Transform> transforms) const;
+  /// Reads in the order of shuffled_rows(source size, seed).
+  Pipeline shuffle(uint64_t seed) const;
+  /// The first `rows` rows only, after shuffling.
+  Pipeline limit(int64_t rows) const;
+  /// Rows per batch, 1 unless said. The last batch is smaller where the rows do not divide, or,
+  /// with `drop_remainder`, left out.
+  Pipeline batch(int64_t rows, bool drop_remainder = false) const;
+  /// How many batches may wait, 2 unless said. 0: each batch is made by the call of next().
+  Pipeline prefetch(int batches) const;
+  /// Threads that transform; as many as processors unless said.
+  Pipeline threads(int count) const;
+
+  const RowSource& source() const;
+  /// The transforms so far.
+  std::span<const Transform> transforms() const;
+  /// A row of a batch. Throws kInvalidArgument when the source is empty.
+  RowType row_type() const;
+  /// The rows and batches that reading to the end gives.
+  int64_t row_count() const;
+  int64_t batch_count() const;
+
+  /// The next batch, or nothing after the last. An error in a row is thrown here, then and ever
+  /// after.
+  std::optional<Batch> next();
+  /// Begins again at the first batch.
+  void rewind();
+
+ private:
+  struct Plan;
+  class Run;
+  Plan change() const;
+  explicit Pipeline(Plan plan);
+
+  std::shared_ptr<const Plan> plan_;
+  std::unique_ptr<Run> run_;  // made by the first next()
+};
+
+}  // namespace tessera

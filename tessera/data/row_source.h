@@ -1,0 +1,65 @@
+// Where rows come from, by a notation "source:place":
+//
+//   mnist:DIR      mnist:DIR/train      digits:test      digits:7
+//
+// Each source is one file of tessera/data/sources.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tessera/tensor/tensor.h"
+
+namespace tessera {
+
+/// What one row's data is, without the batch dim.
+struct RowType {
+  DType dtype = DType::kU8;
+  Shape shape;
+  int64_t byte_count() const { return checked_product(element_count(shape), byte_size(dtype)); }
+  bool operator==(const RowType&) const = default;
+};
+/// "u8[28,28,1]".
+std::string to_string(const RowType& type);
+
+/// The label of a row that has none.
+inline constexpr int32_t kNoLabel = -1;
+
+struct Row {
+  Tensor data;  // contiguous; may share memory with the source
+  int32_t label = kNoLabel;
+};
+
+/// Rows by number. Thread-safe.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  /// How messages call it, in the notation that opens it.
+  virtual const std::string& name() const = 0;
+  virtual int64_t size() const = 0;
+  /// Row `index`, 0 ≤ index < size(). Rows may differ in shape where the source is a list of files.
+  virtual Row row(int64_t index) const = 0;
+  virtual bool has_labels() const { return true; }
+};
+
+struct RowSourceDef {
+  std::string_view name;      // filled in by the registry: the name of the file
+  std::string_view notation;  // "mnist:DIR[/train|/test]"
+  std::string_view doc;
+  /// Opens what stands after "name:".
+  std::shared_ptr<const RowSource> (*open)(std::string_view place) = nullptr;
+};
+
+/// Every source, sorted by name.
+std::span<const RowSourceDef> all_row_sources();
+
+/// Opens `notation`. Throws kInvalidArgument with the known sources when there is none of that
+/// name, and kNotFound with the files looked for when the place does not hold them.
+std::shared_ptr<const RowSource> open_rows(std::string_view notation);
+/// The source's name in a notation: "mnist" in "mnist:DIR".
+std::string_view source_name(std::string_view notation);
+
+}  // namespace tessera

@@ -1,0 +1,74 @@
+// A program as a graph in SSA form: values are numbered, nodes stand in execution order. Printable,
+// parsable, comparable:
+//
+//   input x : f32[2,1,28,28]
+//   parameter fc.weight : f32[10,784]
+//   v2 = flatten(x) {axis=1} : f32[2,784]
+//   v3 = dense(v2, fc.weight) : f32[2,10]
+//   output v3
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/graph/op_def.h"
+#include "tessera/tensor/tensor.h"
+
+namespace tessera {
+
+using ValueId = int;
+
+struct ValueInfo {
+  std::string name;  // unique in the graph
+  DType dtype = DType::kF32;
+  Shape shape;
+};
+
+struct Node {
+  const OpDef* op = nullptr;
+  std::vector<ValueId> operands;
+  std::vector<ValueId> results;
+  Attrs attrs;        // complete
+  std::string scope;  // where in the model it was made: "conv1"; may be empty
+};
+
+struct Graph {
+  std::vector<ValueInfo> values;
+  std::vector<Node> nodes;
+  std::vector<ValueId> inputs;      // given at every run
+  std::vector<ValueId> parameters;  // filled from a checkpoint
+  std::map<ValueId, Tensor> constants;
+  std::vector<ValueId> outputs;
+
+  ValueId add_input(std::string name, DType dtype, Shape shape);
+  ValueId add_parameter(std::string name, DType dtype, Shape shape);
+  ValueId add_constant(std::string name, Tensor value);
+  /// Checks the call against the op's definition and appends a node; the results in order. Throws
+  /// kInvalidArgument with the context "adding op 'name'".
+  std::vector<ValueId> emit(const OpDef& op, std::vector<ValueId> operands, Attrs attrs = {},
+                            std::string scope = {});
+
+  /// The value called `name`, or nothing.
+  std::optional<ValueId> find(std::string_view name) const;
+  TensorType type(ValueId value) const;
+  /// Types of several values, in order: what an OpCall wants.
+  std::vector<TensorType> types(std::span<const ValueId> ids) const;
+  /// A name that no value has yet: `wish`, or `wish` with a number.
+  std::string unused_name(std::string_view wish) const;
+};
+
+/// One line per input, parameter, constant, node and output. Constants up to 16 elements are
+/// printed with their values, larger ones with a digest (such a text does not parse).
+std::string to_string(const Graph& graph);
+/// Reads what to_string writes; scopes follow '#'. Throws kInvalidArgument with the line number.
+Graph parse_graph(std::string_view text, OpLookup find_op);
+
+/// Checks that every value is defined once and before its use, and that every node's result types
+/// are what its op infers. Throws kInternal naming the node.
+void verify(const Graph& graph);
+
+}  // namespace tessera

@@ -1,0 +1,77 @@
+// A kernel computes an op on a device. Kernels are prepared once per node, when formats and weights
+// are known, and run many times.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/graph/op_call.h"
+
+namespace tessera {
+
+/// A memory order that only the kernels of one library understand, such as oneDNN's blocked
+/// layouts.
+class MemoryFormat {
+ public:
+  virtual ~MemoryFormat() = default;
+  virtual bool equals(const MemoryFormat& other) const = 0;
+  virtual std::string to_string() const = 0;
+  virtual int64_t byte_count() const = 0;  // with the padding that the format asks for
+};
+/// How a tensor lies in memory: null is plain, row-major.
+using Format = std::shared_ptr<const MemoryFormat>;
+bool same_format(const Format& a, const Format& b);
+std::string to_string(const Format& format);  // "plain" for null
+
+struct Formats {
+  std::vector<Format> operands;
+  std::vector<Format> results;
+};
+
+/// A kernel made ready for one call: shapes, formats, packed weights.
+class PreparedKernel {
+ public:
+  virtual ~PreparedKernel() = default;
+  /// The formats that run() expects and leaves. Operands offered in another format are reordered
+  /// before (weights once, when the program is compiled).
+  virtual const Formats& formats() const = 0;
+  /// Operand whose memory result 0 takes over (a residual sum does), or -1. The program copies the
+  /// operand first when something else still needs it.
+  virtual int overwritten_operand() const { return -1; }
+  /// One line of detail for explain(): the implementation chosen.
+  virtual std::string detail() const { return {}; }
+  /// Results are allocated. One run at a time per prepared kernel.
+  virtual void run(std::span<const Tensor> operands, std::span<Tensor> results) = 0;
+};
+
+/// Yes, or no and why.
+struct Support {
+  bool ok = true;
+  std::string reason;
+
+  static Support yes() { return {}; }
+  static Support no(std::string why) { return {false, std::move(why)}; }
+};
+
+struct Kernel {
+  std::string_view name;  // "reference", "onednn"
+  DeviceKind device = DeviceKind::kCpu;
+  Support (*supports)(const OpCall&) = nullptr;
+  /// `offered`: the formats in which the operands are at hand. Must not fail where supports() says
+  /// yes.
+  std::unique_ptr<PreparedKernel> (*prepare)(const OpCall&, const Formats& offered) = nullptr;
+  /// The plain C++ function of a reference kernel; null for others.
+  void (*function)(const OpCall&, std::span<const Tensor>, std::span<Tensor>) = nullptr;
+};
+
+/// A kernel that is a plain function over row-major tensors: the oracle of all others, and the last
+/// in every op's list. The runtime wraps `function`.
+Kernel reference(void (*function)(const OpCall&, std::span<const Tensor>, std::span<Tensor>));
+
+/// A prepared reference kernel: runs `kernel.function` on plain tensors.
+std::unique_ptr<PreparedKernel> prepare_reference(const Kernel& kernel, const OpCall& call);
+
+}  // namespace tessera

@@ -1,0 +1,78 @@
+#include "tessera/nn/layers.h"
+
+namespace tessera {
+
+Value conv2d(const Scope& scope, Value x, const Conv2dOptions& options) {
+  require(x.shape().size() == 4, "conv2d '{}' wants [n,c,h,w], got {}", scope.path(),
+          to_string(x.shape()));
+  require(options.groups > 0 && x.shape()[1] % options.groups == 0,
+          "conv2d '{}' cannot divide {} channels into {} groups", scope.path(), x.shape()[1],
+          options.groups);
+  const Value weight = scope.parameter(
+      "weight", {options.out, x.shape()[1] / options.groups, options.kernel, options.kernel});
+  const Attrs attrs = {{"stride", Ints{options.stride, options.stride}},
+                       {"pad_mode", options.pad_mode},
+                       {"padding", Ints(4, options.padding)},
+                       {"dilation", Ints{options.dilation, options.dilation}},
+                       {"groups", options.groups}};
+  if (!options.bias) return scope.emit("conv2d", {x, weight}, attrs);
+  return scope.emit("conv2d", {x, weight, scope.parameter("bias", {options.out})}, attrs);
+}
+
+Value dense(const Scope& scope, Value x, int64_t out, bool bias) {
+  require(!x.shape().empty(), "dense '{}' wants [...,i], got a scalar", scope.path());
+  const Value weight = scope.parameter("weight", {out, x.shape().back()});
+  if (!bias) return scope.emit("dense", {x, weight});
+  return scope.emit("dense", {x, weight, scope.parameter("bias", {out})});
+}
+
+Value batch_norm(const Scope& scope, Value x, double epsilon) {
+  require(x.shape().size() >= 2, "batch_norm '{}' wants [n,c,...], got {}", scope.path(),
+          to_string(x.shape()));
+  const Shape channels{x.shape()[1]};
+  const Value mean = scope.parameter("moving_mean", channels);
+  const Value variance = scope.parameter("moving_variance", channels);
+  const Value gamma = scope.parameter("gamma", channels);
+  const Value beta = scope.parameter("beta", channels);
+  return scope.emit("batch_norm", {x, gamma, beta, mean, variance}, {{"epsilon", epsilon}});
+}
+
+Value layer_norm(const Scope& scope, Value x, int64_t begin_norm_axis, double epsilon) {
+  const auto ndim = static_cast<int64_t>(x.shape().size());
+  const int64_t begin = begin_norm_axis < 0 ? begin_norm_axis + ndim : begin_norm_axis;
+  require(begin >= 0 && begin < ndim, "layer_norm '{}' cannot begin at dim {} of {}", scope.path(),
+          begin_norm_axis, to_string(x.shape()));
+  const Shape normed(x.shape().begin() + begin, x.shape().end());
+  return scope.emit(
+      "layer_norm", {x, scope.parameter("gamma", normed), scope.parameter("beta", normed)},
+      {{"begin_norm_axis", begin}, {"begin_params_axis", begin}, {"epsilon", epsilon}});
+}
+
+namespace {
+
+Attrs pool_attrs(const PoolOptions& options) {
+  return {{"kernel", Ints{options.kernel, options.kernel}},
+          {"stride", Ints{options.stride, options.stride}},
+          {"pad_mode", options.pad_mode}};
+}
+
+}  // namespace
+
+Value max_pool(const Scope& scope, Value x, const PoolOptions& options) {
+  return scope.emit("max_pool", {x}, pool_attrs(options));
+}
+
+Value avg_pool(const Scope& scope, Value x, const PoolOptions& options) {
+  return scope.emit("avg_pool", {x}, pool_attrs(options));
+}
+
+Value activation(const Scope& scope, Value x, std::string_view op, const Attrs& attrs) {
+  if (op.empty() || op == "identity") return x;
+  return scope.emit(op, {x}, attrs);
+}
+
+Value flatten(const Scope& scope, Value x) {
+  return scope.emit("flatten", {x}, {{"axis", int64_t{1}}});
+}
+
+}  // namespace tessera

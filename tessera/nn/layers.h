@@ -1,0 +1,51 @@
+// Layers: functions that add nodes to a graph, with their parameters named by the scope as
+// MindSpore's cells name theirs.
+#pragma once
+
+#include <string>
+
+#include "tessera/nn/scope.h"
+
+namespace tessera {
+
+struct Conv2dOptions {
+  int64_t out = 0;  // channels
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  std::string pad_mode = "same";  // "same", "valid", or "pad" with `padding` on all four sides
+  int64_t padding = 0;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+  bool bias = false;
+};
+/// x [n,c,h,w] -> [n,out,y,x]; parameters `weight` [out,c/groups,kernel,kernel] and, if asked,
+/// `bias`.
+Value conv2d(const Scope& scope, Value x, const Conv2dOptions& options);
+
+/// x [...,i] -> [...,out]: x·weightᵀ + bias; parameters `weight` [out,i] and, if asked, `bias`
+/// [out].
+Value dense(const Scope& scope, Value x, int64_t out, bool bias = true);
+
+/// Normalises the channels of x [n,c,...] by stored statistics; parameters `moving_mean`,
+/// `moving_variance`, `gamma`, `beta`, each [c].
+Value batch_norm(const Scope& scope, Value x, double epsilon = 1e-5);
+
+/// Normalises x over its dims from `begin_norm_axis` on; parameters `gamma` and `beta`.
+Value layer_norm(const Scope& scope, Value x, int64_t begin_norm_axis = -1, double epsilon = 1e-7);
+
+struct PoolOptions {
+  int64_t kernel = 2;
+  int64_t stride = 2;
+  std::string pad_mode = "valid";
+};
+/// x [n,c,h,w] -> [n,c,y,x].
+Value max_pool(const Scope& scope, Value x, const PoolOptions& options);
+Value avg_pool(const Scope& scope, Value x, const PoolOptions& options);
+
+/// An elementwise function by its op's name ("relu", "leaky_relu", …); "" or "identity" gives x.
+Value activation(const Scope& scope, Value x, std::string_view op, const Attrs& attrs = {});
+
+/// x [a,b,c,...] -> [a, b·c·…].
+Value flatten(const Scope& scope, Value x);
+
+}  // namespace tessera

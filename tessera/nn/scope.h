@@ -1,0 +1,36 @@
+// Where in a model a layer stands. The scope gives names to parameters ("fc1.weight") and holds the
+// graph that is being built: calling a layer is tracing it.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "tessera/graph/value.h"
+
+namespace tessera {
+
+class Scope {
+ public:
+  /// The root. The graph must outlive every scope and value made from it.
+  explicit Scope(Graph& graph) : graph_(&graph) {}
+  /// The scope of a part: Scope(graph) / "block" / "conv" names "block.conv.weight".
+  Scope operator/(std::string_view part) const;
+
+  Graph& graph() const { return *graph_; }
+  const std::string& path() const { return path_; }
+
+  /// The parameter `name` of this scope, made on the first call. The same name gives the same
+  /// value, so tying weights is calling twice; another shape or dtype the second time is
+  /// kInvalidArgument.
+  Value parameter(std::string_view name, Shape shape, DType dtype = DType::kF32) const;
+
+  /// The results of a node of this scope; the first is returned.
+  Value emit(std::string_view op, std::initializer_list<Value> operands, Attrs attrs = {}) const;
+
+ private:
+  Graph* graph_;
+  std::string path_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,166 @@
+#include <fmt/format.h>
+
+#include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/fused.h"
+#include "tessera/ops/internal/window.h"
+
+namespace tessera {
+namespace {
+
+using internal::FusedEnd;
+
+/// Output channels per group and input channels per group of what is here. Ranks hold whole groups,
+/// or parts of a single one.
+struct Groups {
+  int64_t count = 1;
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+};
+
+Groups groups_here(const Shape& x, const Shape& weight) {
+  Groups groups;
+  groups.inputs = weight[1];
+  groups.count = groups.inputs == 0 ? 1 : x[1] / groups.inputs;
+  groups.outputs = groups.count == 0 ? 0 : weight[0] / groups.count;
+  return groups;
+}
+
+/// The indices of output along one dim for which tap `tap` of the window lies inside the input.
+struct Range {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+Range covered(const WindowDim& dim, int64_t tap) {
+  const int64_t shift = tap * dim.dilation - dim.pad_begin;  // input index of output index 0
+  Range range;
+  range.begin = shift >= 0 ? 0 : (-shift + dim.stride - 1) / dim.stride;
+  range.end = shift >= dim.input ? 0 : (dim.input - shift - 1) / dim.stride + 1;
+  range.end = std::min(range.end, dim.output);
+  return range;
+}
+
+/// sums[y,x] += the convolution of one input plane with one filter plane.
+template <typename T>
+void add_plane(const Window& window, const T* plane, const T* filter, std::vector<double>& sums) {
+  for (int64_t p = 0; p < window.y.kernel; ++p) {
+    const Range rows = covered(window.y, p);
+    for (int64_t q = 0; q < window.x.kernel; ++q) {
+      const Range columns = covered(window.x, q);
+      const double weight = internal::widen(filter[p * window.x.kernel + q]);
+      for (int64_t y = rows.begin; y < rows.end; ++y) {
+        const T* in = plane + (window.y.begin(y) + p * window.y.dilation) * window.x.input +
+                      q * window.x.dilation - window.x.pad_begin;
+        double* out = sums.data() + y * window.x.output;
+        for (int64_t x = columns.begin; x < columns.end; ++x)
+          out[x] += weight * internal::widen(in[x * window.x.stride]);
+      }
+    }
+  }
+}
+
+template <typename T>
+void convolve(const OpCall& call, std::span<const Tensor> operands, Tensor& result) {
+  const Window window = conv_window(call);
+  const Shape& shape = operands[0].shape();
+  const Groups groups = groups_here(shape, operands[1].shape());
+  const FusedEnd<T> end(call, operands);
+  const T* x = operands[0].data<T>().data();
+  const T* weight = operands[1].data<T>().data();
+  T* out = result.mutable_data<T>().data();
+  const int64_t in_plane = window.y.input * window.x.input;
+  const int64_t filter_plane = window.y.kernel * window.x.kernel;
+  std::vector<double> sums(static_cast<size_t>(window.y.output * window.x.output));
+  int64_t at = 0;
+  for (int64_t n = 0; n < shape[0]; ++n) {
+    for (int64_t o = 0; o < groups.count * groups.outputs; ++o) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      const int64_t first_input = o / groups.outputs * groups.inputs;
+      for (int64_t i = 0; i < groups.inputs; ++i)
+        add_plane(window, x + (n * shape[1] + first_input + i) * in_plane,
+                  weight + (o * groups.inputs + i) * filter_plane, sums);
+      for (const double sum : sums) {
+        out[at] = end(sum, o, at);
+        ++at;
+      }
+    }
+  }
+}
+
+void conv2d_cpu(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor> results) {
+  internal::visit_floating(operands[0].dtype(), [&](auto tag) {
+    convolve<typename decltype(tag)::type>(call, operands, results[0]);
+  });
+}
+
+void check_conv2d(const OpCall& call) {
+  conv_window(call);
+  parse_activation(call.attr<std::string>("activation"));
+  const auto groups = call.attr<int64_t>("groups");
+  const int64_t inputs = call.global(0)[1];
+  const int64_t outputs = call.global(1)[0];
+  require(groups >= 1 && inputs % groups == 0 && outputs % groups == 0,
+          "{} groups do not divide {} input and {} output channels", groups, inputs, outputs);
+  require(inputs == groups * call.global(1)[1],
+          "x has {} channels in {} groups, weight {} is for {} per group", inputs, groups,
+          to_string(call.operands[1]), call.global(1)[1]);
+}
+
+std::string conv2d_rule(const OpCall& call) {
+  const Window window = conv_window(call);
+  const auto groups = call.attr<int64_t>("groups");
+  const std::string i = internal::is_fused(call) ? "[i]" : "i";
+  const std::string in = groups == 1 ? i : fmt::format("(g={} {})", groups, i);
+  const std::string out = groups == 1 ? "o" : fmt::format("(g={} o)", groups);
+  const std::string y = fmt::format("n {} [y={}] [x={}]", out, window.y.output, window.x.output);
+  std::string rule = fmt::format("n {} [h] [w], {} {} [p] [q]", in, out, i);
+  if (call.operand_count() > internal::kBiasOperand) rule += ", " + out;
+  if (call.operand_count() > internal::kResidualOperand) rule += ", " + y;
+  return rule + " -> " + y;
+}
+
+std::vector<AttrDef> conv2d_attrs() {
+  std::vector<AttrDef> attrs = {
+      {"stride", Ints{1, 1}, "vertical and horizontal step"},
+      {"pad_mode", "same", "same, valid or pad"},
+      {"padding", Ints{0, 0, 0, 0}, "top, bottom, left, right; for pad_mode \"pad\""},
+      {"dilation", Ints{1, 1}, "distance of the window's elements"},
+      {"groups", int64_t{1}, "groups of channels that see only each other"}};
+  for (const AttrDef& attr : activation_attrs()) attrs.push_back(attr);
+  return attrs;
+}
+
+}  // namespace
+
+TESSERA_OP(conv2d) {
+  return {
+      .mindspore_name = "Conv2d",
+      .doc =
+          "y[n,o,y,x] = activation(sum over i,p,q of x[n,i,y*s+p*d,x*s+q*d] * weight[o,i,p,q] "
+          "+ bias[o] + residual[n,o,y,x]), with input channels i of o's group.",
+      .operands = {{"x"},
+                   {"weight"},
+                   {"bias", DTypes::kFloat, true},
+                   {"residual", DTypes::kFloat, true}},
+      .attrs = conv2d_attrs(),
+      .rule = conv2d_rule,
+      .check = check_conv2d,
+      .kernels = {reference(conv2d_cpu)},
+      .examples = {{{{2, 3, 8, 7}, {4, 3, 3, 3}}},
+                   {{{2, 4, 9, 6}, {6, 2, 3, 2}, {6}}, {{"groups", 2}, {"stride", Ints{2, 3}}}},
+                   {{{1, 4, 7, 7}, {8, 1, 3, 3}, {8}},
+                    {{"groups", 4}, {"pad_mode", "valid"}, {"activation", "relu6"}}},
+                   {{{2, 3, 10, 9}, {5, 3, 3, 3}, {5}, {2, 5, 10, 5}},
+                    {{"pad_mode", "pad"},
+                     {"dilation", Ints{2, 1}},
+                     {"stride", Ints{1, 2}},
+                     {"padding", Ints{2, 2, 1, 1}},
+                     {"activation", "leaky_relu"},
+                     {"alpha", 0.1}}},
+                   {{{2, 1, 3, 2}, {2, 1, 5, 5}, {2}}, {{"activation", "gelu"}}},
+                   {{{3, 2, 5, 5}, {3, 2, 1, 1}}, {{"stride", Ints{2, 2}}, {"activation", "tanh"}}},
+                   {{{0, 2, 5, 5}, {3, 2, 3, 3}}}},
+  };
+}
+
+}  // namespace tessera

@@ -1,0 +1,35 @@
+// Matrix products for the reference kernels of dense and matmul.
+#pragma once
+
+#include "tessera/ops/internal/fused.h"
+
+namespace tessera::internal {
+
+/// Element (row, column) lies at row * row_stride + column * column_stride.
+template <typename T>
+struct MatrixView {
+  const T* data = nullptr;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t row_stride = 0;
+  int64_t column_stride = 0;
+};
+
+/// out[i,j] = end(sum over k of a[i,k] * b[k,j]), row-major; `at` is the offset of `out` in the
+/// whole result.
+template <typename T>
+void multiply(const MatrixView<T>& a, const MatrixView<T>& b, const FusedEnd<T>& end, T* out,
+              int64_t at) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    for (int64_t j = 0; j < b.columns; ++j, ++at) {
+      const T* x = a.data + i * a.row_stride;
+      const T* y = b.data + j * b.column_stride;
+      double sum = 0;
+      for (int64_t k = 0; k < a.columns; ++k)
+        sum += static_cast<double>(widen(x[k * a.column_stride])) * widen(y[k * b.row_stride]);
+      out[i * b.columns + j] = end(sum, j, at);
+    }
+  }
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,48 @@
+// The loop that both pools share.
+#pragma once
+
+#include "tessera/ops/internal/numeric.h"
+#include "tessera/ops/internal/window.h"
+
+namespace tessera::internal {
+
+/// The part of a window that lies inside the input.
+struct Patch {
+  int64_t y = 0;  // index of the window
+  int64_t x = 0;
+  int64_t top = 0;
+  int64_t bottom = 0;
+  int64_t left = 0;
+  int64_t right = 0;
+};
+
+/// Sets every result to reduce(plane, patch), where plane is one [h,w] of the input and the value
+/// is float or double.
+template <typename Reduce>
+void pool(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor> results,
+          Reduce reduce) {
+  const Window window = pool_window(call);
+  const Shape& shape = operands[0].shape();
+  visit_floating(operands[0].dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* plane = operands[0].data<T>().data();
+    T* out = results[0].mutable_data<T>().data();
+    for (int64_t p = 0; p < shape[0] * shape[1]; ++p, plane += shape[2] * shape[3]) {
+      for (int64_t y = 0; y < window.y.output; ++y) {
+        for (int64_t x = 0; x < window.x.output; ++x) {
+          const int64_t top = window.y.begin(y);
+          const int64_t left = window.x.begin(x);
+          const Patch patch{y,
+                            x,
+                            std::max<int64_t>(0, top),
+                            std::min(shape[2], top + window.y.kernel),
+                            std::max<int64_t>(0, left),
+                            std::min(shape[3], left + window.x.kernel)};
+          *out++ = narrow<T>(reduce(plane, patch));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,44 @@
+// Where the windows of convolution and pooling lie, by MindSpore's pad modes.
+//
+//   same   output = ceil(input / stride); the padding that this needs is split in two, the odd
+//          element goes to the end
+//   valid  only windows that lie inside the input
+//   pad    `padding` elements at top, bottom, left, right
+#pragma once
+
+#include <algorithm>
+
+#include "tessera/graph/op_call.h"
+
+namespace tessera {
+
+/// One spatial dim: window i covers input elements i * stride - pad_begin + j * dilation, for j
+/// below `kernel`; those outside [0, input) are padding.
+struct WindowDim {
+  int64_t input = 0;
+  int64_t kernel = 0;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t pad_begin = 0;
+  int64_t pad_end = 0;
+  int64_t output = 0;
+
+  int64_t begin(int64_t index) const { return index * stride - pad_begin; }
+};
+
+struct Window {
+  WindowDim y;
+  WindowDim x;
+};
+
+/// The windows of a conv2d call; checks its attributes. Throws kInvalidArgument.
+Window conv_window(const OpCall& call);
+/// The windows of a max_pool or avg_pool call. With ceil_mode the last window may reach beyond the
+/// padding, but begins inside the input or the padding before it.
+Window pool_window(const OpCall& call);
+/// The attributes that both pools have.
+std::vector<AttrDef> pool_attrs();
+/// "n c [h] [w] -> n c [y=4] [x=5]".
+std::string pool_rule(const OpCall& call);
+
+}  // namespace tessera

@@ -1,0 +1,27 @@
+#include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/softmax_row.h"
+
+namespace tessera {
+namespace {
+
+void softmax_cpu(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor> results) {
+  internal::map_softmax_rows(
+      call, operands, results,
+      [](double x, const internal::SoftmaxRow& row) { return std::exp(x - row.top) / row.sum; });
+}
+
+}  // namespace
+
+TESSERA_OP(softmax) {
+  return {
+      .mindspore_name = "Softmax",
+      .doc = "y = e^x / (sum of e^x along the axis).",
+      .operands = {{"x"}},
+      .attrs = {{"axis", int64_t{-1}, "along which the results sum to 1"}},
+      .rule = internal::softmax_rule,
+      .kernels = {reference(softmax_cpu)},
+      .examples = {{{{5, 7}}}, {{{2, 4, 3}}, {{"axis", 1}}}, {{{4, 3}}, {{"axis", 0}}}},
+  };
+}
+
+}  // namespace tessera

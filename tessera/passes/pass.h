@@ -1,0 +1,23 @@
+// Passes turn a graph into a better graph that computes the same. One file per pass; pipeline.cc
+// orders them.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "tessera/graph/graph.h"
+
+namespace tessera {
+
+struct Pass {
+  std::string_view name;
+  std::string_view doc;
+  Graph (*run)(const Graph&);
+};
+
+/// The passes of inference, in order: fold constants, fold batch norm, fuse, drop dead nodes.
+std::span<const Pass> inference_passes();
+/// Runs them, verifying the graph after each; errors name the pass.
+Graph run_passes(Graph graph, std::span<const Pass> passes);
+
+}  // namespace tessera

@@ -1,0 +1,275 @@
+// Chooses a kernel per node and the formats between them, walking the graph forward: a kernel is
+// offered the formats in which its operands are at hand and says what it wants; what differs is
+// reordered, weights here and activations in a step of their own.
+#include <algorithm>
+
+#include "tessera/ops/registry.h"
+#include "tessera/runtime/internal/steps.h"
+
+namespace tessera::internal {
+namespace {
+
+int64_t byte_count(const TensorType& type, const Format& format) {
+  if (format != nullptr) return format->byte_count();
+  return checked_product(element_count(type.global), byte_size(type.dtype));
+}
+
+class StepBuilder {
+ public:
+  StepBuilder(const Graph& graph, const CompileOptions& options)
+      : graph_(graph),
+        options_(options),
+        known_(graph.values.size()),
+        forms_(graph.values.size()) {}
+
+  Steps build(std::span<const Tensor> parameters) {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      known_[index(graph_.parameters[i])] = parameters[i].contiguous();
+    }
+    for (const auto& [id, tensor] : graph_.constants) known_[index(id)] = tensor;
+    for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+      const ValueId id = graph_.inputs[i];
+      const StorageId storage = add_storage(StorageKind::kInput, id, nullptr);
+      steps_.storages.back().index = static_cast<int>(i);
+      steps_.inputs.push_back(storage);
+      forms_[index(id)].push_back({storage, graph_.type(id), nullptr});
+    }
+    const std::vector<bool> needed = needed_nodes();
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (needed[n]) add_node(graph_.nodes[n]);
+    }
+    for (size_t i = 0; i < graph_.outputs.size(); ++i) add_output(i);
+    for (const Storage& storage : steps_.storages) {
+      if (storage.kind == StorageKind::kConstant) steps_.weight_bytes += storage.bytes;
+    }
+    return std::move(steps_);
+  }
+
+ private:
+  static size_t index(ValueId id) { return static_cast<size_t>(id); }
+  bool is_known(ValueId id) const { return known_[index(id)].is_defined(); }
+  const std::string& name(ValueId id) const { return graph_.values[index(id)].name; }
+
+  /// Nodes that some output depends on.
+  std::vector<bool> needed_nodes() const {
+    std::vector<bool> value_needed(graph_.values.size(), false);
+    for (const ValueId id : graph_.outputs) value_needed[index(id)] = true;
+    std::vector<bool> needed(graph_.nodes.size(), false);
+    for (size_t n = graph_.nodes.size(); n-- > 0;) {
+      const Node& node = graph_.nodes[n];
+      needed[n] = std::any_of(node.results.begin(), node.results.end(),
+                              [&](ValueId id) { return value_needed[index(id)]; });
+      if (!needed[n]) continue;
+      for (const ValueId id : node.operands) value_needed[index(id)] = true;
+    }
+    return needed;
+  }
+
+  StorageId add_storage(StorageKind kind, ValueId id, const Format& format) {
+    steps_.storages.push_back({kind, name(id), byte_count(graph_.type(id), format), -1, {}});
+    return static_cast<StorageId>(steps_.storages.size() - 1);
+  }
+
+  void add_node(const Node& node) {
+    const ErrorContext context([&] {
+      return fmt::format("compiling node '{}' ({}{}{})", name(node.results[0]), node.op->name,
+                         node.scope.empty() ? "" : " of ", node.scope);
+    });
+    if (std::all_of(node.operands.begin(), node.operands.end(),
+                    [&](ValueId id) { return is_known(id); })) {
+      compute_now(node);
+    } else if (node.op->is_view) {
+      const Slot from = take(node.operands[0], nullptr);
+      forms_[index(node.results[0])].push_back(
+          {from.storage, graph_.type(node.results[0]), nullptr});
+    } else {
+      add_kernel_step(node);
+    }
+  }
+
+  void compute_now(const Node& node) {
+    std::vector<Tensor> operands;
+    for (const ValueId id : node.operands) operands.push_back(known_[index(id)]);
+    std::vector<Tensor> results;
+    if (node.op->is_view) {
+      results.push_back(operands[0].reshape(graph_.type(node.results[0]).global));
+    } else {
+      results = evaluate(*node.op, operands, node.attrs);
+    }
+    for (size_t r = 0; r < results.size(); ++r) {
+      known_[index(node.results[r])] = std::move(results[r]);
+    }
+    steps_.notes.push_back(fmt::format("{} = {}", name(node.results[0]), node.op->name));
+  }
+
+  void add_kernel_step(const Node& node) {
+    Step step;
+    step.node = &node;
+    step.name = name(node.results[0]);
+    step.operand_types = graph_.types(node.operands);
+    step.result_types = graph_.types(node.results);
+    std::vector<const Tensor*> constants;
+    Formats offered;
+    for (const ValueId id : node.operands) {
+      constants.push_back(is_known(id) ? &known_[index(id)] : nullptr);
+      offered.operands.push_back(is_known(id) ? nullptr : forms_[index(id)].front().format);
+    }
+    const OpCall call{step.operand_types, step.result_types, node.attrs, constants};
+    choose_kernel(step, call, offered);
+
+    const Formats& formats = step.prepared->formats();
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      step.operands.push_back(take(node.operands[i], formats.operands[i]));
+    }
+    for (size_t r = 0; r < node.results.size(); ++r) {
+      const ValueId id = node.results[r];
+      const StorageId storage = add_storage(StorageKind::kArena, id, formats.results[r]);
+      step.results.push_back({storage, graph_.type(id), formats.results[r]});
+      forms_[index(id)].push_back(step.results.back());
+    }
+    steps_.steps.push_back(std::move(step));
+  }
+
+  void choose_kernel(Step& step, const OpCall& call, const Formats& offered) const {
+    for (const Kernel& kernel : step.node->op->kernels) {
+      const bool is_reference = kernel.function != nullptr;
+      Support support = Support::yes();
+      if (options_.reference_only && !is_reference) {
+        support = Support::no("reference kernels only were asked for");
+      } else if (kernel.supports != nullptr) {
+        support = kernel.supports(call);
+      }
+      if (support.ok) {
+        step.kernel = kernel.name;
+        step.prepared =
+            is_reference ? prepare_reference(kernel, call) : kernel.prepare(call, offered);
+        return;
+      }
+      step.refused.push_back(fmt::format("{}: {}", kernel.name, support.reason));
+    }
+    std::string reasons;
+    for (const std::string& reason : step.refused) reasons += "; " + reason;
+    fail(ErrorCode::kUnsupported, "no kernel computes {}{}", step.node->op->name, reasons);
+  }
+
+  /// The value in this format: at hand, or reordered now (constants) or in a step (activations).
+  Slot take(ValueId id, const Format& wanted) {
+    std::vector<Slot>& forms = forms_[index(id)];
+    for (const Slot& form : forms) {
+      if (same_format(form.format, wanted)) return form;
+    }
+    const TensorType type = graph_.type(id);
+    Slot made{-1, type, wanted};
+    if (is_known(id)) {
+      made.storage = add_storage(StorageKind::kConstant, id, wanted);
+      Storage& storage = steps_.storages.back();
+      storage.constant = known_[index(id)];
+      if (wanted != nullptr) {
+        Tensor reordered =
+            Tensor::view(Buffer::allocate(storage.bytes), 0, type.dtype, type.global);
+        prepare_reorder(type, nullptr, wanted)
+            ->run(std::span(&storage.constant, 1), std::span(&reordered, 1));
+        storage.constant = std::move(reordered);
+      }
+    } else {
+      made.storage = add_storage(StorageKind::kArena, id, wanted);
+      Step step;
+      step.kind = StepKind::kReorder;
+      step.name = name(id);
+      step.operand_types = {type};
+      step.operands = {forms.front()};
+      step.results = {made};
+      step.prepared = prepare_reorder(type, forms.front().format, wanted);
+      steps_.steps.push_back(std::move(step));
+    }
+    forms.push_back(made);
+    return made;
+  }
+
+  void add_output(size_t i) {
+    const Slot slot = take(graph_.outputs[i], nullptr);
+    Storage& storage = steps_.storages[static_cast<size_t>(slot.storage)];
+    if (storage.kind == StorageKind::kArena) {
+      storage.kind = StorageKind::kOutput;
+      storage.index = static_cast<int>(i);
+    }
+    steps_.outputs.push_back(slot);
+  }
+
+  const Graph& graph_;
+  const CompileOptions& options_;
+  std::vector<Tensor> known_;             // per value, where it does not depend on inputs
+  std::vector<std::vector<Slot>> forms_;  // per value, as computed first, then reordered
+  Steps steps_;
+};
+
+/// Replaces one storage by another everywhere.
+void replace_storage(Steps& steps, StorageId from, StorageId to) {
+  const auto replace = [&](Slot& slot) {
+    if (slot.storage == from) slot.storage = to;
+  };
+  for (Step& step : steps.steps) {
+    std::for_each(step.operands.begin(), step.operands.end(), replace);
+    std::for_each(step.results.begin(), step.results.end(), replace);
+  }
+  std::for_each(steps.outputs.begin(), steps.outputs.end(), replace);
+}
+
+/// Whether result 0 of step `index` may lie where operand `operand` lies.
+bool may_take_over(const Steps& steps, size_t index, size_t operand) {
+  const Step& step = steps.steps[index];
+  const StorageId storage = step.operands[operand].storage;
+  if (steps.storages[static_cast<size_t>(storage)].kind != StorageKind::kArena) return false;
+  if (last_uses(steps)[static_cast<size_t>(storage)] != static_cast<int>(index)) return false;
+  return std::count_if(step.operands.begin(), step.operands.end(),
+                       [&](const Slot& slot) { return slot.storage == storage; }) == 1;
+}
+
+}  // namespace
+
+Steps build_steps(const Graph& graph, std::span<const Tensor> parameters,
+                  const CompileOptions& options) {
+  return StepBuilder(graph, options).build(parameters);
+}
+
+std::vector<int> last_uses(const Steps& steps) {
+  std::vector<int> last(steps.storages.size(), -1);
+  for (size_t i = 0; i < steps.steps.size(); ++i) {
+    for (const auto* slots : {&steps.steps[i].operands, &steps.steps[i].results}) {
+      for (const Slot& slot : *slots) {
+        last[static_cast<size_t>(slot.storage)] = static_cast<int>(i);
+      }
+    }
+  }
+  for (const Slot& slot : steps.outputs) {
+    last[static_cast<size_t>(slot.storage)] = static_cast<int>(steps.steps.size());
+  }
+  return last;
+}
+
+void share_overwritten(Steps& steps) {
+  for (size_t i = 0; i < steps.steps.size(); ++i) {
+    const Step& step = steps.steps[i];
+    const int overwritten = step.prepared == nullptr ? -1 : step.prepared->overwritten_operand();
+    if (overwritten < 0) continue;
+    const auto operand = static_cast<size_t>(overwritten);
+    const Slot from = step.operands[operand];
+    const StorageId result = step.results[0].storage;
+    if (may_take_over(steps, i, operand)) {
+      Storage& kept = steps.storages[static_cast<size_t>(result)];
+      kept.bytes = std::max(kept.bytes, steps.storages[static_cast<size_t>(from.storage)].bytes);
+      replace_storage(steps, from.storage, result);
+      continue;
+    }
+    Step copy;
+    copy.kind = StepKind::kCopy;
+    copy.name = step.name;
+    copy.operands = {from};
+    copy.results = {{result, from.type, from.format}};
+    steps.steps[i].operands[operand].storage = result;
+    steps.steps.insert(steps.steps.begin() + static_cast<std::ptrdiff_t>(i), std::move(copy));
+    ++i;
+  }
+}
+
+}  // namespace tessera::internal

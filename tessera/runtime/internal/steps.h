@@ -1,0 +1,79 @@
+// A program before it has memory: the steps of one run in order, and the storages they read and
+// write. Compiling a graph is: build_steps (kernels, formats, reorders), share_overwritten (results
+// that take over an operand's memory), plan_memory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tessera/graph/graph.h"
+#include "tessera/runtime/program.h"
+
+namespace tessera::internal {
+
+using StorageId = int;
+
+enum class StorageKind : uint8_t {
+  kArena,     // an activation
+  kInput,     // the caller's tensor, given at every run
+  kOutput,    // allocated at every run and given away
+  kConstant,  // a parameter, a constant, or something computed from them
+};
+
+/// Bytes that hold one value in one format. Views of a value share its storage.
+struct Storage {
+  StorageKind kind = StorageKind::kArena;
+  std::string name;  // of the value
+  int64_t bytes = 0;
+  int index = -1;   // of the input or output
+  Tensor constant;  // kConstant
+};
+
+/// A storage read as a tensor of this type.
+struct Slot {
+  StorageId storage = -1;
+  TensorType type;
+  Format format;
+};
+
+enum class StepKind : uint8_t {
+  kKernel,   // computes a node
+  kReorder,  // from one memory format into another
+  kCopy,     // saves an operand that the next step overwrites
+};
+
+struct Step {
+  StepKind kind = StepKind::kKernel;
+  std::string name;  // of the first result
+  const Node* node = nullptr;
+  std::string_view kernel;           // "onednn"
+  std::vector<std::string> refused;  // "name: reason", better kernels first
+  std::vector<Slot> operands;
+  std::vector<Slot> results;
+  std::vector<TensorType> operand_types;  // of the node: prepared kernels may refer to them
+  std::vector<TensorType> result_types;
+  std::unique_ptr<PreparedKernel> prepared;  // null for kCopy
+};
+
+struct Steps {
+  std::vector<Step> steps;
+  std::vector<Storage> storages;
+  std::vector<StorageId> inputs;   // per graph input
+  std::vector<Slot> outputs;       // per graph output; plain
+  std::vector<std::string> notes;  // what was computed while compiling, for explain()
+  int64_t weight_bytes = 0;
+};
+
+/// `graph` must outlive the result. `parameters` are as Program::compile wants them.
+Steps build_steps(const Graph& graph, std::span<const Tensor> parameters,
+                  const CompileOptions& options);
+
+/// Lets results take over the memory of operands that their kernels overwrite; where something else
+/// still needs the operand, a copy step comes before.
+void share_overwritten(Steps& steps);
+
+/// Per storage the last step that reads or writes it; `steps.size()` for outputs, -1 for none.
+std::vector<int> last_uses(const Steps& steps);
+
+}  // namespace tessera::internal

@@ -1,0 +1,47 @@
+// A graph made ready to run: one prepared kernel per node, weights in their kernels' formats,
+// memory for all activations planned once.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/graph/graph.h"
+
+namespace tessera {
+
+struct CompileOptions {
+  int threads = 0;              // 0: all processors of this process
+  bool reference_only = false;  // every node by its reference kernel
+};
+
+class Program {
+ public:
+  /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and shape.
+  /// Nodes that depend on constants and parameters alone are computed here. Throws kInvalidArgument
+  /// for tensors that do not fit, kUnsupported when no kernel can compute a node.
+  static Program compile(const Graph& graph, std::span<const Tensor> parameters,
+                         const CompileOptions& options = {});
+  Program(Program&&) noexcept;
+  Program& operator=(Program&&) noexcept;
+  ~Program();
+
+  /// One tensor per graph.inputs, row-major; gives one per graph.outputs, row-major and the
+  /// caller's own. One run at a time.
+  std::vector<Tensor> run(std::span<const Tensor> inputs);
+
+  /// Per node: kernel, why better ones were refused, formats, reorders, bytes; then the memory
+  /// plan.
+  std::string explain() const;
+  /// Bytes of activations, of weights.
+  int64_t activation_bytes() const;
+  int64_t weight_bytes() const;
+
+ private:
+  struct State;
+  explicit Program(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,112 @@
+// inspect, verify, convert.
+#include <sys/stat.h>
+
+#include "tests/end_to_end/program_fixture.h"
+
+namespace tessera::testing {
+namespace {
+
+class Files : public ProgramTest {
+ protected:
+  static std::string succeed(const std::vector<std::string>& arguments) {
+    const Outcome outcome = run_tessera(arguments);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.out;
+  }
+  static std::string refuse(const std::vector<std::string>& arguments, int status = 1) {
+    const Outcome outcome = run_tessera(arguments);
+    EXPECT_EQ(outcome.status, status) << outcome.out << outcome.err;
+    EXPECT_EQ(outcome.err.rfind("error:", 0), 0U) << outcome.err;
+    return outcome.err;
+  }
+  std::string weights_ = digits("lenet5_digits.ckpt");
+};
+
+TEST_F(Files, InspectListsEveryTensorAndSaysThatThereIsNoChecksum) {
+  const std::string out = succeed({"inspect", weights_});
+  for (const char* text :
+       {"conv1.weight", "[6,1,5,5]", "fc3.bias", "61684 elements", "no checksum"})
+    EXPECT_NE(out.find(text), std::string::npos) << text << "\n" << out;
+  EXPECT_EQ(number_in(succeed({"inspect", weights_, "--json"}), "entries"), 8);
+}
+
+TEST_F(Files, ThereAndBackThroughSafetensorsGivesTheSameBytes) {
+  succeed({"convert", weights_, in_folder("a.safetensors")});
+  succeed({"convert", in_folder("a.safetensors"), in_folder("b.ckpt")});
+  succeed({"convert", in_folder("b.ckpt"), in_folder("c.safetensors")});
+  EXPECT_EQ(read_file(in_folder("a.safetensors")), read_file(in_folder("c.safetensors")));
+  succeed({"convert", weights_, in_folder("d.ckpt")});
+  EXPECT_EQ(read_file(weights_), read_file(in_folder("d.ckpt")));
+}
+
+TEST_F(Files, AnEncryptedCopyOpensWithItsKeyOnly) {
+  write_file(in_folder("key"), "0123456789ABCDEF");
+  write_file(in_folder("other"), "FFFFFFFFFFFFFFFF");
+  for (const char* cipher : {"AES-GCM", "AES-CBC", "SM4-CBC"}) {
+    const std::string secret = in_folder(std::string(cipher) + ".ckpt");
+    succeed({"convert", weights_, secret, "--encrypt", "--cipher", cipher, "--key-file",
+             in_folder("key")});
+    refuse({"inspect", secret});
+    refuse({"inspect", secret, "--key-file", in_folder("other")});
+    EXPECT_NE(succeed({"inspect", secret, "--key-file", in_folder("key")}).find(cipher),
+              std::string::npos);
+    const std::string plain = in_folder(std::string(cipher) + "_plain.ckpt");
+    succeed({"convert", secret, plain, "--decrypt", "--key-file", in_folder("key")});
+    EXPECT_EQ(read_file(plain), read_file(weights_));
+  }
+}
+
+TEST_F(Files, VerifyFindsADamagedByteThroughTheCrc) {
+  const std::string path = in_folder("crc.ckpt");
+  succeed({"convert", weights_, path, "--crc"});
+  succeed({"verify", path});
+  std::string bytes = read_file(path);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  const std::string damaged = in_folder("damaged.ckpt");
+  write_file(damaged, bytes);
+  const std::string error = refuse({"verify", damaged});
+  EXPECT_NE(error.find("CRC"), std::string::npos) << error;
+  EXPECT_NE(error.find("damaged.ckpt"), std::string::npos) << error;
+}
+
+TEST_F(Files, ConvertRenamesCastsAndSelects) {
+  const std::string path = in_folder("out.safetensors");
+  succeed({"convert", weights_, path, "--only", "fc*", "--rename", "fc*.weight=head*.kernel",
+           "--cast", "f16"});
+  const std::string json = succeed({"inspect", path, "--json"});
+  EXPECT_NE(json.find("\"head1.kernel\""), std::string::npos) << json;
+  EXPECT_NE(json.find("\"fc1.bias\""), std::string::npos);
+  EXPECT_EQ(json.find("conv1"), std::string::npos);
+  EXPECT_EQ(json.find("\"f32\""), std::string::npos);
+}
+
+TEST_F(Files, ARefusedConversionLeavesTheDestinationAsItWas) {
+  const std::string path = in_folder("kept.ckpt");
+  write_file(path, "precious");
+  write_file(in_folder("key"), "0123456789ABCDEF");
+  refuse({"convert", weights_, path, "--encrypt", "--crc", "--key-file", in_folder("key")});
+  refuse({"convert", weights_, path, "--rename", "fc*.weight=same"});
+  EXPECT_EQ(read_file(path), "precious");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder()), {}), 2);
+}
+
+TEST_F(Files, WhatIsNoCheckpointIsNamedForWhatItIs) {
+  refuse({"inspect", in_folder("absent.ckpt")});
+  ASSERT_EQ(mkfifo(in_folder("pipe.ckpt").c_str(), 0600), 0);
+  refuse({"inspect", in_folder("pipe.ckpt")});
+  write_file(in_folder("empty.ckpt"), "");
+  refuse({"inspect", in_folder("empty.ckpt")});
+  write_file(in_folder("text.ckpt"), "hello there, this is no checkpoint\n");
+  EXPECT_NE(refuse({"inspect", in_folder("text.ckpt")}).find("text.ckpt"), std::string::npos);
+}
+
+TEST_F(Files, AFullDiskIsAnErrorThatLeavesNothing) {
+  const Outcome outcome =
+      run_program({"bash", "-c", "ulimit -f 16; exec \"$TESSERA_PROGRAM\" convert \"$0\" \"$1\"",
+                   weights_, in_folder("big.ckpt")});
+  EXPECT_EQ(outcome.status, 1) << outcome.err;
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder()), {}), 0) << outcome.err;
+}
+
+}  // namespace
+}  // namespace tessera::testing

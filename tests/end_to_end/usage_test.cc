@@ -1,0 +1,82 @@
+// The command line itself: help, exit codes, which stream says what.
+#include "tests/end_to_end/program_fixture.h"
+
+namespace tessera::testing {
+namespace {
+
+const std::vector<std::string> kWords{"completion", "convert", "eval",    "explain", "inspect",
+                                      "models",     "ops",     "predict", "verify"};
+
+TEST(Usage, EveryWordHasHelpWithExamples) {
+  const Outcome top = run_tessera({"--help"});
+  EXPECT_EQ(top.status, 0);
+  for (const std::string& word : kWords) {
+    EXPECT_NE(top.out.find(word), std::string::npos) << word;
+    const Outcome help = run_tessera({word, "--help"});
+    EXPECT_EQ(help.status, 0) << word;
+    EXPECT_NE(help.out.find("Examples:\n  "), std::string::npos) << word;
+    EXPECT_EQ(help.err, "") << word;
+  }
+}
+
+TEST(Usage, AWrongCommandLineIsStatusTwoOnStderr) {
+  const std::vector<std::vector<std::string>> wrong{
+      {},          {"evaluate"},
+      {"eval"},    {"eval", "lenet5", "--bach", "3"},
+      {"inspect"}, {"eval", "lenet5", "--weights", "a", "--data", "b", "--batch", "many"}};
+  for (const auto& arguments : wrong) {
+    const Outcome outcome = run_tessera(arguments);
+    EXPECT_EQ(outcome.status, 2) << (arguments.empty() ? "" : arguments.back());
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err, "");
+  }
+}
+
+TEST(Usage, AWrongInputIsStatusOneAndOneClearError) {
+  const std::vector<std::vector<std::string>> wrong{
+      {"inspect", "absent.ckpt"},
+      {"explain", "lenet6"},
+      {"completion", "tcsh"},
+      {"eval", "lenet5", "--weights", "absent.ckpt", "--data", "mnist:absent"}};
+  for (const auto& arguments : wrong) {
+    const Outcome outcome = run_tessera(arguments);
+    EXPECT_EQ(outcome.status, 1) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err.rfind("error: ", 0), 0U) << outcome.err;
+  }
+}
+
+TEST(Usage, CompletionScriptsNameEveryWordAndParse) {
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    const Outcome outcome = run_tessera({"completion", shell});
+    EXPECT_EQ(outcome.status, 0);
+    for (const std::string& word : kWords)
+      EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << " " << word;
+  }
+  const Outcome script = run_tessera({"completion", "bash"});
+  EXPECT_EQ(run_program({"bash", "-n", "-c", script.out}).status, 0);
+}
+
+TEST(Usage, ListsArePrintedAsTablesAndAsJson) {
+  for (const std::string word : {"models", "ops"}) {
+    EXPECT_EQ(run_tessera({word}).status, 0);
+    const Outcome json = run_tessera({word, "--json"});
+    EXPECT_EQ(json.out.front(), '[') << word;
+  }
+  EXPECT_NE(run_tessera({"--version"}).out.find("tessera "), std::string::npos);
+}
+
+TEST(Usage, ExplainShowsKernelsAndMemoryWithoutACheckpoint) {
+  const Outcome outcome = run_tessera({"explain", "lenet5", "--batch", "4"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* text : {"conv2d", "onednn", "memory"})
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
+}
+
+TEST(Usage, AClosedOutputIsAnErrorNotASilence) {
+  const Outcome outcome = run_program({"bash", "-c", "\"$TESSERA_PROGRAM\" models > /dev/full"});
+  EXPECT_EQ(outcome.status, 1);
+}
+
+}  // namespace
+}  // namespace tessera::testing
