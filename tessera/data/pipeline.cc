@@ -96,7 +96,8 @@ class Pipeline::Run {
   int64_t taking_ = 0;                       // the batch whose parts are taken
   int64_t taken_rows_ = 0;                   // of it
   bool stopped_ = false;
-  std::exception_ptr error_;
+  std::exception_ptr error_;  // of the first batch that has one
+  int64_t error_batch_ = 0;
   std::vector<std::jthread> pool_;  // last: joined before the rest goes
 };
 
@@ -176,8 +177,13 @@ std::optional<Pipeline::Run::Part> Pipeline::Run::take_part(std::unique_lock<std
 void Pipeline::Run::work() {
   internal::RowChain::Scratch scratch;
   std::unique_lock lock(mutex_);
+  int64_t batch = 0;
   try {
-    while (const auto part = take_part(lock)) {
+    while (true) {
+      batch = -1;  // of no part yet
+      const auto part = take_part(lock);
+      if (!part) return;
+      batch = part->slot->batch.first_row / plan_->batch_rows;
       lock.unlock();
       fill(part->slot->batch, part->begin, part->end, scratch);
       lock.lock();
@@ -185,8 +191,12 @@ void Pipeline::Run::work() {
     }
   } catch (...) {  // a thread's entry: the error travels to next()
     if (!lock.owns_lock()) lock.lock();
-    if (!error_) error_ = std::current_exception();
-    stopped_ = true;
+    if (batch < 0) batch = taking_;
+    if (!error_ || batch < error_batch_) {
+      error_ = std::current_exception();
+      error_batch_ = batch;
+    }
+    stopped_ = true;  // parts are taken in order: the batches before this one still become complete
     room_.notify_all();
     ready_.notify_one();
   }
@@ -215,7 +225,7 @@ std::optional<Batch> Pipeline::Run::next() {
   std::unique_lock lock(mutex_);
   if (head_ == batches_) return std::nullopt;
   const auto is_ready = [&] { return !slots_.empty() && slots_.front()->parts_left == 0; };
-  ready_.wait(lock, [&] { return error_ || is_ready(); });
+  ready_.wait(lock, [&] { return is_ready() || (error_ && error_batch_ <= head_); });
   if (!is_ready()) std::rethrow_exception(error_);
   Batch batch = std::move(slots_.front()->batch);
   slots_.pop_front();

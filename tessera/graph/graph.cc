@@ -108,7 +108,8 @@ namespace internal {
 
 bool is_name_character(char c) {
   const auto byte = static_cast<unsigned char>(c);
-  return byte > ' ' && byte != 0x7f && std::string_view(",(){}=#\"").find(c) == std::string_view::npos;
+  return byte > ' ' && byte != 0x7f &&
+         std::string_view(",(){}=#\"").find(c) == std::string_view::npos;
 }
 
 void check_value_name(std::string_view name) {

@@ -20,7 +20,8 @@ namespace {
 constexpr int64_t kPrintedElements = 16;
 
 template <typename T>
-constexpr bool is_complex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+constexpr bool is_complex =
+    std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
 
 template <typename T>
 std::string element_text(T value) {
@@ -137,7 +138,8 @@ class LineReader {
     skip_blanks();
   }
   void skip_blanks() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t')) rest_.remove_prefix(1);
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t'))
+      rest_.remove_prefix(1);
   }
   std::string found() const { return printable(rest_, 40); }
 
@@ -172,8 +174,8 @@ Tensor parse_constant(std::string_view text, const TensorType& type) {
   const std::string_view inside = trim(text.substr(1, text.size() - 2));
   std::vector<std::string_view> elements;
   if (!inside.empty()) elements = split(inside, ',');
-  require(static_cast<int64_t>(elements.size()) == element_count(type.global),
-          "{} values for {}", elements.size(), to_string(type));
+  require(static_cast<int64_t>(elements.size()) == element_count(type.global), "{} values for {}",
+          elements.size(), to_string(type));
   Tensor tensor(type.dtype, type.global);
   visit_dtype(type.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -320,9 +322,9 @@ std::string to_string(const Graph& graph) {
     std::vector<std::string> types;
     for (const ValueId id : node.results) types.push_back(to_string(graph.type(id)));
     const std::string attrs = to_string(node.attrs);
-    text += fmt::format("{} = {}({}){}{} : {}{}{}\n", names_text(graph, node.results), node.op->name,
-                        names_text(graph, node.operands), attrs.empty() ? "" : " ", attrs,
-                        join(types, ", "), node.scope.empty() ? "" : "  # ", node.scope);
+    text += fmt::format("{} = {}({}){}{} : {}{}{}\n", names_text(graph, node.results),
+                        node.op->name, names_text(graph, node.operands), attrs.empty() ? "" : " ",
+                        attrs, join(types, ", "), node.scope.empty() ? "" : "  # ", node.scope);
   }
   for (const ValueId id : graph.outputs) {
     text += fmt::format("output {}\n", graph.values[static_cast<size_t>(id)].name);

@@ -133,7 +133,10 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   }
   require(report.rows > 0, "there are no rows to evaluate");
   report.seconds = seconds_since(start);
-  for (const auto& metric : metrics) report.metrics.push_back(metric->result());
+  for (const auto& metric : metrics) {
+    report.metrics.push_back(metric->result());
+    report.correct = std::max(report.correct, report.metrics.back().correct);
+  }
   return report;
 }
 

@@ -117,9 +117,8 @@ void Program::State::rebind(StorageId storage, const std::shared_ptr<Buffer>& bu
     BoundStep& step = bound[place.step];
     const std::vector<Slot>& slots =
         place.is_result ? plan.steps[place.step].results : plan.steps[place.step].operands;
-    (place.is_result ? step.results : step.operands)[place.position] =
-        Tensor::view(buffer, offset, slots[place.position].type.dtype,
-                     slots[place.position].type.global);
+    (place.is_result ? step.results : step.operands)[place.position] = Tensor::view(
+        buffer, offset, slots[place.position].type.dtype, slots[place.position].type.global);
   }
 }
 

@@ -221,9 +221,8 @@ bool may_take_over(const Steps& steps, size_t index, size_t operand) {
   const StorageId storage = step.operands[operand].storage;
   if (steps.storages[static_cast<size_t>(storage)].kind != StorageKind::kArena) return false;
   if (last_uses(steps)[static_cast<size_t>(storage)] != static_cast<int>(index)) return false;
-  return std::count_if(step.operands.begin(), step.operands.end(), [&](const Slot& slot) {
-           return slot.storage == storage;
-         }) == 1;
+  return std::count_if(step.operands.begin(), step.operands.end(),
+                       [&](const Slot& slot) { return slot.storage == storage; }) == 1;
 }
 
 }  // namespace

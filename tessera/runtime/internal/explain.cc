@@ -56,7 +56,11 @@ Row step_row(const Steps& steps, const Step& step, std::span<const int64_t> offs
       kernel = "the next step overwrites it";
       break;
   }
-  return {step.name, op, to_string(step.results[0].type), kernel, formats_text(steps, step),
+  return {step.name,
+          op,
+          to_string(step.results[0].type),
+          kernel,
+          formats_text(steps, step),
           place_text(steps, step, offsets)};
 }
 

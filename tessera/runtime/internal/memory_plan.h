@@ -1,5 +1,5 @@
-// Where activations lie in one arena: blocks that are needed at the same time do not overlap, blocks
-// that are not may share bytes.
+// Where activations lie in one arena: blocks that are needed at the same time do not overlap,
+// blocks that are not may share bytes.
 #pragma once
 
 #include <cstdint>

@@ -59,8 +59,8 @@ struct Step {
 struct Steps {
   std::vector<Step> steps;
   std::vector<Storage> storages;
-  std::vector<StorageId> inputs;  // per graph input
-  std::vector<Slot> outputs;      // per graph output; plain
+  std::vector<StorageId> inputs;   // per graph input
+  std::vector<Slot> outputs;       // per graph output; plain
   std::vector<std::string> notes;  // what was computed while compiling, for explain()
   int64_t weight_bytes = 0;
 };

@@ -1,5 +1,7 @@
 #include "tessera/checkpoint/formats/internal/ckpt_entries.h"
 
+#include <algorithm>
+
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 
@@ -11,6 +13,16 @@ void require_first(bool seen, const WireField& field, std::string_view what) {
 }
 
 }  // namespace
+
+bool begins_like_ckpt_entry(std::string_view head) {
+  if (head.size() < 3 || head[0] != 0x0A) return false;
+  size_t at = 1;
+  while (at < std::min<size_t>(head.size(), 10) &&
+         (static_cast<unsigned char>(head[at]) & 0x80) != 0)
+    ++at;
+  ++at;
+  return at < head.size() && (head[at] == 0x0A || head[at] == 0x12 || head[at] == 0x1A);
+}
 
 bool CkptEntryReader::next(CkptEntry& entry) {
   for (WireField field; message_.next(field);) {

@@ -17,6 +17,9 @@
 
 namespace tessera::internal {
 
+/// Whether these are the first bytes of an entry: 0A, a length, and a field of the value.
+bool begins_like_ckpt_entry(std::string_view head);
+
 struct CkptTensor {
   std::string type;  // "Float32"
   Shape dims;        // as stored: may be negative or too large

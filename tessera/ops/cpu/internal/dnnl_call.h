@@ -1,5 +1,5 @@
-// What every oneDNN kernel shares: memory formats, arguments and posts of a primitive, and turning a
-// description of a primitive into a Kernel. A kernel file says only how its op's call becomes a
+// What every oneDNN kernel shares: memory formats, arguments and posts of a primitive, and turning
+// a description of a primitive into a Kernel. A kernel file says only how its op's call becomes a
 // primitive:
 //
 //   DnnlCall describe(const OpCall& call, const Formats& offered);
@@ -115,8 +115,10 @@ Kernel dnnl_kernel() {
                 }
                 return dnnl_supports(call, describe);
               },
-          .prepare = [](const OpCall& call,
-                        const Formats& offered) { return dnnl_prepare(call, describe(call, offered)); }};
+          .prepare =
+              [](const OpCall& call, const Formats& offered) {
+                return dnnl_prepare(call, describe(call, offered));
+              }};
 }
 
 }  // namespace tessera::internal

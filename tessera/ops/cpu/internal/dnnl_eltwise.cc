@@ -5,8 +5,8 @@ namespace tessera::internal {
 DnnlCall describe_eltwise(const OpCall& call, const Formats& offered, const Eltwise& eltwise) {
   // A row-major tensor is one long row: oneDNN has faster code for few dims.
   const int64_t count = element_count(call.shape(0));
-  const DnnlDesc desc = offered.operands[0] == nullptr ? plain_desc(DnnlDims{count})
-                                                       : offered_desc(call, offered, 0);
+  const DnnlDesc desc =
+      offered.operands[0] == nullptr ? plain_desc(DnnlDims{count}) : offered_desc(call, offered, 0);
   constexpr auto kKind = dnnl::prop_kind::forward_inference;
   using Primitive = dnnl::eltwise_forward;
 #if DNNL_VERSION_MAJOR >= 3

@@ -56,9 +56,8 @@ std::string DnnlFormat::to_string() const {
   const Blocking blocking = blocking_of(desc_);
   std::vector<size_t> order(blocking.strides.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return blocking.strides[a] > blocking.strides[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return blocking.strides[a] > blocking.strides[b]; });
   std::string text;
   for (const size_t dim : order) {
     const bool blocked = std::count(blocking.block_dims.begin(), blocking.block_dims.end(),

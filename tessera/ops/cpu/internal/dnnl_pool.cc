@@ -35,8 +35,8 @@ DnnlCall describe_pool(const OpCall& call, const Formats& offered, dnnl::algorit
       dnnl_primitive<Pool>({}, kKind, algorithm, source, result, strides, kernel, begin, end);
 #endif
   const double elements = static_cast<double>(element_count(call.results[0].shape()));
-  DnnlCall described = dnnl_call<Pool>(
-      chosen, elements * static_cast<double>(window.y.kernel * window.x.kernel));
+  DnnlCall described =
+      dnnl_call<Pool>(chosen, elements * static_cast<double>(window.y.kernel * window.x.kernel));
   described.operand(DNNL_ARG_SRC, 0, source);
   described.result(DNNL_ARG_DST, chosen.dst_desc());
   return described;

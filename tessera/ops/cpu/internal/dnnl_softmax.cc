@@ -17,8 +17,7 @@ DnnlCall describe_softmax(const OpCall& call, bool logarithm) {
   using Softmax = dnnl::softmax_v2_forward;
 #endif
   const auto chosen = dnnl_primitive<Softmax>({}, kKind, algorithm, desc, desc, 1);
-  DnnlCall described =
-      dnnl_call<Softmax>(chosen, 10 * static_cast<double>(element_count(shape)));
+  DnnlCall described = dnnl_call<Softmax>(chosen, 10 * static_cast<double>(element_count(shape)));
   described.operand(DNNL_ARG_SRC, 0, desc);
   described.result(DNNL_ARG_DST, desc);
   return described;

@@ -1,0 +1,123 @@
+// How fast a model of the zoo runs: the external command of a comparison with other engines.
+//
+//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS
+//
+// INPUT holds BATCH images as raw f32; the results are written to LOGITS likewise ("-" for none).
+// Prints one JSON object: images_per_s and latency_ms (of the median call), setup_s, peak_rss_mib.
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+
+#include "tessera/base/text.h"
+#include "tessera/checkpoint/load_plan.h"
+#include "tessera/passes/pass.h"
+#include "tessera/runtime/program.h"
+#include "tessera/zoo/zoo.h"
+
+namespace tessera {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+int64_t integer(std::string_view text) {
+  const std::optional<int64_t> value = parse_int(text);
+  require(value.has_value() && *value > 0, "'{}' is no number above 0", printable(text));
+  return *value;
+}
+
+Tensor read_input(const std::string& path, Shape shape) {
+  Tensor input(DType::kF32, std::move(shape));
+  std::ifstream file(path, std::ios::binary);
+  const std::span<std::byte> bytes = input.mutable_bytes();
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  require(file.good(), "{} does not hold the {} bytes of {}", path, bytes.size(), describe(input));
+  return input;
+}
+
+Program prepare(const ModelSpec& model, const Tensor& input, const std::string& checkpoint_path,
+                int threads) {
+  const Shape row(input.shape().begin() + 1, input.shape().end());
+  const Graph graph = run_passes(trace(model, input.shape()[0], row), inference_passes());
+  const Checkpoint checkpoint = open_checkpoint(checkpoint_path);
+  std::vector<Target> targets;
+  for (const ValueId id : graph.parameters) {
+    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
+    targets.push_back({value.name, value.dtype, value.shape, whole(value.shape)});
+  }
+  return Program::compile(graph, load_tensors(checkpoint, targets), {.threads = threads});
+}
+
+double peak_rss_mib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+void write_logits(const std::string& path, const Tensor& logits) {
+  if (path == "-") return;
+  std::ofstream file(path, std::ios::binary);
+  const std::span<const std::byte> bytes = logits.bytes();
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+}
+
+/// The median time of one call, over `seconds`.
+double median_call(Program& program, const Tensor& input, double seconds) {
+  const std::span<const Tensor> inputs(&input, 1);
+  const Clock::time_point warm = Clock::now();
+  while (seconds_since(warm) < seconds / 10) program.run(inputs);
+  std::vector<double> times;
+  const Clock::time_point start = Clock::now();
+  for (Clock::time_point last = start; seconds_since(start) < seconds;) {
+    program.run(inputs);
+    const Clock::time_point now = Clock::now();
+    times.push_back(std::chrono::duration<double>(now - last).count());
+    last = now;
+  }
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                   times.end());
+  return times[times.size() / 2];
+}
+
+void bench(std::span<const std::string> words) {
+  require(words.size() == 7, "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS");
+  const Clock::time_point start = Clock::now();
+  const ModelSpec model = parse_model(words[0]);
+  const int64_t batch = integer(words[1]);
+  Shape shape = model.model->row_shape(model.options);
+  shape.insert(0, batch);
+  const Tensor input = read_input(words[5], shape);
+  const Clock::time_point setup = Clock::now();
+  Program program = prepare(model, input, words[4], static_cast<int>(integer(words[2])));
+  const double setup_seconds = seconds_since(setup);
+  write_logits(words[6], program.run({&input, 1})[0]);
+  if (const char* wanted = std::getenv("TESSERA_EXPLAIN"); wanted != nullptr) {
+    std::cerr << program.explain();
+  }
+  const double call = median_call(program, input, parse_double(words[3]).value_or(1.0));
+  std::cout << fmt::format(
+      "{{\"images_per_s\": {:.1f}, \"latency_ms\": {:.5f}, \"setup_s\": {:.4f}, "
+      "\"peak_rss_mib\": {:.1f}, \"wall_s\": {:.2f}}}\n",
+      static_cast<double>(batch) / call, 1e3 * call, setup_seconds, peak_rss_mib(),
+      seconds_since(start));
+}
+
+}  // namespace
+}  // namespace tessera
+
+int main(int argc, char** argv) {
+  try {
+    tessera::bench(std::vector<std::string>(argv + 1, argv + argc));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "bench_infer: " << error.what() << '\n';
+    return 1;
+  }
+}

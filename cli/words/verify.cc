@@ -1,0 +1,156 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/checkpoint_options.h"
+#include "cli/output.h"
+#include "cli/word.h"
+#include "tessera/base/text.h"
+#include "tessera/checkpoint/digest.h"
+#include "tessera/checkpoint/load_plan.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Request {
+  std::string path;
+  bool json = false;
+  bool quiet = false;
+  CheckpointOptions checkpoint;
+};
+
+struct Finding {
+  std::string name;
+  std::string what;  // "f32[6,1,5,5]"
+  Digest digest;
+  int64_t not_finite = 0;
+};
+
+template <typename T>
+bool is_finite(T value) {
+  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+    return std::isfinite(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return std::isfinite(value);
+  } else if constexpr (std::is_same_v<T, std::complex<float>> ||
+                       std::is_same_v<T, std::complex<double>>) {
+    return std::isfinite(value.real()) && std::isfinite(value.imag());
+  } else {
+    return true;
+  }
+}
+
+int64_t count_not_finite(const Tensor& tensor) {
+  return visit_dtype(tensor.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto values = tensor.data<T>();
+    return static_cast<int64_t>(
+        std::count_if(values.begin(), values.end(), [](T value) { return !is_finite(value); }));
+  });
+}
+
+void read_record(const Checkpoint& checkpoint, const Record& record, const std::string& name,
+                 std::vector<Finding>& findings) {
+  for (const Record& part : record.parts)
+    read_record(checkpoint, part, fmt::format("{} ({})", name, part.name), findings);
+  if (!record.parts.empty()) return;
+  const Tensor tensor = load_record(checkpoint, record);
+  findings.push_back({name, describe(record), digest(tensor), count_not_finite(tensor)});
+}
+
+std::string crc_text(const Catalog& catalog) {
+  std::string text;
+  for (const CatalogFile& file : catalog.files) text = std::string(to_string(file.crc));
+  return text;
+}
+
+/// Opens the checkpoint; where it carries a CRC, checks it.
+Checkpoint open_checked(const Request& request) {
+  OpenOptions options = request.checkpoint.open_options();
+  Checkpoint checkpoint = open_checkpoint(request.path, options);
+  for (const CatalogFile& file : checkpoint.catalog.files) {
+    if (file.crc != CrcState::kPresent) continue;
+    options.check_crc = true;
+    return open_checkpoint(request.path, options);
+  }
+  return checkpoint;
+}
+
+void print_json(const Request& request, const Catalog& catalog,
+                const std::vector<Finding>& findings, const Digest& total) {
+  Json out;
+  out.open('{').field("path", request.path).field("crc", crc_text(catalog));
+  out.field("digest", to_string(total)).key("tensors").open('[');
+  for (const Finding& finding : findings)
+    out.open('{')
+        .field("name", finding.name)
+        .field("digest", to_string(finding.digest))
+        .field("not_finite", finding.not_finite)
+        .close();
+  fmt::print("{}\n", out.close().close().text());
+}
+
+void print_text(const Request& request, const Checkpoint& checkpoint,
+                const std::vector<Finding>& findings, const Digest& total) {
+  Table table({"name", "what", "digest", "not finite"});
+  for (const Finding& finding : findings)
+    table.add({printable(finding.name), finding.what, to_string(finding.digest),
+               std::to_string(finding.not_finite)});
+  fmt::print("{}\n{}: {} entries read, digest {}, ", table.to_string(), printable(request.path),
+             findings.size(), to_string(total));
+  const std::string crc = crc_text(checkpoint.catalog);
+  fmt::print("{}\n", crc == "verified"
+                         ? "CRC-32 right"
+                         : "no checksum: a changed value that is finite cannot be seen");
+}
+
+void verify(const Request& request) {
+  const Checkpoint checkpoint = open_checked(request);
+  std::vector<Finding> findings;
+  {
+    Progress progress("verifying", std::ssize(checkpoint.catalog.records),
+                      request.quiet || request.json);
+    for (const Record& record : checkpoint.catalog.records) {
+      read_record(checkpoint, record, record.name, findings);
+      progress.update(std::ssize(findings));
+    }
+  }
+  Digest total;
+  std::string bad;
+  for (const Finding& finding : findings) {
+    total += finding.digest;
+    bool allowed = finding.not_finite == 0;
+    for (const std::string& pattern : request.checkpoint.allow)
+      allowed |= matches(pattern, finding.name);
+    if (!allowed)
+      bad += fmt::format("{}'{}' ({} values)", bad.empty() ? "" : ", ", printable(finding.name),
+                         finding.not_finite);
+  }
+  request.json ? print_json(request, checkpoint.catalog, findings, total)
+               : print_text(request, checkpoint, findings, total);
+  if (!bad.empty())
+    fail(ErrorCode::kCorruptData,
+         "{}: infinite or not a number: {}; --allow NAME-PATTERN accepts them",
+         printable(request.path), bad);
+}
+
+}  // namespace
+}  // namespace tessera::cli
+
+TESSERA_WORD(verify) {
+  using namespace tessera::cli;
+  return {
+      .doc = "read all of a checkpoint: CRC, lengths, finite values, a digest per tensor",
+      .examples = {"tessera verify lenet.ckpt", "tessera verify model.safetensors --json",
+                   "tessera verify secret.ckpt --key-file key.bin"},
+      .declare =
+          [](Arguments& arguments) {
+            const auto request = std::make_shared<Request>();
+            arguments.positional("path", request->path, "checkpoint file or folder");
+            arguments.flag("--json", request->json, "print JSON");
+            arguments.flag("--quiet", request->quiet, "no progress bar");
+            request->checkpoint.declare(arguments);
+            return [request] { verify(*request); };
+          },
+  };
+}

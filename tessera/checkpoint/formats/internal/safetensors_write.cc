@@ -1,0 +1,138 @@
+#include "tessera/checkpoint/formats/internal/safetensors_write.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <numeric>
+
+#include "tessera/base/error.h"
+#include "tessera/base/text.h"
+#include "tessera/io/crc.h"
+
+namespace tessera::internal {
+namespace {
+
+/// The safetensors package lays tensors out by dtype, in this order, then by name, so that wide
+/// elements are aligned.
+constexpr DType kOrder[] = {DType::kU64, DType::kI64,  DType::kF64,  DType::kC64, DType::kF32,
+                            DType::kU32, DType::kI32,  DType::kBF16, DType::kF16, DType::kU16,
+                            DType::kI16, DType::kI4x2, DType::kI8,   DType::kU8,  DType::kBool};
+
+size_t place_of(const SaveEntry& entry) {
+  const DType dtype = entry.dtype == DType::kI4x2 ? DType::kI8 : entry.dtype;
+  const auto* found = std::find(std::begin(kOrder), std::end(kOrder), dtype);
+  require(found != std::end(kOrder), "'{}' is {}, which safetensors has no name for",
+          printable(entry.name), to_string(entry.dtype));
+  return static_cast<size_t>(found - std::begin(kOrder));
+}
+
+std::string dtype_name(DType dtype) {
+  std::string name(to_string(dtype == DType::kI4x2 ? DType::kI8 : dtype));
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+void check_entry(const SaveEntry& entry) {
+  require(entry.kind == RecordKind::kTensor,
+          "'{}' is a {}: safetensors holds tensors only; leave it out or save as .ckpt",
+          printable(entry.name), entry.kind == RecordKind::kString ? "string" : "map");
+  require(entry.name != "__metadata__", "a tensor cannot be called '__metadata__' in safetensors");
+}
+
+Tensor produce(const SaveEntry& entry) {
+  Tensor tensor = entry.produce();
+  require(tensor.dtype() == entry.dtype && tensor.shape() == entry.shape,
+          "'{}' is {} but was announced as {}{}", printable(entry.name), describe(tensor),
+          to_string(entry.dtype), to_string(entry.shape));
+  return tensor;
+}
+
+uint32_t sum_of(std::span<const SaveEntry> entries) {
+  std::vector<const SaveEntry*> by_name;
+  for (const SaveEntry& entry : entries) by_name.push_back(&entry);
+  std::sort(by_name.begin(), by_name.end(),
+            [](const SaveEntry* a, const SaveEntry* b) { return a->name < b->name; });
+  uint32_t crc = 0;
+  for (const SaveEntry* entry : by_name) {
+    crc = crc32(crc, std::as_bytes(std::span(entry->name)));
+    const Tensor tensor = produce(*entry);
+    crc = is_integer_scalar(entry->dtype, entry->shape)
+              ? crc_of_integer_scalar(crc, entry->dtype, tensor.bytes())
+              : crc32(crc, tensor.bytes());
+  }
+  return crc;
+}
+
+std::string metadata_json(std::span<const SaveEntry> entries, const WriteOptions& options) {
+  std::map<std::string, std::string> more = options.metadata;
+  more.erase("format");
+  more.erase("crc_num");
+  for (const SaveEntry& entry : entries)
+    if (entry.dtype == DType::kI4x2) more[entry.name] = "Int4";
+  std::string text = R"({"format":"ms")";
+  if (options.crc) text += fmt::format(R"(,"crc_num":"{}")", sum_of(entries));
+  for (const auto& [key, value] : more)
+    text += fmt::format(R"(,"{}":"{}")", json_escape(key), json_escape(value));
+  return text + "}";
+}
+
+}  // namespace
+
+bool is_integer_scalar(DType dtype, const Shape& shape) {
+  return shape.empty() && dtype != DType::kBool && dtype != DType::kI4x2 && dtype <= DType::kI64;
+}
+
+uint32_t crc_of_integer_scalar(uint32_t before, DType dtype, std::span<const std::byte> value) {
+  constexpr uint64_t kMost = uint64_t{1} << 32;
+  const uint64_t number = visit_dtype(dtype, [&](auto tag) -> uint64_t {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>) {
+      T scalar{};
+      std::memcpy(&scalar, value.data(), sizeof scalar);
+      return static_cast<uint64_t>(static_cast<int64_t>(scalar));
+    }
+    fail(ErrorCode::kInternal, "{} is no integer dtype", to_string(dtype));
+  });
+  if (number > kMost) return crc32(before, value);
+  // The CRC of `number` zero bytes, from those of 1, 2, 4, … of them.
+  constexpr std::byte kZero{};
+  uint32_t crc = before;
+  uint32_t block = crc32(0, {&kZero, 1});
+  for (uint64_t size = 1; size <= number; size *= 2) {
+    if ((number & size) != 0) crc = crc32_joined(crc, block, size);
+    block = crc32_joined(block, block, size);
+  }
+  return crc;
+}
+
+void write_safetensors(std::span<const SaveEntry> entries, const WriteOptions& options,
+                       WritableFile& file) {
+  for (const SaveEntry& entry : entries) check_entry(entry);
+  std::vector<const SaveEntry*> order;
+  for (const SaveEntry& entry : entries) order.push_back(&entry);
+  std::sort(order.begin(), order.end(), [](const SaveEntry* a, const SaveEntry* b) {
+    return std::pair(place_of(*a), std::string_view(a->name)) <
+           std::pair(place_of(*b), std::string_view(b->name));
+  });
+  std::string header = R"({"__metadata__":)" + metadata_json(entries, options);
+  int64_t end = 0;
+  for (const SaveEntry* entry : order) {
+    const int64_t begin = end;
+    require(!__builtin_add_overflow(
+                begin, checked_product(element_count(entry->shape), byte_size(entry->dtype)), &end),
+            "the tensors have more than 2^63 bytes together");
+    header += fmt::format(R"(,"{}":{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})",
+                          json_escape(entry->name), dtype_name(entry->dtype),
+                          to_string(entry->shape), begin, end);
+  }
+  header += '}';
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  require(header.size() <= 100'000'000, "the header would have {}, more than the format allows",
+          human_bytes(header.size()));
+  const uint64_t size = header.size();
+  file.append(std::as_bytes(std::span(&size, 1)));
+  file.append(std::as_bytes(std::span(header)));
+  for (const SaveEntry* entry : order) file.append(produce(*entry).bytes());
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,185 @@
+#include "tessera/data/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <thread>
+
+namespace tessera {
+namespace {
+
+/// Rows [2] of u8: the row's number and 7; label is the number times 3.
+class Counting : public RowSource {
+ public:
+  explicit Counting(int64_t rows, int64_t bad = -1) : rows_(rows), bad_(bad) {}
+  const std::string& name() const override { return name_; }
+  int64_t size() const override { return rows_; }
+  Row row(int64_t index) const override {
+    ++reads;
+    require(index != bad_, "this row is bad");
+    const std::vector<uint8_t> values{static_cast<uint8_t>(index), 7};
+    return {Tensor::of(std::span(values), {2}), static_cast<int32_t>(3 * index)};
+  }
+  mutable std::atomic<int64_t> reads = 0;
+
+ private:
+  std::string name_ = "counting";
+  int64_t rows_;
+  int64_t bad_;
+};
+
+std::vector<int32_t> labels_of(Pipeline rows) {
+  std::vector<int32_t> labels;
+  int64_t first = 0;
+  while (const auto batch = rows.next()) {
+    EXPECT_EQ(batch->first_row, first);
+    EXPECT_EQ(batch->data.shape()[0], batch->rows);
+    first += batch->rows;
+    for (int64_t i = 0; i < batch->rows; ++i) {
+      const int32_t label = batch->labels.data<int32_t>()[static_cast<size_t>(i)];
+      EXPECT_EQ(batch->data.data<uint8_t>()[static_cast<size_t>(2 * i)],
+                static_cast<uint8_t>(label / 3));
+      labels.push_back(label / 3);
+    }
+  }
+  EXPECT_EQ(first, rows.row_count());
+  EXPECT_FALSE(rows.next().has_value());
+  return labels;
+}
+
+std::vector<int32_t> counting_up_to(int32_t end) {
+  std::vector<int32_t> numbers(static_cast<size_t>(end));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+TEST(Pipeline, EveryRowComesOnceInOrderWhateverTheBatchesThreadsAndPrefetch) {
+  for (const int64_t batch : {1, 3, 64, 100, 199, 200, 1000})
+    for (const int prefetch : {0, 1, 2, 7})
+      for (const int threads : {1, 2, 5}) {
+        const Pipeline rows(std::make_shared<Counting>(200));
+        EXPECT_EQ(labels_of(rows.batch(batch).prefetch(prefetch).threads(threads)),
+                  counting_up_to(200))
+            << batch << " " << prefetch << " " << threads;
+      }
+}
+
+TEST(Pipeline, TheRemainderIsSmallerOrDropped) {
+  Pipeline rows = Pipeline(std::make_shared<Counting>(10)).batch(4);
+  EXPECT_EQ(rows.batch_count(), 3);
+  EXPECT_EQ(labels_of(rows).size(), 10U);
+  rows = rows.batch(4, true);
+  EXPECT_EQ(rows.batch_count(), 2);
+  EXPECT_EQ(labels_of(rows), counting_up_to(8));
+  EXPECT_EQ(rows.batch(11, true).row_count(), 0);
+  EXPECT_FALSE(rows.batch(11, true).next().has_value());
+}
+
+TEST(Pipeline, LimitTakesTheFirstRowsAfterShuffling) {
+  const Pipeline rows = Pipeline(std::make_shared<Counting>(50)).batch(8);
+  EXPECT_EQ(labels_of(rows.limit(13)), counting_up_to(13));
+  EXPECT_EQ(labels_of(rows.limit(100)).size(), 50U);
+  EXPECT_TRUE(labels_of(rows.limit(0)).empty());
+  const std::vector<int64_t> order = shuffled_rows(50, 5);
+  const std::vector<int32_t> some = labels_of(rows.shuffle(5).limit(13));
+  EXPECT_TRUE(std::equal(some.begin(), some.end(), order.begin()));
+}
+
+// The orders were computed by a Python script from the description in pipeline.h.
+TEST(Pipeline, ShufflingFollowsTheDocumentedRule) {
+  EXPECT_EQ(shuffled_rows(8, 1), (std::vector<int64_t>{0, 3, 7, 1, 2, 6, 5, 4}));
+  EXPECT_EQ(shuffled_rows(5, 0xFFFFFFFFFFFFFFFFU), (std::vector<int64_t>{1, 2, 0, 3, 4}));
+  EXPECT_TRUE(shuffled_rows(0, 1).empty());
+  std::vector<int64_t> order = shuffled_rows(1000, 3);
+  EXPECT_NE(order, shuffled_rows(1000, 4));
+  std::sort(order.begin(), order.end());
+  for (size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], static_cast<int64_t>(i));
+}
+
+TEST(Pipeline, CopiesBeginAtTheFirstBatchAndRewindGoesBackToIt) {
+  Pipeline rows = Pipeline(std::make_shared<Counting>(10)).batch(4);
+  rows.next();
+  Pipeline copy = rows;
+  EXPECT_EQ(copy.next()->first_row, 0);
+  EXPECT_EQ(rows.next()->first_row, 4);
+  rows.rewind();
+  EXPECT_EQ(rows.next()->first_row, 0);
+}
+
+TEST(Pipeline, AnErrorInARowArrivesAtNextAndStays) {
+  for (const int prefetch : {0, 2}) {
+    Pipeline rows =
+        Pipeline(std::make_shared<Counting>(500, 300)).batch(100).prefetch(prefetch).threads(3);
+    int good = 0;
+    std::string message;
+    for (int i = 0; i < 10; ++i) {
+      try {
+        rows.next();
+        ++good;
+      } catch (const Error& error) {
+        message = error.what();
+      }
+    }
+    EXPECT_EQ(good, 3) << prefetch;
+    EXPECT_NE(message.find("this row is bad"), std::string::npos);
+    EXPECT_NE(message.find("reading row 300 of counting"), std::string::npos) << message;
+  }
+}
+
+TEST(Pipeline, PrefetchReadsNoFurtherThanAsked) {
+  const auto source = std::make_shared<Counting>(1000);
+  Pipeline rows = Pipeline(source).batch(10).prefetch(3).threads(4);
+  rows.next();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  // One row is read to learn its type, then the batch that was given and three more.
+  EXPECT_LE(source->reads.load(), 1 + 10 + 30);
+}
+
+TEST(Pipeline, DestructionInTheMiddleStopsTheThreads) {
+  for (int i = 0; i < 50; ++i) {
+    Pipeline rows = Pipeline(std::make_shared<Counting>(100000)).batch(64).threads(4).prefetch(8);
+    for (int batch = 0; batch < i % 5; ++batch) rows.next();
+  }
+}
+
+TEST(Pipeline, RowsThatBecomeOneShapeMayDiffer) {
+  class Growing final : public Counting {
+   public:
+    using Counting::Counting;
+    Row row(int64_t index) const override {
+      Tensor data(DType::kU8, {index + 1, 4, 1});
+      for (uint8_t& value : data.mutable_data<uint8_t>()) value = 9;
+      return {data, 0};
+    }
+  };
+  Pipeline rows = Pipeline(std::make_shared<Growing>(5)).map("resize(3,3)").batch(5);
+  const Batch batch = *rows.next();
+  EXPECT_EQ(describe(batch.data), "u8[5,3,3,1]");
+  for (const uint8_t value : batch.data.data<uint8_t>()) EXPECT_EQ(value, 9);
+  EXPECT_THROW(Pipeline(std::make_shared<Growing>(5)).batch(5).next(), Error);
+}
+
+TEST(Pipeline, AnEmptySourceGivesNoBatches) {
+  Pipeline rows = Pipeline(std::make_shared<Counting>(0)).map("rescale(2)").batch(3);
+  EXPECT_EQ(rows.batch_count(), 0);
+  EXPECT_FALSE(rows.next().has_value());
+  EXPECT_THROW(rows.row_type(), Error);
+}
+
+TEST(Pipeline, ATransformThatDoesNotFitIsRefusedWhenItIsAdded) {
+  const Pipeline rows(std::make_shared<Counting>(5));
+  EXPECT_THROW(rows.map("to_chw"), Error);
+  EXPECT_EQ(to_string(rows.map("rescale(1/2) flatten").row_type()), "f32[2]");
+  EXPECT_EQ(to_string(rows.map("rescale(1/2)").map("flatten").transforms()),
+            "rescale(1/2) flatten");
+  EXPECT_THROW(rows.batch(0), Error);
+  EXPECT_THROW(rows.limit(-1), Error);
+  EXPECT_THROW(rows.prefetch(-1), Error);
+  EXPECT_THROW(rows.threads(0), Error);
+}
+
+}  // namespace
+}  // namespace tessera

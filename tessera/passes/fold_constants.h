@@ -1,0 +1,10 @@
+// Computes nodes whose operands are all constants.
+#pragma once
+
+#include "tessera/graph/graph.h"
+
+namespace tessera {
+
+Graph fold_constants(const Graph& graph);
+
+}  // namespace tessera

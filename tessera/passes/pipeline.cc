@@ -1,0 +1,32 @@
+#include <array>
+
+#include "tessera/passes/drop_dead.h"
+#include "tessera/passes/fold_batch_norm.h"
+#include "tessera/passes/fold_constants.h"
+#include "tessera/passes/fuse.h"
+#include "tessera/passes/pass.h"
+
+namespace tessera {
+
+// Batch norm is folded before fusing: it stands between a convolution and its activation. Constants
+// come first, so that batch norms of constants are seen as what they are.
+std::span<const Pass> inference_passes() {
+  static constexpr std::array<Pass, 4> kPasses = {{
+      {"fold_constants", "computes nodes whose operands are all constants", fold_constants},
+      {"fold_batch_norm", "moves batch norm into the weights before it", fold_batch_norm},
+      {"fuse", "joins bias, residual and activation with the products before them", fuse},
+      {"drop_dead", "drops what no output needs", drop_dead},
+  }};
+  return kPasses;
+}
+
+Graph run_passes(Graph graph, std::span<const Pass> passes) {
+  for (const Pass& pass : passes) {
+    const ErrorContext context([&] { return fmt::format("running pass '{}'", pass.name); });
+    graph = pass.run(graph);
+    verify(graph);
+  }
+  return graph;
+}
+
+}  // namespace tessera
