@@ -52,8 +52,7 @@ uint64_t scan(std::span<const tessera::Tensor> tensors) {
 
 /// Seconds of one plain read into memory that is touched already.
 double plain_read(const char* path, uint64_t size, int rounds) {
-  void* memory =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
   std::memset(memory, 1, size);
   double best = 1e9;
@@ -61,9 +60,9 @@ double plain_read(const char* path, uint64_t size, int rounds) {
   for (int round = 0; round < rounds; ++round) {
     const Clock::time_point begin = Clock::now();
     for (uint64_t at = 0; at < size;) {
-      const ssize_t got = ::pread(file, static_cast<char*>(memory) + at,
-                                  std::min<uint64_t>(size - at, uint64_t{4} << 20),
-                                  static_cast<off_t>(at));
+      const ssize_t got =
+          ::pread(file, static_cast<char*>(memory) + at,
+                  std::min<uint64_t>(size - at, uint64_t{4} << 20), static_cast<off_t>(at));
       if (got <= 0) break;
       at += static_cast<uint64_t>(got);
     }
