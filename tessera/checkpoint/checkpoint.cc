@@ -101,6 +101,13 @@ Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
   return {std::move(all), std::make_shared<const ByteSource>(std::move(sources))};
 }
 
+std::string describe_files(const Checkpoint& checkpoint) {
+  const std::vector<CatalogFile>& files = checkpoint.catalog.files;
+  if (files.empty()) return "no file";
+  const std::string first = printable(files[0].path.string());
+  return files.size() == 1 ? first : fmt::format("{} and {} more", first, files.size() - 1);
+}
+
 Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options) {
   return open_checkpoint(path, options).catalog;
 }
@@ -131,6 +138,7 @@ void append_utf8(uint32_t code, std::string& text) {
 std::string read_string(const Checkpoint& checkpoint, const Record& record) {
   require(record.kind == RecordKind::kString, "'{}' is {}, not a string", printable(record.name),
           describe(record));
+  const ErrorContext context([&] { return "reading a string of " + describe_files(checkpoint); });
   const Tensor codes = load_record(checkpoint, record);
   std::span<const uint32_t> all = codes.data<uint32_t>();
   while (!all.empty() && all.back() == 0) all = all.first(all.size() - 1);  // numpy's padding

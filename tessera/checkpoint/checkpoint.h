@@ -54,6 +54,9 @@ Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
                            const OpenOptions& options = {});
 Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options = {});
 
+/// The paths of the files, for messages: the first one and how many more there are.
+std::string describe_files(const Checkpoint& checkpoint);
+
 /// The text of a string record, as UTF-8. Throws kCorruptData when it is no text.
 std::string read_string(const Checkpoint& checkpoint, const Record& record);
 
