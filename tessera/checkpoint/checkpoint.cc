@@ -10,12 +10,12 @@
 
 namespace tessera {
 
-#define TESSERA_FILE(name) const Format& format_##name();
+#define TESSERA_FILE(name) const CheckpointFormat& format_##name();
 #include "tessera/checkpoint_formats_files.inc"
 #undef TESSERA_FILE
 
-std::span<const Format* const> all_formats() {
-  static const Format* const kFormats[] = {
+std::span<const CheckpointFormat* const> all_formats() {
+  static const CheckpointFormat* const kFormats[] = {
 #define TESSERA_FILE(name) &format_##name(),
 #include "tessera/checkpoint_formats_files.inc"
 #undef TESSERA_FILE
@@ -23,8 +23,8 @@ std::span<const Format* const> all_formats() {
   return kFormats;
 }
 
-void Format::write(std::span<const SaveEntry> /*entries*/, const WriteOptions& /*options*/,
-                   WritableFile& /*file*/) const {
+void CheckpointFormat::write(std::span<const SaveEntry> /*entries*/,
+                             const WriteOptions& /*options*/, WritableFile& /*file*/) const {
   fail(ErrorCode::kUnsupported, "{} files are read but not written", name());
 }
 
@@ -38,13 +38,13 @@ bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
 
 namespace {
 
-const Format& format_of(const Probe& probe) {
-  for (const Format* format : all_formats())
+const CheckpointFormat& format_of(const Probe& probe) {
+  for (const CheckpointFormat* format : all_formats())
     if (format->recognizes(probe)) return *format;
   if (const std::optional<std::string> known = known_foreign_content(probe))
     fail(ErrorCode::kUnsupported, "{}", *known);
   // The name says what the content does not: the reader then says where it stops making sense.
-  for (const Format* format : all_formats())
+  for (const CheckpointFormat* format : all_formats())
     if (probe.path.string().ends_with(format->suffix())) return *format;
   fail(ErrorCode::kUnsupported, "the content is of no checkpoint format that is known");
 }
