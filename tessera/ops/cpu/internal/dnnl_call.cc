@@ -31,7 +31,7 @@ class DnnlKernel final : public PreparedKernel {
     formats_.results.resize(call.results.size());
     for (const DnnlCall::Argument& argument : described.arguments) {
       (argument.is_result ? formats_.results : formats_.operands)[argument.position] =
-          format_of(argument.desc);
+          argument.format;
       // An operand that is overwritten is the result's memory: oneDNN sees it once.
       if (!argument.is_result && static_cast<int>(argument.position) == overwritten_) continue;
       dnnl::memory memory(argument.desc, dnnl_engine(), nullptr);
