@@ -33,6 +33,10 @@ OpenOptions CheckpointOptions::open_options() const {
   options.cipher = cipher;
   options.check_crc = crc;
   options.allow = allow;
+  // What MindSpore accepts in a file and can be read with a meaning.
+  if (lenient)
+    for (const char* kind : {"missing_crc", "short_content", "duplicate_names", "empty_name"})
+      options.allow.emplace_back(kind);
   return options;
 }
 

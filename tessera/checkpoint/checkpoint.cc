@@ -30,6 +30,7 @@ void CheckpointFormat::write(std::span<const SaveEntry> /*entries*/,
 
 bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
   return std::any_of(allow.begin(), allow.end(), [&](std::string_view entry) {
+    if (!name.empty() && matches(entry, name)) return true;
     if (!entry.starts_with(kind)) return false;
     entry.remove_prefix(kind.size());
     return entry.empty() || (entry.starts_with(':') && matches(entry.substr(1), name));

@@ -13,9 +13,9 @@
 
 namespace tessera {
 
-/// How to open files. `allow` names the deviations that are accepted, each "KIND" or
-/// "KIND:NAME-PATTERN"; docs/formats/mindspore-ckpt.md lists the kinds. What is accepted so is
-/// listed in Catalog::deviations.
+/// How to open files. `allow` names the deviations that are accepted, each "KIND",
+/// "KIND:NAME-PATTERN", or "NAME-PATTERN" for any kind; docs/formats/mindspore-ckpt.md lists the
+/// kinds. What is accepted so is listed in Catalog::deviations.
 struct OpenOptions {
   std::string key;         // of an encrypted file: 16, 24 or 32 bytes
   std::string cipher;      // "AES-GCM", "AES-CBC", "SM4-CBC", or "" for what the file says
