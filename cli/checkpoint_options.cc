@@ -8,7 +8,9 @@ namespace tessera::cli {
 void CheckpointOptions::declare(Arguments& arguments) {
   arguments.group("Checkpoint");
   arguments.option("--key-file", key_file, "file with the key of an encrypted checkpoint");
-  arguments.option("--cipher", cipher, "AES-GCM, AES-CBC or SM4-CBC; default: what the file says");
+  arguments.option("--cipher", cipher,
+                   "AES-GCM, AES-CBC or SM4-CBC; default: what the file says; with -v1 the "
+                   "container of MindSpore up to 1.6");
   arguments.options("--rename", rename,
                     "PATTERN=REPLACEMENT for names of the checkpoint; '*' captures ('l1.*=fc1.*')");
   arguments.option("--prefix", prefix, "use only names that begin with this, without it");
@@ -31,6 +33,12 @@ OpenOptions CheckpointOptions::open_options() const {
   OpenOptions options;
   if (!key_file.empty()) options.key = read_key(key_file);
   options.cipher = cipher;
+  for (const int generation : {1, 2}) {
+    const std::string suffix = fmt::format("-v{}", generation);
+    if (!cipher.ends_with(suffix)) continue;
+    options.cipher = cipher.substr(0, cipher.size() - suffix.size());
+    options.generation = generation;
+  }
   options.check_crc = crc;
   options.allow = allow;
   // What MindSpore accepts in a file and can be read with a meaning.
