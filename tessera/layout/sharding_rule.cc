@@ -237,9 +237,12 @@ class RuleFitter {
 
   bool solve_dim(size_t operand, size_t dim) {
     const int64_t found = shapes_[operand][dim];
+    const std::vector<FactorId>& ids = rule_.operands[operand][dim];
+    require(!ids.empty() || found == 1, "dim {} of operand {} is {}, rule '{}' wants 1", dim,
+            operand, found, printable(text_));
     ShardingRule::Factor* unknown = nullptr;
     int64_t known = 1;
-    for (const FactorId f : rule_.operands[operand][dim]) {
+    for (const FactorId f : ids) {
       ShardingRule::Factor& factor = rule_.factors[static_cast<size_t>(f)];
       if (factor.extent != kUnknown) {
         known = checked_product(known, factor.extent);
@@ -264,7 +267,7 @@ class RuleFitter {
     std::string name;
     for (const FactorId f : rule_.operands[operand][dim])
       name += (name.empty() ? "" : " ") + rule_.factors[static_cast<size_t>(f)].name;
-    return name.empty() ? "1" : name;
+    return name;
   }
 
   std::string_view text_;
