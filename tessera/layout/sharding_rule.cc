@@ -310,13 +310,14 @@ std::string side_text(const ShardingRule& rule, const std::vector<ShardingRule::
 /// not contiguous.
 std::optional<FactorPart> range_of(const ShardingRule& rule, const std::vector<FactorId>& dim,
                                    std::span<const FactorPart> parts) {
+  const auto is_missing = [&](FactorId f) { return parts[static_cast<size_t>(f)].size == 0; };
+  if (std::any_of(dim.begin(), dim.end(), is_missing)) return FactorPart{0, 0};
   FactorPart range{0, 1};
   bool split = false;  // some more major factor has more than one index left
   for (const FactorId f : dim) {
     const auto at = static_cast<size_t>(f);
     const int64_t extent = rule.factors[at].extent;
     const FactorPart part = parts[at];
-    if (part.size == 0) return FactorPart{0, 0};
     if (split && part.size != extent) return std::nullopt;
     range.begin = range.begin * extent + part.begin;
     range.size *= part.size;
