@@ -14,6 +14,9 @@ namespace tessera {
 #define TESSERA_FILE(op_name) Kernel define_cpu_##op_name();
 #include "tessera/ops_cpu_files.inc"
 #undef TESSERA_FILE
+#define TESSERA_FILE(op_name) Kernel define_cpu_direct_##op_name();
+#include "tessera/ops_cpu_direct_files.inc"
+#undef TESSERA_FILE
 
 namespace {
 
@@ -25,16 +28,21 @@ namespace {
   return *it;
 }
 
+[[maybe_unused]] void add_kernel(std::vector<OpDef>& ops, std::string_view op, Kernel kernel) {
+  std::vector<Kernel>& kernels = op_named(ops, op).kernels;
+  kernels.insert(kernels.end() - 1, kernel);
+}
+
 std::vector<OpDef> define_ops() {
   std::vector<OpDef> ops;
 #define TESSERA_FILE(op_name) ops.push_back(define_##op_name()), ops.back().name = #op_name;
 #include "tessera/ops_files.inc"
 #undef TESSERA_FILE
-#define TESSERA_FILE(op_name)                                       \
-  {                                                                 \
-    std::vector<Kernel>& kernels = op_named(ops, #op_name).kernels; \
-    kernels.insert(kernels.end() - 1, define_cpu_##op_name());      \
-  }
+  // Kernels made for few cases come before those for many; the reference stays last.
+#define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_direct_##op_name());
+#include "tessera/ops_cpu_direct_files.inc"
+#undef TESSERA_FILE
+#define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_##op_name());
 #include "tessera/ops_cpu_files.inc"
 #undef TESSERA_FILE
   std::sort(ops.begin(), ops.end(), [](const OpDef& a, const OpDef& b) { return a.name < b.name; });

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "tessera/ops/cpu/internal/dnnl_format.h"
+#include "tessera/ops/cpu/internal/f32_whole.h"
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/internal/fused.h"
 
@@ -30,7 +31,7 @@ class DnnlKernel final : public PreparedKernel {
     formats_.results.resize(call.results.size());
     for (const DnnlCall::Argument& argument : described.arguments) {
       (argument.is_result ? formats_.results : formats_.operands)[argument.position] =
-          format_of(argument.desc);
+          argument.format;
       // An operand that is overwritten is the result's memory: oneDNN sees it once.
       if (!argument.is_result && static_cast<int>(argument.position) == overwritten_) continue;
       dnnl::memory memory(argument.desc, dnnl_engine(), nullptr);
@@ -155,15 +156,7 @@ void add_fused_operands(DnnlCall& described, const OpCall& call, const DnnlDesc&
 }
 
 Support dnnl_supports(const OpCall& call, DescribeDnnl describe) {
-  for (const std::span<const TensorType> types : {call.operands, call.results}) {
-    for (const TensorType& type : types) {
-      if (type.dtype != DType::kF32) {
-        return Support::no(fmt::format("{} where it computes f32", to_string(type.dtype)));
-      }
-      if (!type.is_whole()) return Support::no("it computes whole tensors only");
-      if (element_count(type.global) == 0) return Support::no("a tensor is empty");
-    }
-  }
+  if (Support support = f32_whole(call); !support.ok) return support;
   try {
     Formats plain;
     plain.operands.resize(call.operand_count());

@@ -41,6 +41,7 @@ struct DnnlCall {
     bool is_result;
     size_t position;  // of the operand or result
     DnnlDesc desc;
+    Format format;  // as the runtime sees it
   };
 
   std::function<dnnl::primitive()> create;
@@ -50,9 +51,15 @@ struct DnnlCall {
   double work = 0;       // multiply-adds, or elements touched
 
   void operand(int id, size_t position, const DnnlDesc& desc) {
-    arguments.push_back({id, false, position, desc});
+    arguments.push_back({id, false, position, desc, format_of(desc)});
   }
-  void result(int id, const DnnlDesc& desc) { arguments.push_back({id, true, 0, desc}); }
+  /// An operand that lies row-major in its own dims, which `desc` describes in another order.
+  void row_major_operand(int id, size_t position, const DnnlDesc& desc) {
+    arguments.push_back({id, false, position, desc, nullptr});
+  }
+  void result(int id, const DnnlDesc& desc) {
+    arguments.push_back({id, true, 0, desc, format_of(desc)});
+  }
 };
 
 /// What oneDNN decides for a `Primitive` with these arguments (those of its description, without

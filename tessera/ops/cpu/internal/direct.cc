@@ -1,0 +1,131 @@
+#include "tessera/ops/cpu/internal/direct.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#if defined(__clang__)
+#define TESSERA_UNROLL _Pragma("unroll")
+#else
+#define TESSERA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#if defined(__x86_64__)
+namespace tessera::internal::avx2 {
+namespace {
+#define TESSERA_LANES 8
+#define TESSERA_TARGET __attribute__((target("avx2,fma")))
+#include "tessera/ops/cpu/internal/direct_body.h"
+#undef TESSERA_LANES
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace tessera::internal::avx2
+
+namespace tessera::internal::avx512 {
+namespace {
+#define TESSERA_LANES 16
+#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
+#include "tessera/ops/cpu/internal/direct_body.h"
+#undef TESSERA_LANES
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace tessera::internal::avx512
+#endif
+
+namespace tessera::internal {
+namespace {
+
+Simd detect() {
+#if defined(__x86_64__)
+  const char* wanted = std::getenv("TESSERA_SIMD");
+  const std::string_view limit = wanted == nullptr ? "" : wanted;
+  if (limit == "none") return Simd::kNone;
+  if (__builtin_cpu_supports("avx512f") && limit != "avx2") return Simd::kAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Simd::kAvx2;
+#endif
+  return Simd::kNone;
+}
+
+int64_t up(int64_t value, int64_t step) {
+  return (value + step - 1) / step;
+}
+
+}  // namespace
+
+Simd available_simd() {
+  static const Simd simd = detect();
+  return simd;
+}
+
+std::string_view to_string(Simd simd) {
+  switch (simd) {
+    case Simd::kAvx2:
+      return "avx2";
+    case Simd::kAvx512:
+      return "avx512";
+    case Simd::kNone:
+      break;
+  }
+  return "none";
+}
+
+void plan_direct_conv(DirectConv& conv, Simd simd) {
+  const int64_t width = lanes(simd);
+  const int64_t row_vectors = conv.out_channels * up(conv.out_width, width);
+  const int64_t channel_vectors = up(conv.out_channels, 16) * (16 / width) * conv.out_width;
+  conv.by_rows = conv.stride_x == 1 && conv.out_width >= width && row_vectors <= channel_vectors;
+  constexpr int64_t kRowChannels = 6;
+  conv.block = conv.by_rows ? up(conv.out_channels, up(conv.out_channels, kRowChannels)) : 16;
+  conv.offsets.clear();
+  for (int64_t c = 0; c < conv.in_channels; ++c) {
+    for (int64_t y = 0; y < conv.kernel_y; ++y) {
+      for (int64_t x = 0; x < conv.kernel_x; ++x) {
+        conv.offsets.push_back((c * conv.in_height + y * conv.dilation_y) * conv.in_width +
+                               x * conv.dilation_x);
+      }
+    }
+  }
+}
+
+std::vector<float> pack_weights(const DirectConv& conv, const float* weights) {
+  const int64_t taps = conv.taps();
+  std::vector<float> packed(static_cast<size_t>(conv.blocks() * conv.block * taps), 0.0F);
+  for (int64_t o = 0; o < conv.out_channels; ++o) {
+    float* block = packed.data() + o / conv.block * conv.block * taps + o % conv.block;
+    for (int64_t tap = 0; tap < taps; ++tap) block[tap * conv.block] = weights[o * taps + tap];
+  }
+  return packed;
+}
+
+std::vector<float> pack_bias(const DirectConv& conv, const float* bias) {
+  std::vector<float> packed(static_cast<size_t>(conv.blocks() * conv.block), 0.0F);
+  if (bias != nullptr) std::copy_n(bias, conv.out_channels, packed.begin());
+  return packed;
+}
+
+void run_direct_conv(const DirectConv& conv, Simd simd, const float* image, const float* weights,
+                     const float* bias, float* result) {
+#if defined(__x86_64__)
+  if (simd == Simd::kAvx512) {
+    (conv.by_rows ? avx512::conv_by_rows : avx512::conv_by_channels)(conv, image, weights, bias,
+                                                                     result);
+  } else {
+    (conv.by_rows ? avx2::conv_by_rows : avx2::conv_by_channels)(conv, image, weights, bias,
+                                                                 result);
+  }
+#else
+  (void)conv, (void)simd, (void)image, (void)weights, (void)bias, (void)result;
+#endif
+}
+
+void run_max_pool_2x2(Simd simd, int64_t planes, int64_t height, int64_t width, const float* image,
+                      float* result) {
+#if defined(__x86_64__)
+  (simd == Simd::kAvx512 ? avx512::max_pool_2x2 : avx2::max_pool_2x2)(planes, height, width, image,
+                                                                      result);
+#else
+  (void)simd, (void)planes, (void)height, (void)width, (void)image, (void)result;
+#endif
+}
+
+}  // namespace tessera::internal
