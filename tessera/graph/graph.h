@@ -62,7 +62,8 @@ struct Graph {
   std::string unused_name(std::string_view wish) const;
 };
 
-/// One line per input, parameter, constant, node and output. Constants up to 16 elements are
+/// One line per input, parameter, constant, node and output; attributes that have their default
+/// value are left out. Constants up to 16 elements are
 /// printed with their values, larger ones with a digest (such a text does not parse).
 std::string to_string(const Graph& graph);
 /// Reads what to_string writes; scopes follow '#'. Throws kInvalidArgument with the line number.

@@ -66,6 +66,17 @@ std::string declaration(const Graph& graph, ValueId id) {
                      to_string(graph.type(id)));
 }
 
+/// The attributes that differ from the op's defaults: reading completes them again.
+std::string attrs_text(const Node& node) {
+  Attrs told = node.attrs;
+  for (const AttrDef& attr : node.op->attrs) {
+    const auto it = told.find(attr.name);
+    if (it != told.end() && !attr.required && it->second == attr.default_value) told.erase(it);
+  }
+  const std::string text = to_string(told);
+  return text.empty() ? text : " " + text;
+}
+
 /// The characters of one line, taken from the left.
 class LineReader {
  public:
@@ -321,10 +332,9 @@ std::string to_string(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     std::vector<std::string> types;
     for (const ValueId id : node.results) types.push_back(to_string(graph.type(id)));
-    const std::string attrs = to_string(node.attrs);
-    text += fmt::format("{} = {}({}){}{} : {}{}{}\n", names_text(graph, node.results),
-                        node.op->name, names_text(graph, node.operands), attrs.empty() ? "" : " ",
-                        attrs, join(types, ", "), node.scope.empty() ? "" : "  # ", node.scope);
+    text += fmt::format("{} = {}({}){} : {}{}{}\n", names_text(graph, node.results), node.op->name,
+                        names_text(graph, node.operands), attrs_text(node), join(types, ", "),
+                        node.scope.empty() ? "" : "  # ", node.scope);
   }
   for (const ValueId id : graph.outputs) {
     text += fmt::format("output {}\n", graph.values[static_cast<size_t>(id)].name);

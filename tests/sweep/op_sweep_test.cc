@@ -246,12 +246,14 @@ TEST_P(OpSweep, EveryOtherKernelEqualsTheReference) {
   const std::span<const Kernel> kernels = op().kernels;
   for (const Kernel& kernel : kernels.first(kernels.size() - 1)) {
     int compared = 0;
+    bool for_this_processor = true;
     for (const OpExample& example : op().examples) {
       const ExampleCall made = make_call(op(), example);
       SCOPED_TRACE(std::string(kernel.name) + ": " + made.text());
       const Support support = kernel.supports(made.call());
       if (!support.ok) {
         EXPECT_FALSE(support.reason.empty());
+        for_this_processor = !support.reason.starts_with("the processor has no");
         continue;
       }
       Formats plain;
@@ -264,7 +266,8 @@ TEST_P(OpSweep, EveryOtherKernelEqualsTheReference) {
       ++compared;
     }
     RecordProperty(std::string(kernel.name), std::to_string(compared));
-    EXPECT_GT(compared, 0) << kernel.name << " supports none of the examples of " << op().name;
+    EXPECT_TRUE(compared > 0 || !for_this_processor)
+        << kernel.name << " supports none of the examples of " << op().name;
   }
 }
 

@@ -39,6 +39,7 @@ Support supports(const OpCall& call) {
 
 DirectConv planned(const OpCall& call, const Window& window) {
   DirectConv conv;
+  conv.simd = internal::available_simd();
   const Shape& weight = call.shape(1);
   conv.in_channels = weight[1];
   conv.in_height = window.y.input + window.y.pad_begin + window.y.pad_end;
@@ -54,7 +55,7 @@ DirectConv planned(const OpCall& call, const Window& window) {
   conv.out_width = window.x.output;
   conv.activation = parse_activation(call.attr<std::string>("activation"));
   conv.alpha = static_cast<float>(call.attr<double>("alpha"));
-  internal::plan_direct_conv(conv, internal::available_simd());
+  internal::plan_direct_conv(conv);
   return conv;
 }
 
@@ -77,22 +78,21 @@ class PreparedConv final : public internal::DirectKernel {
     weight_known_ = known > 1 && call.constants[1] != nullptr;
     bias_known_ = !has_bias_ || (known > 2 && call.constants[2] != nullptr);
     if (weight_known_) {
-      weights_ = internal::pack_weights(conv_, call.constants[1]->data<float>().data());
+      internal::pack_weights(conv_, call.constants[1]->data<float>().data());
     }
     if (bias_known_) {
-      bias_ =
-          internal::pack_bias(conv_, has_bias_ ? call.constants[2]->data<float>().data() : nullptr);
+      internal::pack_bias(conv_, has_bias_ ? call.constants[2]->data<float>().data() : nullptr);
     }
   }
 
   std::string detail() const override {
-    return fmt::format("{} by {}", internal::to_string(internal::available_simd()),
+    return fmt::format("{} by {}", internal::to_string(conv_.simd),
                        conv_.by_rows ? "rows" : "channels");
   }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    if (!weight_known_) weights_ = internal::pack_weights(conv_, in(operands, 1));
-    if (!bias_known_) bias_ = internal::pack_bias(conv_, in(operands, 2));
+    if (!weight_known_) internal::pack_weights(conv_, in(operands, 1));
+    if (!bias_known_) internal::pack_bias(conv_, in(operands, 2));
     const float* images = in(operands, 0);
     float* made = out(results);
     const int64_t image_size = conv_.in_channels * window_.y.input * window_.x.input;
@@ -100,9 +100,7 @@ class PreparedConv final : public internal::DirectKernel {
     internal::parallel_ranges(images_, threads_, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const float* image = images + n * image_size;
-        internal::run_direct_conv(conv_, internal::available_simd(),
-                                  padded_ ? padded(image) : image, weights_.data(), bias_.data(),
-                                  made + n * result_size);
+        internal::run_direct_conv(conv_, padded_ ? padded(image) : image, made + n * result_size);
       }
     });
   }
@@ -131,8 +129,6 @@ class PreparedConv final : public internal::DirectKernel {
   bool padded_;
   bool weight_known_ = false;
   bool bias_known_ = false;
-  std::vector<float> weights_;
-  std::vector<float> bias_;
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ class PreparedPool final : public internal::DirectKernel {
     const int64_t height = shape_[2];
     const int64_t width = shape_[3];
     internal::parallel_ranges(shape_[0] * shape_[1], threads_, [&](int64_t begin, int64_t end) {
-      internal::run_max_pool_2x2(internal::available_simd(), end - begin, height, width,
+      internal::run_max_pool_2x2(internal::available_simd(), {end - begin, height, width},
                                  image + begin * height * width,
                                  made + begin * (height / 2) * (width / 2));
     });

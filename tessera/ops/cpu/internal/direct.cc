@@ -15,7 +15,7 @@ namespace tessera::internal::avx2 {
 namespace {
 #define TESSERA_LANES 8
 #define TESSERA_TARGET __attribute__((target("avx2,fma")))
-#include "tessera/ops/cpu/internal/direct_body.h"
+#include "tessera/ops/cpu/internal/direct_body.inc"
 #undef TESSERA_LANES
 #undef TESSERA_TARGET
 }  // namespace
@@ -25,7 +25,7 @@ namespace tessera::internal::avx512 {
 namespace {
 #define TESSERA_LANES 16
 #define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
-#include "tessera/ops/cpu/internal/direct_body.h"
+#include "tessera/ops/cpu/internal/direct_body.inc"
 #undef TESSERA_LANES
 #undef TESSERA_TARGET
 }  // namespace
@@ -69,8 +69,8 @@ std::string_view to_string(Simd simd) {
   return "none";
 }
 
-void plan_direct_conv(DirectConv& conv, Simd simd) {
-  const int64_t width = lanes(simd);
+void plan_direct_conv(DirectConv& conv) {
+  const int64_t width = lanes(conv.simd);
   const int64_t row_vectors = conv.out_channels * up(conv.out_width, width);
   const int64_t channel_vectors = up(conv.out_channels, 16) * (16 / width) * conv.out_width;
   conv.by_rows = conv.stride_x == 1 && conv.out_width >= width && row_vectors <= channel_vectors;
@@ -87,45 +87,36 @@ void plan_direct_conv(DirectConv& conv, Simd simd) {
   }
 }
 
-std::vector<float> pack_weights(const DirectConv& conv, const float* weights) {
+void pack_weights(DirectConv& conv, const float* weights) {
   const int64_t taps = conv.taps();
-  std::vector<float> packed(static_cast<size_t>(conv.blocks() * conv.block * taps), 0.0F);
+  conv.weights.assign(static_cast<size_t>(conv.blocks() * conv.block * taps), 0.0F);
   for (int64_t o = 0; o < conv.out_channels; ++o) {
-    float* block = packed.data() + o / conv.block * conv.block * taps + o % conv.block;
+    float* block = conv.weights.data() + o / conv.block * conv.block * taps + o % conv.block;
     for (int64_t tap = 0; tap < taps; ++tap) block[tap * conv.block] = weights[o * taps + tap];
   }
-  return packed;
 }
 
-std::vector<float> pack_bias(const DirectConv& conv, const float* bias) {
-  std::vector<float> packed(static_cast<size_t>(conv.blocks() * conv.block), 0.0F);
-  if (bias != nullptr) std::copy_n(bias, conv.out_channels, packed.begin());
-  return packed;
+void pack_bias(DirectConv& conv, const float* bias) {
+  conv.bias.assign(static_cast<size_t>(conv.blocks() * conv.block), 0.0F);
+  if (bias != nullptr) std::copy_n(bias, conv.out_channels, conv.bias.begin());
 }
 
-void run_direct_conv(const DirectConv& conv, Simd simd, const float* image, const float* weights,
-                     const float* bias, float* result) {
 #if defined(__x86_64__)
-  if (simd == Simd::kAvx512) {
-    (conv.by_rows ? avx512::conv_by_rows : avx512::conv_by_channels)(conv, image, weights, bias,
-                                                                     result);
+void run_direct_conv(const DirectConv& conv, const float* image, float* result) {
+  if (conv.simd == Simd::kAvx512) {
+    (conv.by_rows ? avx512::conv_by_rows : avx512::conv_by_channels)(conv, image, result);
   } else {
-    (conv.by_rows ? avx2::conv_by_rows : avx2::conv_by_channels)(conv, image, weights, bias,
-                                                                 result);
+    (conv.by_rows ? avx2::conv_by_rows : avx2::conv_by_channels)(conv, image, result);
   }
-#else
-  (void)conv, (void)simd, (void)image, (void)weights, (void)bias, (void)result;
-#endif
 }
 
-void run_max_pool_2x2(Simd simd, int64_t planes, int64_t height, int64_t width, const float* image,
-                      float* result) {
-#if defined(__x86_64__)
-  (simd == Simd::kAvx512 ? avx512::max_pool_2x2 : avx2::max_pool_2x2)(planes, height, width, image,
-                                                                      result);
-#else
-  (void)simd, (void)planes, (void)height, (void)width, (void)image, (void)result;
-#endif
+void run_max_pool_2x2(Simd simd, const Planes& planes, const float* image, float* result) {
+  (simd == Simd::kAvx512 ? avx512::max_pool_2x2 : avx2::max_pool_2x2)(planes, image, result);
 }
+#else
+// Never called: the kernels say that the processor has no vectors they know.
+void run_direct_conv(const DirectConv&, const float*, float*) {}
+void run_max_pool_2x2(Simd, const Planes&, const float*, float*) {}
+#endif
 
 }  // namespace tessera::internal

@@ -24,8 +24,9 @@ inline int64_t lanes(Simd simd) {
   return simd == Simd::kAvx512 ? 16 : 8;
 }
 
-/// A convolution of one image [channels,height,width] that is padded already.
+/// A convolution of images [channels,height,width] that are padded already.
 struct DirectConv {
+  Simd simd = Simd::kNone;
   int64_t in_channels = 0;
   int64_t in_height = 0;
   int64_t in_width = 0;
@@ -45,26 +46,30 @@ struct DirectConv {
   bool by_rows = false;
   int64_t block = 16;            // output channels of a tile
   std::vector<int64_t> offsets;  // per tap from the window's first element
+
+  // As the tiles read them, zeros where the last block reaches beyond the last channel:
+  std::vector<float> weights;  // [block of output channels, tap, channel in the block]
+  std::vector<float> bias;     // [block, channel in the block]
+
   int64_t taps() const { return in_channels * kernel_y * kernel_x; }
   int64_t blocks() const { return (out_channels + block - 1) / block; }
 };
 
 /// Chooses the tiles that need fewer vector operations.
-void plan_direct_conv(DirectConv& conv, Simd simd);
+void plan_direct_conv(DirectConv& conv);
+/// Puts weights [o,i,h,w] and bias [o] (null: zeros) in the order of the tiles.
+void pack_weights(DirectConv& conv, const float* weights);
+void pack_bias(DirectConv& conv, const float* bias);
+/// Convolves one image.
+void run_direct_conv(const DirectConv& conv, const float* image, float* result);
 
-/// [o,i,h,w] as the tiles read it: [block of output channels, tap, channel in the block], zeros
-/// where a block reaches beyond the last channel.
-std::vector<float> pack_weights(const DirectConv& conv, const float* weights);
-/// The bias likewise, or zeros where there is none.
-std::vector<float> pack_bias(const DirectConv& conv, const float* bias);
-
-/// Convolves one image. `weights` and `bias` are packed.
-void run_direct_conv(const DirectConv& conv, Simd simd, const float* image, const float* weights,
-                     const float* bias, float* result);
-
-/// Largest of every 2x2 window with stride 2, on `planes` images [height,width]; odd rows and
-/// columns at the end are left out.
-void run_max_pool_2x2(Simd simd, int64_t planes, int64_t height, int64_t width, const float* image,
-                      float* result);
+/// Images one after the other.
+struct Planes {
+  int64_t count = 0;
+  int64_t height = 0;
+  int64_t width = 0;
+};
+/// The largest of every 2x2 window with stride 2; odd rows and columns at the end are left out.
+void run_max_pool_2x2(Simd simd, const Planes& planes, const float* image, float* result);
 
 }  // namespace tessera::internal
