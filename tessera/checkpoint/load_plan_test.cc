@@ -128,11 +128,11 @@ TEST(LoadPlan, TargetsThatDoNotFitNameBothSides) {
       return thrown.what();
     }
   };
-  EXPECT_NE(error({"w", DType::kF32, {4}, whole({4})}).find("'w' is i32[4] in the checkpoint but "
-                                                            "f32[4] is wanted"),
+  EXPECT_NE(error({"w", DType::kF32, {4}, whole({4})})
+                .find("'w' is i32[4] in the checkpoint but "
+                      "f32[4] is wanted"),
             std::string::npos);
-  EXPECT_NE(error({"w", DType::kI32, {5}, whole({5})}).find("i32[5] is wanted"),
-            std::string::npos);
+  EXPECT_NE(error({"w", DType::kI32, {5}, whole({5})}).find("i32[5] is wanted"), std::string::npos);
   EXPECT_NE(error({"W", DType::kI32, {4}, whole({4})}).find("has no 'W' (nearest: 'w')"),
             std::string::npos);
   EXPECT_NE(error({"w", DType::kI32, {4}, {{2}, {3}}}).find("lies outside"), std::string::npos);
