@@ -1,13 +1,16 @@
 #include "cli/checkpoint_options.h"
 
 #include "tessera/base/error.h"
+#include "tessera/base/text.h"
 
 namespace tessera::cli {
 
 void CheckpointOptions::declare(Arguments& arguments) {
   arguments.group("Checkpoint");
   arguments.option("--key-file", key_file, "file with the key of an encrypted checkpoint");
-  arguments.option("--cipher", cipher, "AES-GCM, AES-CBC or SM4-CBC; default: what the file says");
+  arguments.option("--cipher", cipher,
+                   "AES-GCM, AES-CBC or SM4-CBC; default: what the file says; with -v1 the "
+                   "container of MindSpore up to 1.6");
   arguments.options("--rename", rename,
                     "PATTERN=REPLACEMENT for names of the checkpoint; '*' captures ('l1.*=fc1.*')");
   arguments.option("--prefix", prefix, "use only names that begin with this, without it");
@@ -30,8 +33,18 @@ OpenOptions CheckpointOptions::open_options() const {
   OpenOptions options;
   if (!key_file.empty()) options.key = read_key(key_file);
   options.cipher = cipher;
+  for (const int generation : {1, 2}) {
+    const std::string suffix = fmt::format("-v{}", generation);
+    if (!cipher.ends_with(suffix)) continue;
+    options.cipher = cipher.substr(0, cipher.size() - suffix.size());
+    options.generation = generation;
+  }
   options.check_crc = crc;
   options.allow = allow;
+  // What MindSpore accepts in a file and can be read with a meaning.
+  if (lenient)
+    for (const char* kind : {"missing_crc", "short_content", "duplicate_names", "empty_name"})
+      options.allow.emplace_back(kind);
   return options;
 }
 
@@ -46,6 +59,29 @@ LoadOptions CheckpointOptions::load_options(int threads) const {
   options.threads = threads;
   options.map = map;
   return options;
+}
+
+Checkpoint CheckpointOptions::open(const std::string& path) const {
+  return open(path, open_options());
+}
+
+Checkpoint CheckpointOptions::open(const std::string& path, const OpenOptions& options) const {
+  Checkpoint checkpoint = open_checkpoint(path, options);
+  const MatchOptions match = match_options();
+  if (match.renaming.empty() && match.prefix.empty()) return checkpoint;
+  Catalog& catalog = checkpoint.catalog;
+  const std::vector<std::string> names = tessera::rename(catalog.names(), match.renaming);
+  std::vector<Record> records;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!names[i].starts_with(match.prefix)) continue;
+    records.push_back(std::move(catalog.records[i]));
+    records.back().name = names[i].substr(match.prefix.size());
+  }
+  require(!records.empty(), "no name in {} begins with --prefix '{}'{}", path, match.prefix,
+          suggest(match.prefix, names));
+  catalog.records = std::move(records);
+  index_records(catalog);
+  return checkpoint;
 }
 
 }  // namespace tessera::cli

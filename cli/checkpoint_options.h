@@ -24,6 +24,10 @@ struct CheckpointOptions {
   OpenOptions open_options() const;
   MatchOptions match_options() const;
   LoadOptions load_options(int threads = 0) const;
+  /// The checkpoint with --rename and --prefix applied to its names: for words that load no
+  /// network.
+  Checkpoint open(const std::string& path) const;
+  Checkpoint open(const std::string& path, const OpenOptions& options) const;
 };
 
 /// The key in a file: 16, 24 or 32 bytes; one newline at the end is not part of it.

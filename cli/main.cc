@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -57,6 +58,17 @@ std::span<const Word> all_words() {
 }
 
 }  // namespace tessera::cli
+
+// Threads of oneDNN's OpenMP wait for each other by spinning, for milliseconds, which starves
+// whoever shares the processors: the threads that decode rows, other ranks, other programs. A short
+// spin keeps small kernels fast and gives the processor back soon. The OpenMP library reads its
+// settings before main begins, hence the early place; who sets them in the environment is not
+// overruled.
+static void limit_spinning(int /*argc*/, char** /*argv*/, char** /*environment*/) {
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "2000", 0);
+}
+__attribute__((section(".preinit_array"),
+               used)) static void (*const kBeforeLibraries)(int, char**, char**) = limit_spinning;
 
 int main(int argc, char** argv) {
   // A file that may not grow is an error of the write, which then cleans up, not the end of the

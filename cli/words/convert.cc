@@ -50,13 +50,12 @@ bool is_chosen(const Request& request, const Record& record) {
   return false;
 }
 
-/// The entry that saves a record under a new name, its values read when they are written.
-SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const Record& record,
-                   std::string name) {
+/// The entry that saves a record, its values read when they are written.
+SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const Record& record) {
   require(record.kind != RecordKind::kMap,
           "'{}' is a map tensor, which cannot be written; choose others with --only",
           printable(record.name));
-  SaveEntry entry{.name = std::move(name),
+  SaveEntry entry{.name = record.name,
                   .kind = record.kind,
                   .dtype = record.dtype,
                   .shape = record.shape,
@@ -88,37 +87,25 @@ void check_usage(const Request& request) {
 
 void convert(const Request& request) {
   check_usage(request);
-  const Checkpoint checkpoint = open_checkpoint(request.source, open_options(request));
-  std::vector<const Record*> records;
-  std::vector<std::string> names;
-  for (const Record& record : checkpoint.catalog.records) {
-    if (!is_chosen(request, record)) continue;
-    records.push_back(&record);
-    names.push_back(record.name);
-  }
-  if (records.empty())
-    fail(ErrorCode::kNotFound, "no name in {} matches --only {}{}", printable(request.source),
-         join(request.only, " "), suggest(request.only.front(), checkpoint.catalog.names()));
-  const MatchOptions match = request.checkpoint.match_options();
-  names = rename(names, match.renaming);
+  const Checkpoint checkpoint = request.checkpoint.open(request.source, open_options(request));
 
   CheckpointWriter writer(request.destination, write_options(request, checkpoint.catalog));
   uint64_t bytes = 0;
-  for (size_t i = 0; i < records.size(); ++i) {
-    if (!match.prefix.empty()) {
-      require(names[i].starts_with(match.prefix), "'{}' does not begin with --prefix '{}'",
-              printable(names[i]), match.prefix);
-      names[i].erase(0, match.prefix.size());
-    }
-    SaveEntry entry = entry_of(request, checkpoint, *records[i], names[i]);
+  size_t count = 0;
+  for (const Record& record : checkpoint.catalog.records) {
+    if (!is_chosen(request, record)) continue;
+    SaveEntry entry = entry_of(request, checkpoint, record);
     bytes += static_cast<uint64_t>(element_count(entry.shape)) *
              static_cast<uint64_t>(byte_size(entry.dtype));
+    ++count;
     writer.add(std::move(entry));
   }
+  if (count == 0)
+    fail(ErrorCode::kNotFound, "no name in {} matches --only {}{}", printable(request.source),
+         join(request.only, " "), suggest(request.only.front(), checkpoint.catalog.names()));
   writer.finish();
   if (!request.quiet)
-    fmt::print("{}: {} entries, {}\n", printable(request.destination), records.size(),
-               human_bytes(bytes));
+    fmt::print("{}: {} entries, {}\n", printable(request.destination), count, human_bytes(bytes));
 }
 
 }  // namespace
@@ -140,7 +127,8 @@ TESSERA_WORD(convert) {
             arguments.positional("source", request->source, "checkpoint file or folder");
             arguments.positional("destination", request->destination,
                                  "file to write: NAME.ckpt or NAME.safetensors");
-            arguments.options("--only", request->only, "names to keep, a pattern; repeatable");
+            arguments.options("--only", request->only,
+                              "names to keep (after --rename), a pattern; repeatable");
             arguments.option("--cast", request->cast,
                              "f32, f16, bf16 or f64, for floating tensors");
             arguments.flag("--crc", request->add_crc, "store a CRC-32, as MindSpore does");

@@ -142,7 +142,7 @@ void append_json(Json& out, const Checkpoint& checkpoint) {
 }
 
 void inspect_file(const Request& request, const fs::path& path) {
-  const Checkpoint checkpoint = open_checkpoint(path, request.checkpoint.open_options());
+  const Checkpoint checkpoint = request.checkpoint.open(path.string());
   if (!request.json) return print_table(checkpoint);
   Json out;
   append_json(out, checkpoint);
@@ -173,7 +173,7 @@ void inspect_folder(const Request& request) {
   for (const fs::path& path : files) {
     const std::string name = printable(fs::relative(path, request.path).string());
     try {
-      const Checkpoint checkpoint = open_checkpoint(path, request.checkpoint.open_options());
+      const Checkpoint checkpoint = request.checkpoint.open(path.string());
       const CatalogFile& file = checkpoint.catalog.files.front();
       table.add({name, std::to_string(checkpoint.catalog.records.size()),
                  std::to_string(file.bytes), file.format + "; " + integrity(file)});

@@ -10,7 +10,7 @@
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
-#include "tessera/data/image_files.h"
+#include "tessera/data/image_file.h"
 
 namespace tessera::cli {
 namespace {
@@ -103,8 +103,14 @@ void print_text(const Prediction& prediction, const RowSource& source, int64_t i
 
 std::shared_ptr<const RowSource> open_source(const Request& request) {
   if (request.images.empty()) return open_rows(request.rows.data);
-  std::vector<std::filesystem::path> paths(request.images.begin(), request.images.end());
-  return open_image_files(std::move(paths));
+  const std::vector<std::filesystem::path> paths(request.images.begin(), request.images.end());
+  return open_images(paths);
+}
+
+/// The file where each holds one picture, else the row's number.
+std::string row_name(const Request& request, const RowSource& source, int64_t index) {
+  if (std::ssize(request.images) != source.size()) return fmt::format("row {}", index);
+  return printable(request.images[static_cast<size_t>(index)]);
 }
 
 void predict(const Request& request) {
@@ -130,11 +136,8 @@ void predict(const Request& request) {
     const size_t width = values.size() / static_cast<size_t>(batch->rows);
     for (int64_t i = 0; i < batch->rows; ++i) {
       const int64_t index = batch->first_row + i;
-      const std::string name = request.images.empty()
-                                   ? fmt::format("row {}", index)
-                                   : printable(request.images[static_cast<size_t>(index)]);
       const Prediction prediction{
-          name, batch->labels.data<int32_t>()[static_cast<size_t>(i)],
+          row_name(request, *source, index), batch->labels.data<int32_t>()[static_cast<size_t>(i)],
           best_guesses(values.subspan(static_cast<size_t>(i) * width, width), request.top)};
       request.json ? append_json(out, prediction) : print_text(prediction, *source, index);
     }

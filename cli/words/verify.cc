@@ -67,11 +67,11 @@ std::string crc_text(const Catalog& catalog) {
 /// Opens the checkpoint; where it carries a CRC, checks it.
 Checkpoint open_checked(const Request& request) {
   OpenOptions options = request.checkpoint.open_options();
-  Checkpoint checkpoint = open_checkpoint(request.path, options);
+  Checkpoint checkpoint = request.checkpoint.open(request.path, options);
   for (const CatalogFile& file : checkpoint.catalog.files) {
     if (file.crc != CrcState::kPresent) continue;
     options.check_crc = true;
-    return open_checkpoint(request.path, options);
+    return request.checkpoint.open(request.path, options);
   }
   return checkpoint;
 }

@@ -10,12 +10,12 @@
 
 namespace tessera {
 
-#define TESSERA_FILE(name) const Format& format_##name();
+#define TESSERA_FILE(name) const CheckpointFormat& format_##name();
 #include "tessera/checkpoint_formats_files.inc"
 #undef TESSERA_FILE
 
-std::span<const Format* const> all_formats() {
-  static const Format* const kFormats[] = {
+std::span<const CheckpointFormat* const> all_formats() {
+  static const CheckpointFormat* const kFormats[] = {
 #define TESSERA_FILE(name) &format_##name(),
 #include "tessera/checkpoint_formats_files.inc"
 #undef TESSERA_FILE
@@ -23,13 +23,14 @@ std::span<const Format* const> all_formats() {
   return kFormats;
 }
 
-void Format::write(std::span<const SaveEntry> /*entries*/, const WriteOptions& /*options*/,
-                   WritableFile& /*file*/) const {
+void CheckpointFormat::write(std::span<const SaveEntry> /*entries*/,
+                             const WriteOptions& /*options*/, WritableFile& /*file*/) const {
   fail(ErrorCode::kUnsupported, "{} files are read but not written", name());
 }
 
 bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
   return std::any_of(allow.begin(), allow.end(), [&](std::string_view entry) {
+    if (!name.empty() && matches(entry, name)) return true;
     if (!entry.starts_with(kind)) return false;
     entry.remove_prefix(kind.size());
     return entry.empty() || (entry.starts_with(':') && matches(entry.substr(1), name));
@@ -38,13 +39,13 @@ bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
 
 namespace {
 
-const Format& format_of(const Probe& probe) {
-  for (const Format* format : all_formats())
+const CheckpointFormat& format_of(const Probe& probe) {
+  for (const CheckpointFormat* format : all_formats())
     if (format->recognizes(probe)) return *format;
   if (const std::optional<std::string> known = known_foreign_content(probe))
     fail(ErrorCode::kUnsupported, "{}", *known);
   // The name says what the content does not: the reader then says where it stops making sense.
-  for (const Format* format : all_formats())
+  for (const CheckpointFormat* format : all_formats())
     if (probe.path.string().ends_with(format->suffix())) return *format;
   fail(ErrorCode::kUnsupported, "the content is of no checkpoint format that is known");
 }
@@ -101,6 +102,13 @@ Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
   return {std::move(all), std::make_shared<const ByteSource>(std::move(sources))};
 }
 
+std::string describe_files(const Checkpoint& checkpoint) {
+  const std::vector<CatalogFile>& files = checkpoint.catalog.files;
+  if (files.empty()) return "no file";
+  const std::string first = printable(files[0].path.string());
+  return files.size() == 1 ? first : fmt::format("{} and {} more", first, files.size() - 1);
+}
+
 Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options) {
   return open_checkpoint(path, options).catalog;
 }
@@ -131,6 +139,7 @@ void append_utf8(uint32_t code, std::string& text) {
 std::string read_string(const Checkpoint& checkpoint, const Record& record) {
   require(record.kind == RecordKind::kString, "'{}' is {}, not a string", printable(record.name),
           describe(record));
+  const ErrorContext context([&] { return "reading a string of " + describe_files(checkpoint); });
   const Tensor codes = load_record(checkpoint, record);
   std::span<const uint32_t> all = codes.data<uint32_t>();
   while (!all.empty() && all.back() == 0) all = all.first(all.size() - 1);  // numpy's padding

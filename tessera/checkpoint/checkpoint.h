@@ -13,9 +13,9 @@
 
 namespace tessera {
 
-/// How to open files. `allow` names the deviations that are accepted, each "KIND" or
-/// "KIND:NAME-PATTERN"; docs/formats/mindspore-ckpt.md lists the kinds. What is accepted so is
-/// listed in Catalog::deviations.
+/// How to open files. `allow` names the deviations that are accepted, each "KIND",
+/// "KIND:NAME-PATTERN", or "NAME-PATTERN" for any kind; docs/formats/mindspore-ckpt.md lists the
+/// kinds. What is accepted so is listed in Catalog::deviations.
 struct OpenOptions {
   std::string key;         // of an encrypted file: 16, 24 or 32 bytes
   std::string cipher;      // "AES-GCM", "AES-CBC", "SM4-CBC", or "" for what the file says
@@ -53,6 +53,9 @@ Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions&
 Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
                            const OpenOptions& options = {});
 Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options = {});
+
+/// The paths of the files, for messages: the first one and how many more there are.
+std::string describe_files(const Checkpoint& checkpoint);
 
 /// The text of a string record, as UTF-8. Throws kCorruptData when it is no text.
 std::string read_string(const Checkpoint& checkpoint, const Record& record);

@@ -256,6 +256,9 @@ void execute(const LoadPlan& plan, const Catalog& catalog, std::span<const Targe
 
 std::vector<Tensor> load_tensors(const Checkpoint& checkpoint, std::span<const Target> targets,
                                  const LoadOptions& options) {
+  const ErrorContext context([&] {
+    return fmt::format("loading {} tensors of {}", targets.size(), describe_files(checkpoint));
+  });
   const LoadPlan plan = plan_load(checkpoint.catalog, targets, options);
   verify(plan, checkpoint.catalog, targets);
   MemorySink sink(targets, options.map);

@@ -1,5 +1,5 @@
-// A checkpoint format: one file in formats/ that defines `const Format& format_NAME()`, where NAME
-// is the file's name.
+// A checkpoint format: one file in formats/ that defines `const CheckpointFormat& format_NAME()`,
+// where NAME is the file's name.
 #pragma once
 
 #include <memory>
@@ -22,9 +22,9 @@ struct Probe {
   std::string head;  // the first bytes, at most kHeadBytes
 };
 
-class Format {
+class CheckpointFormat {
  public:
-  virtual ~Format() = default;
+  virtual ~CheckpointFormat() = default;
   virtual std::string_view name() const = 0;    // "mindspore ckpt"
   virtual std::string_view suffix() const = 0;  // ".ckpt": for writing, and for a damaged head
   /// Whether the content looks like this format; at most one format may say so.
@@ -37,6 +37,6 @@ class Format {
                      WritableFile& file) const;
 };
 
-std::span<const Format* const> all_formats();
+std::span<const CheckpointFormat* const> all_formats();
 
 }  // namespace tessera

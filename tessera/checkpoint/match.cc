@@ -172,6 +172,12 @@ MatchReport match_parameters(std::span<const NetworkParameter> parameters, const
   return Matcher(parameters, catalog, options).run();
 }
 
+Tensor fit(Tensor stored, const ParameterMatch& match, const NetworkParameter& parameter) {
+  if (match.reshapes) stored = stored.reshape(parameter.shape);
+  if (match.converts) stored = stored.cast(parameter.dtype);
+  return stored;
+}
+
 std::vector<Tensor> load_parameters(const Checkpoint& checkpoint,
                                     std::span<const NetworkParameter> parameters,
                                     const MatchReport& report, const LoadOptions& options) {
@@ -185,11 +191,7 @@ std::vector<Tensor> load_parameters(const Checkpoint& checkpoint,
   std::vector<Tensor> tensors(parameters.size());
   for (size_t i = 0; i < loaded.size(); ++i) {
     const ParameterMatch& match = report.matches[i];
-    const NetworkParameter& parameter = parameters[match.parameter];
-    Tensor tensor = std::move(loaded[i]);
-    if (match.reshapes) tensor = tensor.reshape(parameter.shape);
-    if (match.converts) tensor = tensor.cast(parameter.dtype);
-    tensors[match.parameter] = std::move(tensor);
+    tensors[match.parameter] = fit(std::move(loaded[i]), match, parameters[match.parameter]);
   }
   return tensors;
 }

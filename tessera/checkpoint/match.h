@@ -50,6 +50,9 @@ struct MatchReport {
 MatchReport match_parameters(std::span<const NetworkParameter> parameters, const Catalog& catalog,
                              const MatchOptions& options = {});
 
+/// A stored tensor as the parameter wants it: reshaped and converted as the match says.
+Tensor fit(Tensor stored, const ParameterMatch& match, const NetworkParameter& parameter);
+
 /// One tensor per parameter, with its dtype and shape; undefined for those not loaded.
 std::vector<Tensor> load_parameters(const Checkpoint& checkpoint,
                                     std::span<const NetworkParameter> parameters,

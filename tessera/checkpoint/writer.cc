@@ -10,9 +10,9 @@
 namespace tessera {
 namespace {
 
-const Format& format_for(const std::filesystem::path& path, const std::string& name) {
+const CheckpointFormat& format_for(const std::filesystem::path& path, const std::string& name) {
   const std::string suffix = name.empty() ? path.extension().string() : "." + name;
-  for (const Format* format : all_formats())
+  for (const CheckpointFormat* format : all_formats())
     if (format->suffix() == suffix) return *format;
   fail(ErrorCode::kInvalidArgument, "'{}' has the suffix '{}'; .ckpt or .safetensors is wanted",
        printable(path.string()), printable(suffix));

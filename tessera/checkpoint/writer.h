@@ -17,7 +17,7 @@
 
 namespace tessera {
 
-class Format;
+class CheckpointFormat;
 
 struct WriteOptions {
   std::string format;              // "ckpt", "safetensors", or "" for what the suffix says
@@ -60,7 +60,7 @@ class CheckpointWriter {
  private:
   std::filesystem::path path_;
   WriteOptions options_;
-  const Format* format_;
+  const CheckpointFormat* format_;
   std::vector<SaveEntry> entries_;
 };
 

@@ -43,6 +43,7 @@ struct Graph {
   std::vector<ValueId> parameters;  // filled from a checkpoint
   std::map<ValueId, Tensor> constants;
   std::vector<ValueId> outputs;
+  std::string scope;  // of the nodes that the functions of tessera/ops/ops.h add
 
   ValueId add_input(std::string name, DType dtype, Shape shape);
   ValueId add_parameter(std::string name, DType dtype, Shape shape);

@@ -68,14 +68,10 @@ void run(EVP_CIPHER_CTX* context, std::span<const std::byte> in, std::span<std::
   }
 }
 
-void run_cbc(Cipher cipher, std::string_view key, std::span<const std::byte> iv,
-             std::span<const std::byte> in, std::span<std::byte> out, bool encrypt) {
-  require(cipher != Cipher::kAesGcm && iv.size() == kCipherBlock && in.size() == out.size() &&
-              in.size() % kCipherBlock == 0,
-          "CBC takes whole blocks of 16 bytes and an IV of 16, not {} and {}", in.size(),
-          iv.size());
-  const Context context = start(cipher, key, iv, encrypt);
-  run(context.get(), in, out);
+void check_cbc(Cipher cipher, size_t iv_bytes, size_t in_bytes, size_t out_bytes) {
+  require(cipher != Cipher::kAesGcm && iv_bytes == kCipherBlock && in_bytes == out_bytes &&
+              in_bytes % kCipherBlock == 0,
+          "CBC takes whole blocks of 16 bytes and an IV of 16, not {} and {}", in_bytes, iv_bytes);
 }
 
 }  // namespace
@@ -134,12 +130,14 @@ bool gcm_decrypt(std::string_view key, std::span<const std::byte> nonce,
 
 void cbc_encrypt(Cipher cipher, std::string_view key, std::span<const std::byte> iv,
                  std::span<const std::byte> in, std::span<std::byte> out) {
-  run_cbc(cipher, key, iv, in, out, true);
+  check_cbc(cipher, iv.size(), in.size(), out.size());
+  run(start(cipher, key, iv, true).get(), in, out);
 }
 
 void cbc_decrypt(Cipher cipher, std::string_view key, std::span<const std::byte> iv,
                  std::span<const std::byte> in, std::span<std::byte> out) {
-  run_cbc(cipher, key, iv, in, out, false);
+  check_cbc(cipher, iv.size(), in.size(), out.size());
+  run(start(cipher, key, iv, false).get(), in, out);
 }
 
 void fill_random(std::span<std::byte> out) {

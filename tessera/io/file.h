@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tessera {
@@ -85,7 +86,8 @@ class AtomicFile {
     bool sync = true;  // false: no fsync; a crash of the machine may then lose the file
   };
   AtomicFile(FileSystem& files, std::filesystem::path path, Options options);
-  AtomicFile(FileSystem& files, std::filesystem::path path) : AtomicFile(files, path, Options()) {}
+  AtomicFile(FileSystem& files, std::filesystem::path path)
+      : AtomicFile(files, std::move(path), Options()) {}
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

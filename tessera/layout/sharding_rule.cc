@@ -237,9 +237,12 @@ class RuleFitter {
 
   bool solve_dim(size_t operand, size_t dim) {
     const int64_t found = shapes_[operand][dim];
+    const std::vector<FactorId>& ids = rule_.operands[operand][dim];
+    require(!ids.empty() || found == 1, "dim {} of operand {} is {}, rule '{}' wants 1", dim,
+            operand, found, printable(text_));
     ShardingRule::Factor* unknown = nullptr;
     int64_t known = 1;
-    for (const FactorId f : rule_.operands[operand][dim]) {
+    for (const FactorId f : ids) {
       ShardingRule::Factor& factor = rule_.factors[static_cast<size_t>(f)];
       if (factor.extent != kUnknown) {
         known = checked_product(known, factor.extent);
@@ -264,7 +267,7 @@ class RuleFitter {
     std::string name;
     for (const FactorId f : rule_.operands[operand][dim])
       name += (name.empty() ? "" : " ") + rule_.factors[static_cast<size_t>(f)].name;
-    return name.empty() ? "1" : name;
+    return name;
   }
 
   std::string_view text_;
@@ -307,13 +310,14 @@ std::string side_text(const ShardingRule& rule, const std::vector<ShardingRule::
 /// not contiguous.
 std::optional<FactorPart> range_of(const ShardingRule& rule, const std::vector<FactorId>& dim,
                                    std::span<const FactorPart> parts) {
+  const auto is_missing = [&](FactorId f) { return parts[static_cast<size_t>(f)].size == 0; };
+  if (std::any_of(dim.begin(), dim.end(), is_missing)) return FactorPart{0, 0};
   FactorPart range{0, 1};
   bool split = false;  // some more major factor has more than one index left
   for (const FactorId f : dim) {
     const auto at = static_cast<size_t>(f);
     const int64_t extent = rule.factors[at].extent;
     const FactorPart part = parts[at];
-    if (part.size == 0) return FactorPart{0, 0};
     if (split && part.size != extent) return std::nullopt;
     range.begin = range.begin * extent + part.begin;
     range.size *= part.size;

@@ -33,10 +33,10 @@ Tensor initial_value(const NetworkParameter& parameter) {
   return tensor.cast(parameter.dtype);
 }
 
-std::map<std::string, Tensor> load_weights(const ModelSource& source,
-                                           const std::vector<NetworkParameter>& parameters,
-                                           LoadSummary& summary) {
-  std::map<std::string, Tensor> weights;
+std::map<std::string, Tensor, std::less<>> load_weights(
+    const ModelSource& source, const std::vector<NetworkParameter>& parameters,
+    LoadSummary& summary) {
+  std::map<std::string, Tensor, std::less<>> weights;
   std::vector<Tensor> tensors(parameters.size());
   const Clock::time_point start = Clock::now();
   if (!source.weights.empty()) {
@@ -83,6 +83,25 @@ Model Model::open(const ModelSource& source, const RunOptions& options) {
   const Graph graph = trace(model.spec_, 1, model.row_shape_);
   model.weights_ = load_weights(source, parameters_of(graph), model.loaded_);
   return model;
+}
+
+std::vector<NetworkParameter> Model::parameters() const {
+  return parameters_of(trace(spec_, 1, row_shape_));
+}
+
+const Tensor& Model::weight(std::string_view name) const {
+  const auto found = weights_.find(name);
+  require(found != weights_.end(), "{} has no parameter '{}'", to_string(spec_), name);
+  return found->second;
+}
+
+void Model::set_weight(std::string_view name, Tensor values) {
+  const Tensor& known = weight(name);
+  require(known.shape() == values.shape() && known.dtype() == values.dtype(),
+          "parameter '{}' of {} is {}, got {}", name, to_string(spec_), describe(known),
+          describe(values));
+  weights_.find(name)->second = std::move(values);
+  programs_.clear();
 }
 
 Graph Model::graph(int64_t rows) const {

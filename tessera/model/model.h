@@ -70,6 +70,13 @@ class Model {
   EvalReport eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
                   const EvalOptions& options = {});
 
+  /// The network's parameters, in the order of the graph.
+  std::vector<NetworkParameter> parameters() const;
+  /// The values of a parameter; kInvalidArgument when the network has none of that name.
+  const Tensor& weight(std::string_view name) const;
+  /// Replaces the values; programs are compiled anew. The dtype and shape must be the parameter's.
+  void set_weight(std::string_view name, Tensor values);
+
   const ModelSpec& spec() const { return spec_; }
   const Shape& row_shape() const { return row_shape_; }
   const LoadSummary& loaded() const { return loaded_; }
@@ -85,7 +92,7 @@ class Model {
   Shape row_shape_;
   RunOptions options_;
   LoadSummary loaded_;
-  std::map<std::string, Tensor> weights_;
+  std::map<std::string, Tensor, std::less<>> weights_;
   std::map<int64_t, Program> programs_;  // by rows
 };
 

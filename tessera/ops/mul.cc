@@ -1,5 +1,4 @@
-#include "tessera/ops/define_op.h"
-#include "tessera/ops/internal/elementwise.h"
+#include "tessera/ops/internal/arithmetic.h"
 
 namespace tessera {
 namespace {
@@ -11,20 +10,8 @@ void mul_cpu(const OpCall&, std::span<const Tensor> operands, std::span<Tensor> 
 }  // namespace
 
 TESSERA_OP(mul) {
-  return {
-      .mindspore_name = "Mul",
-      .doc = "y = a * b, broadcast from the right; integers wrap around.",
-      .operands = {{"a", DTypes::kMixed}, {"b", DTypes::kMixed}},
-      .rule = OpDef::fixed_rule("..., ... -> ..."),
-      .result_dtypes = internal::promoted_dtype,
-      .kernels = {reference(mul_cpu)},
-      .examples = {{{{5, 7}, {5, 7}}},
-                   {{{2, 3, 4}, {3, 1}}},
-                   {{{4, 1, 3}, {2, 1}}},
-                   {{{3, 4}, {}}},
-                   {.shapes = {{6, 2}, {2}}, .dtypes = {DType::kI32, DType::kI32}},
-                   {.shapes = {{2, 3}, {3}}, .dtypes = {DType::kF16, DType::kF32}}},
-  };
+  return internal::arithmetic_op(
+      "Mul", "y = a * b, broadcast from the right; integers wrap around.", reference(mul_cpu));
 }
 
 }  // namespace tessera

@@ -22,11 +22,12 @@ Range range_of(int64_t begin, int64_t end, int64_t stride, int64_t extent) {
   const int64_t least = stride > 0 ? 0 : -1;
   const int64_t most = stride > 0 ? extent : extent - 1;
   const auto position = [&](int64_t p) { return std::clamp(p < 0 ? p + extent : p, least, most); };
-  Range range{position(begin), stride, 0};
-  const int64_t distance = position(end) - range.begin;
-  if ((distance > 0) == (stride > 0) && distance != 0)
-    range.count = (std::abs(distance) - 1) / std::abs(stride) + 1;
-  return range;
+  const int64_t first = position(begin);
+  const int64_t distance = stride > 0 ? position(end) - first : first - position(end);
+  if (distance <= 0) return {first, 1, 0};
+  // A step beyond the end is as good as any: this also keeps -stride and products in range.
+  const int64_t step = std::clamp(stride, -distance, distance);
+  return {first, step, (distance - 1) / std::abs(step) + 1};
 }
 
 std::vector<Range> ranges(const OpCall& call) {

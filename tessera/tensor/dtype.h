@@ -102,7 +102,8 @@ decltype(auto) visit_dtype(DType dtype, Visit&& visit) {
   fail(ErrorCode::kInternal, "dtype {} is not one", static_cast<int>(dtype));
 }
 
-/// The dtype whose elements are T: dtype_of<float> is kF32.
+/// The dtype whose elements are T: dtype_of<float> is kF32. Reads like the function that it is.
+// NOLINTBEGIN(readability-identifier-naming)
 template <typename T>
 inline constexpr DType dtype_of = [] {
   static_assert(sizeof(T) == 0, "T is no element type");
@@ -140,5 +141,6 @@ template <>
 inline constexpr DType dtype_of<std::complex<float>> = DType::kC64;
 template <>
 inline constexpr DType dtype_of<std::complex<double>> = DType::kC128;
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace tessera

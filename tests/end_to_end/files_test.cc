@@ -71,8 +71,8 @@ TEST_F(Files, VerifyFindsADamagedByteThroughTheCrc) {
 
 TEST_F(Files, ConvertRenamesCastsAndSelects) {
   const std::string path = in_folder("out.safetensors");
-  succeed({"convert", weights_, path, "--only", "fc*", "--rename", "fc*.weight=head*.kernel",
-           "--cast", "f16"});
+  succeed({"convert", weights_, path, "--only", "fc*", "--only", "head*", "--rename",
+           "fc*.weight=head*.kernel", "--cast", "f16"});
   const std::string json = succeed({"inspect", path, "--json"});
   EXPECT_NE(json.find("\"head1.kernel\""), std::string::npos) << json;
   EXPECT_NE(json.find("\"fc1.bias\""), std::string::npos);

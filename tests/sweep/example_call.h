@@ -29,8 +29,4 @@ ExampleCall make_call(const OpDef& op, const OpExample& example, DType floating 
 std::vector<Tensor> run_reference(const OpDef& op, const OpCall& call,
                                   std::span<const Tensor> operands);
 
-/// Empty, or where and how far `found` differs: by more than `tolerance` * (1 + the largest
-/// magnitude of `wanted`); exactly for integers.
-std::string difference(const Tensor& wanted, const Tensor& found, double tolerance);
-
 }  // namespace tessera::testing

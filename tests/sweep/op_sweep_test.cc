@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tessera/ops/registry.h"
+#include "tests/support/difference.h"
 #include "tests/sweep/simulate.h"
 
 namespace tessera::testing {

@@ -35,7 +35,7 @@ std::map<std::string, std::string> read_weight_map(const RandomAccessFile& file)
   return map;
 }
 
-class HfIndex : public Format {
+class HfIndex : public CheckpointFormat {
  public:
   std::string_view name() const override { return "safetensors index"; }
   std::string_view suffix() const override { return ".safetensors.index.json"; }
@@ -75,7 +75,7 @@ class HfIndex : public Format {
 
 }  // namespace
 
-const Format& format_hf_index() {
+const CheckpointFormat& format_hf_index() {
   static const HfIndex format;
   return format;
 }

@@ -39,7 +39,7 @@ uint64_t check_trailer(const RandomAccessFile& file, const OpenOptions& options,
   return size;
 }
 
-class MindSporeCkpt : public Format {
+class MindSporeCkpt : public CheckpointFormat {
  public:
   std::string_view name() const override { return "mindspore ckpt"; }
   std::string_view suffix() const override { return ".ckpt"; }
@@ -75,7 +75,7 @@ class MindSporeCkpt : public Format {
 
 }  // namespace
 
-const Format& format_mindspore_ckpt() {
+const CheckpointFormat& format_mindspore_ckpt() {
   static const MindSporeCkpt format;
   return format;
 }

@@ -151,7 +151,7 @@ void check_crc(Catalog& catalog, const RandomAccessFile& file, const OpenOptions
   catalog.files[0].crc = CrcState::kVerified;
 }
 
-class Safetensors : public Format {
+class Safetensors : public CheckpointFormat {
  public:
   std::string_view name() const override { return "safetensors"; }
   std::string_view suffix() const override { return ".safetensors"; }
@@ -198,7 +198,7 @@ class Safetensors : public Format {
 
 }  // namespace
 
-const Format& format_safetensors() {
+const CheckpointFormat& format_safetensors() {
   static const Safetensors format;
   return format;
 }

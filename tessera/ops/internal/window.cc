@@ -7,13 +7,17 @@
 namespace tessera {
 namespace {
 
+// Far above every real window; products and sums of two such extents fit into 64 bits.
+constexpr int64_t kMost = INT32_MAX;
+
 /// `name` as `count` integers of at least `least`.
 const Ints& ints(const OpCall& call, std::string_view name, size_t count, int64_t least) {
   const Ints& values = call.attr<Ints>(name);
-  const bool good = values.size() == count && std::all_of(values.begin(), values.end(),
-                                                          [&](int64_t v) { return v >= least; });
-  require(good, "attribute {} is {}, wants {} integers of at least {}", name,
-          to_string(Attr(values)), count, least);
+  const bool good =
+      values.size() == count && std::all_of(values.begin(), values.end(),
+                                            [&](int64_t v) { return v >= least && v <= kMost; });
+  require(good, "attribute {} is {}, wants {} integers from {} to {}", name,
+          to_string(Attr(values)), count, least, kMost);
   return values;
 }
 
@@ -51,8 +55,8 @@ Window placed(const OpCall& call, Window window, bool ceil_mode) {
   window.x.pad_begin = padding[2];
   window.x.pad_end = padding[3];
   for (WindowDim* dim : {&window.y, &window.x}) {
-    require(dim->input > 0, "{} has no elements to slide a window over",
-            to_string(call.operands[0]));
+    require(dim->input > 0 && dim->input <= kMost && dim->kernel <= kMost,
+            "a window of {} cannot slide over {} elements", dim->kernel, dim->input);
     place(*dim, pad_mode, ceil_mode);
   }
   return window;
