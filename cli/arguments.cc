@@ -7,7 +7,10 @@
 #include <CLI/CLI.hpp>
 #pragma GCC diagnostic pop
 
+#include <algorithm>
+
 #include "cli/word.h"
+#include "tessera/base/text.h"
 
 namespace tessera::cli {
 
@@ -52,6 +55,32 @@ std::string examples_text(const Word& word) {
   return text;
 }
 
+const Word* find_word(std::string_view name) {
+  for (const Word& word : all_words())
+    if (word.name == name) return &word;
+  return nullptr;
+}
+
+void require_word(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Word& word : all_words()) names.emplace_back(word.name);
+  require_usage(find_word(name) != nullptr, "there is no word '{}'{}; there are: {}",
+                printable(name), suggest(name, names), join(names, ", "));
+}
+
+/// What the parser found, with the nearest options of the word where it names unknown ones.
+std::string explain_usage(const std::string& what, std::string_view word_name) {
+  const Word* word = find_word(word_name);
+  std::string text = what;
+  if (word == nullptr) return text + "; see tessera --help";
+  std::vector<std::string> names;
+  for (const OptionName& option : option_names(*word)) names.push_back(option.name);
+  for (const std::string_view part : split(what, ' '))
+    if (part.starts_with("--") && std::find(names.begin(), names.end(), part) == names.end())
+      text += suggest(part, names);
+  return fmt::format("{}; see tessera {} --help", text, word_name);
+}
+
 }  // namespace
 
 int parse_and_run(int argc, const char* const* argv, std::string_view version) {
@@ -68,11 +97,12 @@ int parse_and_run(int argc, const char* const* argv, std::string_view version) {
     Arguments arguments(*sub);
     sub->callback([&chosen, run = word.declare(arguments)] { chosen = run; });
   }
+  if (argc > 1 && argv[1][0] != '-') require_word(argv[1]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? kExitOk : kExitUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // help, version
+    throw UsageError(explain_usage(error.what(), argc > 1 ? argv[1] : ""));
   }
   chosen();
   return kExitOk;

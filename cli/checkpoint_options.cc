@@ -1,5 +1,6 @@
 #include "cli/checkpoint_options.h"
 
+#include "cli/word.h"
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 
@@ -29,7 +30,14 @@ std::string read_key(const std::string& path) {
   return key;
 }
 
+void CheckpointOptions::require_unused() const {
+  const bool unused = key_file.empty() && cipher.empty() && prefix.empty() && rename.empty() &&
+                      allow.empty() && !lenient && !crc && !map;
+  require_usage(unused, "there are options about a checkpoint, but no --weights");
+}
+
 OpenOptions CheckpointOptions::open_options() const {
+  require_usage(cipher.empty() || !key_file.empty(), "--cipher needs --key-file");
   OpenOptions options;
   if (!key_file.empty()) options.key = read_key(key_file);
   options.cipher = cipher;
@@ -50,7 +58,8 @@ OpenOptions CheckpointOptions::open_options() const {
 
 MatchOptions CheckpointOptions::match_options() const {
   MatchOptions options{.lenient = lenient, .prefix = prefix, .renaming = {}, .allow = allow};
-  for (const std::string& text : rename) options.renaming.push_back(parse_renaming(text));
+  for (const std::string& text : rename)
+    options.renaming.push_back(read_usage([&] { return parse_renaming(text); }));
   return options;
 }
 

@@ -24,6 +24,8 @@ struct CheckpointOptions {
   OpenOptions open_options() const;
   MatchOptions match_options() const;
   LoadOptions load_options(int threads = 0) const;
+  /// Throws UsageError when any of them is given: for words that were given no checkpoint.
+  void require_unused() const;
   /// The checkpoint with --rename and --prefix applied to its names: for words that load no
   /// network.
   Checkpoint open(const std::string& path) const;

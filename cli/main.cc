@@ -1,12 +1,12 @@
 // tessera: one program, one word per task. Errors go to stderr, data to stdout.
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "cli/program.h"
 #include "tessera/base/error.h"
@@ -28,7 +28,7 @@ std::vector<Word> make_words() {
   return words;
 }
 
-int report(const char* message, int status) {
+int report(const std::string& message, int status) {
   std::fflush(stdout);
   const bool colour = isatty(STDERR_FILENO) != 0;
   fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
@@ -45,6 +45,8 @@ int run(int argc, const char* const* argv) {
     return report(error.what(), kExitUsage);
   } catch (const std::bad_alloc&) {
     return report("there is not enough memory for this", kExitInput);
+  } catch (const std::system_error& error) {
+    return report(error.what(), kExitInput);
   } catch (const std::exception& error) {
     return report(error.what(), kExitInternal);
   }
@@ -76,7 +78,8 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   const int status = tessera::cli::run(argc, argv);
   // A full disk or a closed pipe shows only when the buffers are written.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    return std::max(status, tessera::cli::kExitInput);
+  const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (lost && status == tessera::cli::kExitOk)
+    return tessera::cli::report("the output could not be written", tessera::cli::kExitInput);
   return status;
 }

@@ -1,6 +1,6 @@
 #include "cli/model_options.h"
 
-#include "tessera/base/error.h"
+#include "cli/word.h"
 
 namespace tessera::cli {
 
@@ -9,15 +9,17 @@ void ModelOptions::declare(Arguments& arguments) {
       "model", model,
       "name of a model (see 'tessera models'), with its options: \"mlp(hidden=[128])\"");
   arguments.group("Running");
-  arguments.option("--threads", threads, "processors to use; 0: all that this process may use");
   arguments.option("--kernels", kernels, "best, or reference: plain C++ without oneDNN");
 }
 
-RunOptions ModelOptions::run_options() const {
-  require(threads >= 0 && threads <= 4096, "--threads is {}; wanted 0 to 4096", threads);
-  require(kernels == "best" || kernels == "reference",
-          "--kernels is '{}'; there are best, reference", kernels);
-  return {.threads = static_cast<int>(threads), .reference_only = kernels == "reference"};
+ModelSpec ModelOptions::spec() const {
+  return read_usage([&] { return parse_model(model); });
+}
+
+RunOptions ModelOptions::run_options(int threads) const {
+  require_usage(kernels == "best" || kernels == "reference",
+                "--kernels is '{}'; there are best, reference", kernels);
+  return {.threads = threads, .reference_only = kernels == "reference"};
 }
 
 }  // namespace tessera::cli

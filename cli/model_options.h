@@ -11,10 +11,10 @@ namespace tessera::cli {
 struct ModelOptions {
   std::string model;
   std::string kernels = "best";
-  int64_t threads = 0;
 
   void declare(Arguments& arguments);
-  RunOptions run_options() const;
+  RunOptions run_options(int threads) const;
+  ModelSpec spec() const;
 };
 
 }  // namespace tessera::cli

@@ -1,5 +1,6 @@
 #include "cli/rows.h"
 
+#include "cli/word.h"
 #include "tessera/base/text.h"
 
 namespace tessera::cli {
@@ -12,7 +13,7 @@ void RowOptions::declare(Arguments& arguments, bool data_required) {
   arguments.option("--limit", limit, "use only the first rows; 0: all");
   arguments.option(
       "--transforms", transforms,
-      "\"resize(32,32) rescale(1/255) to_chw\"; default: the model's for this data set");
+      "as \"resize(32,32) rescale(1/255) to_chw\"; default: the model's for the data set");
 }
 
 namespace {
@@ -32,11 +33,12 @@ std::string default_transforms(const ModelSpec& spec, std::string_view kind) {
 
 Pipeline RowOptions::open(const ModelSpec& spec, std::shared_ptr<const RowSource> source,
                           std::string_view kind, int threads) const {
-  require(batch > 0, "--batch is {}; wanted at least 1", batch);
-  require(limit >= 0, "--limit is {}; wanted at least 0", limit);
+  require_usage(batch > 0, "--batch is {}; wanted at least 1", batch);
+  require_usage(limit >= 0, "--limit is {}; wanted at least 0", limit);
   Pipeline rows(std::move(source));
   if (threads > 0) rows = rows.threads(threads);
-  rows = rows.map(transforms.empty() ? default_transforms(spec, kind) : transforms);
+  const std::string text = transforms == "default" ? default_transforms(spec, kind) : transforms;
+  rows = rows.map(read_usage([&] { return parse_transforms(text); }));
   if (limit > 0) rows = rows.limit(limit);
   rows = rows.batch(batch, drop_remainder);
   const RowType type = rows.row_type();

@@ -11,8 +11,8 @@
 namespace tessera::cli {
 
 struct RowOptions {
-  std::string data;        // "mnist:DIR/test"
-  std::string transforms;  // "default": what the model says for this data set
+  std::string data;                    // "mnist:DIR/test"
+  std::string transforms = "default";  // what the model says for this data set
   int64_t batch = 32;
   int64_t limit = 0;  // 0: all rows
   bool drop_remainder = false;

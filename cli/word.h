@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "tessera/base/error.h"
 
 namespace tessera::cli {
 
@@ -17,6 +18,23 @@ namespace tessera::cli {
 class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// Requires `condition` of a value on the command line; throws UsageError otherwise.
+template <typename... Args>
+void require_usage(bool condition, fmt::format_string<Args...> format, Args&&... args) {
+  if (!condition) throw UsageError(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// Calls `read` on text from the command line: what it finds invalid there is a wrong command line.
+template <typename Read>
+auto read_usage(const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kInvalidArgument) throw UsageError(error.what());
+    throw;
+  }
+}
 
 struct Word {
   std::string_view name;  // filled in by the registry: the name of the file

@@ -77,8 +77,8 @@ std::string fish_script() {
 }
 
 void print_script(const std::string& shell) {
-  require(shell == "bash" || shell == "zsh" || shell == "fish",
-          "there is no completion for '{}'; there is for bash, zsh and fish", shell);
+  require_usage(shell == "bash" || shell == "zsh" || shell == "fish",
+                "there is no completion for '{}'; there is for bash, zsh and fish", shell);
   fmt::print("{}", shell == "bash" ? bash_script() : shell == "zsh" ? zsh_script() : fish_script());
 }
 

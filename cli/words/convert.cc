@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
 #include "cli/output.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
@@ -14,13 +17,14 @@ struct Request {
   std::string source;
   std::string destination;
   std::vector<std::string> only;
+  std::vector<std::string> except;
   std::string cast;
   bool encrypt = false;
   bool decrypt = false;
   bool add_crc = false;
   bool no_sync = false;
-  bool quiet = false;
   CheckpointOptions checkpoint;
+  CommonOptions common;
 };
 
 OpenOptions open_options(const Request& request) {
@@ -30,7 +34,9 @@ OpenOptions open_options(const Request& request) {
   return options;
 }
 
-WriteOptions write_options(const Request& request, const Catalog& catalog) {
+/// `left_out`: the metadata that the destination's format cannot hold.
+WriteOptions write_options(const Request& request, const Catalog& catalog,
+                           std::vector<std::string>& left_out) {
   WriteOptions options;
   options.crc = request.add_crc;
   options.sync = !request.no_sync;
@@ -38,22 +44,47 @@ WriteOptions write_options(const Request& request, const Catalog& catalog) {
     options.key = read_key(request.checkpoint.key_file);
     if (!request.checkpoint.cipher.empty()) options.cipher = request.checkpoint.cipher;
   }
-  for (const auto& [key, value] : catalog.metadata)
-    if (key != "format" && key != "crc_num") options.metadata.emplace(key, value);
+  const bool holds_metadata = request.destination.ends_with(".safetensors");
+  for (const auto& [key, value] : catalog.metadata) {
+    if (key == "format" || key == "crc_num") continue;
+    if (holds_metadata) {
+      options.metadata.emplace(key, value);
+    } else {
+      left_out.push_back(printable(key));
+    }
+  }
   return options;
 }
 
-bool is_chosen(const Request& request, const Record& record) {
-  if (request.only.empty()) return true;
-  for (const std::string& pattern : request.only)
-    if (matches(pattern, record.name)) return true;
+bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+  for (const std::string& pattern : patterns)
+    if (matches(pattern, name)) return true;
   return false;
+}
+
+bool is_chosen(const Request& request, const Record& record) {
+  if (matches_any(request.except, record.name)) return false;
+  return request.only.empty() || matches_any(request.only, record.name);
+}
+
+/// The tensor in another floating dtype. A finite value that becomes infinite is an error unless
+/// allowed.
+Tensor cast_finite(const Tensor& tensor, DType dtype, const std::string& name, bool may_overflow) {
+  Tensor narrow = tensor.cast(dtype);
+  if (may_overflow || byte_size(dtype) >= byte_size(tensor.dtype())) return narrow;
+  const Tensor before = tensor.cast(DType::kF64), after = narrow.cast(DType::kF64);
+  int64_t lost = 0;
+  for (size_t i = 0; i < before.data<double>().size(); ++i)
+    lost += std::isfinite(before.data<double>()[i]) && !std::isfinite(after.data<double>()[i]);
+  require(lost == 0, "{} values of '{}' are too large for {}; --allow '{}' makes them infinite",
+          lost, printable(name), to_string(dtype), printable(name));
+  return narrow;
 }
 
 /// The entry that saves a record, its values read when they are written.
 SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const Record& record) {
   require(record.kind != RecordKind::kMap,
-          "'{}' is a map tensor, which cannot be written; choose others with --only",
+          "'{}' is a map tensor, which cannot be written; leave it out with --except",
           printable(record.name));
   SaveEntry entry{.name = record.name,
                   .kind = record.kind,
@@ -67,9 +98,10 @@ SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const R
   }
   const bool casts = !request.cast.empty() && info(record.dtype).is_floating;
   if (casts) entry.dtype = parse_dtype(request.cast);
-  entry.produce = [&checkpoint, &record, dtype = entry.dtype] {
+  const bool may_overflow = matches_any(request.checkpoint.allow, record.name);
+  entry.produce = [&checkpoint, &record, dtype = entry.dtype, may_overflow] {
     Tensor tensor = load_record(checkpoint, record);
-    return tensor.dtype() == dtype ? tensor : tensor.cast(dtype);
+    return tensor.dtype() == dtype ? tensor : cast_finite(tensor, dtype, record.name, may_overflow);
   };
   return entry;
 }
@@ -80,18 +112,38 @@ void check_usage(const Request& request) {
     throw UsageError("--encrypt and --decrypt need --key-file");
   if (key && !request.encrypt && !request.decrypt)
     throw UsageError("with --key-file say whether to --encrypt or to --decrypt");
+  require_usage(!request.encrypt || !request.add_crc,
+                "--encrypt and --crc do not go together: MindSpore cannot read such files");
   if (request.cast.empty()) return;
-  require(info(parse_dtype(request.cast)).is_floating,
-          "--cast converts between floating dtypes; '{}' is none", request.cast);
+  const DType dtype = read_usage([&] { return parse_dtype(request.cast); });
+  require_usage(info(dtype).is_floating, "--cast converts between floating dtypes; '{}' is none",
+                request.cast);
+}
+
+void print_result(const Request& request, int64_t count, uint64_t bytes,
+                  const std::vector<std::string>& left_out) {
+  if (request.common.json) {
+    Json out;
+    out.open('{').field("path", request.destination).field("entries", count).field("bytes", bytes);
+    out.key("metadata_left_out").open('[');
+    for (const std::string& key : left_out) out.value(key);
+    fmt::print("{}\n", out.close().close().text());
+  } else if (!request.common.quiet) {
+    fmt::print("{}: {} entries, {}\n", printable(request.destination), count, human_bytes(bytes));
+    if (!left_out.empty())
+      fmt::print("metadata left out, which a .ckpt cannot hold: {}\n", join(left_out, ", "));
+  }
 }
 
 void convert(const Request& request) {
   check_usage(request);
   const Checkpoint checkpoint = request.checkpoint.open(request.source, open_options(request));
 
-  CheckpointWriter writer(request.destination, write_options(request, checkpoint.catalog));
+  std::vector<std::string> left_out;
+  CheckpointWriter writer(request.destination,
+                          write_options(request, checkpoint.catalog, left_out));
   uint64_t bytes = 0;
-  size_t count = 0;
+  int64_t count = 0;
   for (const Record& record : checkpoint.catalog.records) {
     if (!is_chosen(request, record)) continue;
     SaveEntry entry = entry_of(request, checkpoint, record);
@@ -101,11 +153,10 @@ void convert(const Request& request) {
     writer.add(std::move(entry));
   }
   if (count == 0)
-    fail(ErrorCode::kNotFound, "no name in {} matches --only {}{}", printable(request.source),
-         join(request.only, " "), suggest(request.only.front(), checkpoint.catalog.names()));
+    fail(ErrorCode::kNotFound, "--only and --except leave nothing of {}: it holds {}",
+         printable(request.source), printable(join(checkpoint.catalog.names(), ", ")));
   writer.finish();
-  if (!request.quiet)
-    fmt::print("{}: {} entries, {}\n", printable(request.destination), count, human_bytes(bytes));
+  print_result(request, count, bytes, left_out);
 }
 
 }  // namespace
@@ -129,14 +180,15 @@ TESSERA_WORD(convert) {
                                  "file to write: NAME.ckpt or NAME.safetensors");
             arguments.options("--only", request->only,
                               "names to keep (after --rename), a pattern; repeatable");
+            arguments.options("--except", request->except, "names to leave out; repeatable");
             arguments.option("--cast", request->cast,
                              "f32, f16, bf16 or f64, for floating tensors");
             arguments.flag("--crc", request->add_crc, "store a CRC-32, as MindSpore does");
             arguments.flag("--encrypt", request->encrypt, "encrypt with the key of --key-file");
             arguments.flag("--decrypt", request->decrypt, "the source is encrypted");
             arguments.flag("--no-fsync", request->no_sync, "do not wait for the disk");
-            arguments.flag("--quiet", request->quiet, "print nothing");
             request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
             return [request] { convert(*request); };
           },
   };

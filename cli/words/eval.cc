@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/ops/registry.h"
 
 namespace tessera::cli {
 namespace {
@@ -17,18 +19,19 @@ struct Request {
   std::string weights;
   std::string metrics = "accuracy";
   std::string loss = "sparse_softmax_cross_entropy";
-  bool json = false;
-  bool quiet = false;
+  CommonOptions common;
 };
 
 double per_second(const EvalReport& report) {
   return static_cast<double>(report.rows) / std::max(report.seconds, 1e-9);
 }
 
-void print_json(const Request& request, const Model& model, const EvalReport& report) {
+void print_json(const Request& request, const Model& model, const EvalReport& report,
+                const std::string& transforms) {
   Json out;
   out.open('{').field("model", to_string(model.spec())).field("weights", request.weights);
-  out.field("data", request.rows.data).field("rows", report.rows).key("correct");
+  out.field("data", request.rows.data).field("transforms", transforms);
+  out.field("rows", report.rows).key("correct");
   report.correct < 0 ? out.null() : out.value(report.correct);
   out.key("metrics").open('{');
   for (const MetricResult& metric : report.metrics) out.key(metric.name).raw(to_json(metric));
@@ -42,6 +45,7 @@ void print_json(const Request& request, const Model& model, const EvalReport& re
   list("not_used", model.loaded().not_used);
   list("not_loaded", model.loaded().not_loaded);
   list("notes", model.loaded().notes);
+  out.field("unchecked_crc", model.loaded().unchecked_crc);
   fmt::print("{}\n", out.close().text());
 }
 
@@ -52,8 +56,10 @@ void print_list(std::string_view what, const std::vector<std::string>& items) {
   fmt::print("{}: {}\n", what, text);
 }
 
-void print_text(const Request& request, const Model& model, const EvalReport& report) {
-  fmt::print("{} with {} on {}\n", to_string(model.spec()), request.weights, request.rows.data);
+void print_text(const Request& request, const Model& model, const EvalReport& report,
+                const std::string& transforms) {
+  fmt::print("{} with {} on {}: {}\n", to_string(model.spec()), request.weights, request.rows.data,
+             transforms);
   for (const MetricResult& metric : report.metrics) {
     fmt::print("  {}: {}", metric.name, to_string(metric));
     if (report.correct >= 0 && (metric.name == "accuracy" || metric.name == "acc"))
@@ -65,12 +71,15 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
   print_list("in the file, not of the network", model.loaded().not_used);
   print_list("not in the file, allowed, and zero (scales one)", model.loaded().not_loaded);
   print_list("allowed", model.loaded().notes);
+  if (model.loaded().unchecked_crc)
+    fmt::print("the file carries a CRC-32, not checked (--check-crc checks it)\n");
 }
 
 void eval(const Request& request) {
-  const ModelSpec spec = parse_model(request.model.model);
-  const RunOptions run = request.model.run_options();
-  const auto metrics = parse_metrics(request.metrics);
+  const ModelSpec spec = request.model.spec();
+  const RunOptions run = request.model.run_options(request.common.thread_count());
+  const auto metrics = read_usage([&] { return parse_metrics(request.metrics); });
+  read_usage([&] { return &require_op(request.loss); });
   Pipeline rows = request.rows.open(spec, run.threads);
   Model model = Model::open({.model = request.model.model,
                              .weights = {request.weights},
@@ -79,14 +88,16 @@ void eval(const Request& request) {
                              .match = request.checkpoint.match_options(),
                              .load = request.checkpoint.load_options(run.threads)},
                             run);
+  const std::string transforms = to_string(rows.transforms());
   EvalReport report;
   {
-    Progress progress("evaluating", rows.row_count(), request.quiet || request.json);
+    Progress progress("evaluating", rows.row_count(), request.common.quiet || request.common.json);
     report = model.eval(
         std::move(rows), metrics,
         {.loss = request.loss, .progress = [&](int64_t done) { progress.update(done); }});
   }
-  request.json ? print_json(request, model, report) : print_text(request, model, report);
+  request.common.json ? print_json(request, model, report, transforms)
+                      : print_text(request, model, report, transforms);
 }
 
 }  // namespace
@@ -112,11 +123,11 @@ TESSERA_WORD(eval) {
                            "leave out a last batch that is smaller");
             arguments.group("Result");
             arguments.option("--metrics", request->metrics,
-                             "accuracy, loss, precision, recall, F1, topk(K), mae, mse, …");
+                             "accuracy, loss, precision, recall, F1, topk(K), top_1_accuracy, "
+                             "top_5_accuracy, confusion_matrix, mae, mse");
             arguments.option("--loss", request->loss, "op that gives the loss of each row");
-            arguments.flag("--json", request->json, "print JSON");
-            arguments.flag("--quiet", request->quiet, "no progress bar");
             request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
             return [request] { eval(*request); };
           },
   };

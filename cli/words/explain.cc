@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/word.h"
@@ -16,16 +17,31 @@ struct Request {
   std::string row;
   int64_t batch = 1;
   bool graph = false;
+  CommonOptions common;
 };
 
+void print_json(const Request& request, Model& model) {
+  const Program& program = model.program(request.batch);
+  Json out;
+  out.open('{').field("model", to_string(model.spec())).field("rows", request.batch);
+  out.key("row").raw(to_string(model.row_shape()));
+  out.field("activation_bytes", program.activation_bytes());
+  out.field("weight_bytes", program.weight_bytes());
+  out.field("graph", to_string(model.graph(request.batch)));
+  fmt::print("{}\n", out.field("explanation", program.explain()).close().text());
+}
+
 void explain(const Request& request) {
-  require(request.batch > 0, "--batch is {}; wanted at least 1", request.batch);
+  require_usage(request.batch > 0, "--batch is {}; wanted at least 1", request.batch);
+  if (request.weights.empty()) request.checkpoint.require_unused();
+  request.model.spec();
   ModelSource source{.model = request.model.model, .weights = {}};
   if (!request.weights.empty()) source.weights.emplace_back(request.weights);
-  if (!request.row.empty()) source.row_shape = parse_shape(request.row);
+  if (!request.row.empty()) source.row_shape = read_usage([&] { return parse_shape(request.row); });
   source.open = request.checkpoint.open_options();
   source.match = request.checkpoint.match_options();
-  Model model = Model::open(source, request.model.run_options());
+  Model model = Model::open(source, request.model.run_options(request.common.thread_count()));
+  if (request.common.json) return print_json(request, model);
   if (request.graph) {
     const Graph before = trace(model.spec(), request.batch, model.row_shape());
     fmt::print("# as the model says\n{}\n# after the passes\n{}\n", to_string(before),
@@ -54,6 +70,7 @@ TESSERA_WORD(explain) {
             arguments.flag("--graph", request->graph,
                            "print the graph before and after the passes");
             request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
             return [request] { explain(*request); };
           },
   };

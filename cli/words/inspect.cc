@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
 #include "cli/output.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
@@ -14,8 +15,8 @@ namespace fs = std::filesystem;
 
 struct Request {
   std::string path;
-  bool json = false;
   CheckpointOptions checkpoint;
+  CommonOptions common;
 };
 
 /// The records with their parts: what a table shows, a line each.
@@ -143,7 +144,7 @@ void append_json(Json& out, const Checkpoint& checkpoint) {
 
 void inspect_file(const Request& request, const fs::path& path) {
   const Checkpoint checkpoint = request.checkpoint.open(path.string());
-  if (!request.json) return print_table(checkpoint);
+  if (!request.common.json) return print_table(checkpoint);
   Json out;
   append_json(out, checkpoint);
   fmt::print("{}\n", out.text());
@@ -186,7 +187,7 @@ void inspect_folder(const Request& request) {
     }
   }
   out.close();
-  if (request.json) {
+  if (request.common.json) {
     fmt::print("{}\n", out.text());
   } else {
     fmt::print("{}", table.to_string());
@@ -217,8 +218,8 @@ TESSERA_WORD(inspect) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             arguments.positional("path", request->path, "checkpoint file, or a folder of them");
-            arguments.flag("--json", request->json, "print JSON");
             request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
             return [request] { inspect(*request); };
           },
   };

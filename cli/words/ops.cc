@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/output.h"
 #include "cli/word.h"
 #include "tessera/ops/registry.h"
@@ -36,10 +38,12 @@ void print_table() {
   fmt::print("{}", table.to_string());
 }
 
-void print_json() {
+void print_json(const std::vector<std::string>& names) {
   Json out;
   out.open('[');
   for (const OpDef& op : all_ops()) {
+    const bool chosen = std::find(names.begin(), names.end(), op.name) != names.end();
+    if (!names.empty() && !chosen) continue;
     out.open('{').field("name", op.name).field("mindspore", op.mindspore_name);
     out.field("doc", op.doc).field("operands", operand_text(op)).key("attributes").open('[');
     for (const AttrDef& attr : op.attrs)
@@ -80,8 +84,11 @@ TESSERA_WORD(ops) {
             arguments.positionals("op", *names, "only these, in full", false);
             arguments.flag("--json", *json, "print JSON");
             return [names, json] {
+              for (const std::string& name : *names)
+                read_usage([&] { return &tessera::require_op(name); });
+              if (*json) return print_json(*names);
               for (const std::string& name : *names) print_op(tessera::require_op(name));
-              if (names->empty()) *json ? print_json() : print_table();
+              if (names->empty()) print_table();
             };
           },
   };

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/rows.h"
@@ -22,8 +23,7 @@ struct Request {
   std::vector<std::string> images;
   std::string weights;
   int64_t top = 3;
-  bool json = false;
-  bool quiet = false;
+  CommonOptions common;
 };
 
 struct Guess {
@@ -114,9 +114,9 @@ std::string row_name(const Request& request, const RowSource& source, int64_t in
 }
 
 void predict(const Request& request) {
-  require(request.top > 0, "--top is {}; wanted at least 1", request.top);
-  const ModelSpec spec = parse_model(request.model.model);
-  const RunOptions run = request.model.run_options();
+  require_usage(request.top > 0, "--top is {}; wanted at least 1", request.top);
+  const ModelSpec spec = request.model.spec();
+  const RunOptions run = request.model.run_options(request.common.thread_count());
   const std::string& data = request.rows.data;
   const std::string kind = request.images.empty() ? data.substr(0, data.find(':')) : "image";
   const auto source = open_source(request);
@@ -139,10 +139,10 @@ void predict(const Request& request) {
       const Prediction prediction{
           row_name(request, *source, index), batch->labels.data<int32_t>()[static_cast<size_t>(i)],
           best_guesses(values.subspan(static_cast<size_t>(i) * width, width), request.top)};
-      request.json ? append_json(out, prediction) : print_text(prediction, *source, index);
+      request.common.json ? append_json(out, prediction) : print_text(prediction, *source, index);
     }
   }
-  if (request.json) fmt::print("{}\n", out.close().text());
+  if (request.common.json) fmt::print("{}\n", out.close().text());
 }
 
 }  // namespace
@@ -159,14 +159,14 @@ TESSERA_WORD(predict) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             request->model.declare(arguments);
-            arguments.positionals("image", request->images, "picture files: PNG, PGM", false);
+            arguments.positionals("image", request->images, "picture files: PNG, PGM, IDX, .npy",
+                                  false);
             arguments.option("--weights", request->weights, "checkpoint file or folder", true);
             request->rows.declare(arguments, false);
             arguments.group("Result");
             arguments.option("--top", request->top, "classes to show per row");
-            arguments.flag("--json", request->json, "print JSON");
-            arguments.flag("--quiet", request->quiet, "no progress bar");
             request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
             return [request] {
               if (request->images.empty() == request->rows.data.empty())
                 throw UsageError("give either --data SOURCE:PLACE or picture files");

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
 #include "cli/output.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
@@ -14,9 +15,8 @@ namespace {
 
 struct Request {
   std::string path;
-  bool json = false;
-  bool quiet = false;
   CheckpointOptions checkpoint;
+  CommonOptions common;
 };
 
 struct Finding {
@@ -109,7 +109,7 @@ void verify(const Request& request) {
   std::vector<Finding> findings;
   {
     Progress progress("verifying", std::ssize(checkpoint.catalog.records),
-                      request.quiet || request.json);
+                      request.common.quiet || request.common.json);
     for (const Record& record : checkpoint.catalog.records) {
       read_record(checkpoint, record, record.name, findings);
       progress.update(std::ssize(findings));
@@ -126,8 +126,8 @@ void verify(const Request& request) {
       bad += fmt::format("{}'{}' ({} values)", bad.empty() ? "" : ", ", printable(finding.name),
                          finding.not_finite);
   }
-  request.json ? print_json(request, checkpoint.catalog, findings, total)
-               : print_text(request, checkpoint, findings, total);
+  request.common.json ? print_json(request, checkpoint.catalog, findings, total)
+                      : print_text(request, checkpoint, findings, total);
   if (!bad.empty())
     fail(ErrorCode::kCorruptData,
          "{}: infinite or not a number: {}; --allow NAME-PATTERN accepts them",
@@ -147,9 +147,8 @@ TESSERA_WORD(verify) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             arguments.positional("path", request->path, "checkpoint file or folder");
-            arguments.flag("--json", request->json, "print JSON");
-            arguments.flag("--quiet", request->quiet, "no progress bar");
             request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
             return [request] { verify(*request); };
           },
   };

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <numeric>
 
+#include "tessera/base/text.h"
 #include "tessera/ops/registry.h"
 #include "tessera/passes/pass.h"
 
@@ -46,12 +47,17 @@ std::map<std::string, Tensor, std::less<>> load_weights(
     });
     const Checkpoint checkpoint = open_checkpoint(source.weights, source.open);
     const MatchReport report = match_parameters(parameters, checkpoint.catalog, source.match);
+    require(!report.matches.empty(), "nothing that the file holds fills a parameter of {}{}",
+            source.model,
+            parameters.empty() ? "" : suggest(parameters.front().name, checkpoint.catalog.names()));
     tensors = load_parameters(checkpoint, parameters, report, source.load);
     summary.not_used = report.not_used;
     summary.not_loaded = report.not_loaded;
     summary.notes = report.notes;
     const auto& deviations = checkpoint.catalog.deviations;
     summary.notes.insert(summary.notes.end(), deviations.begin(), deviations.end());
+    for (const CatalogFile& file : checkpoint.catalog.files)
+      summary.unchecked_crc |= file.crc == CrcState::kPresent;
   }
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (tensors[i].is_defined()) summary.bytes += static_cast<uint64_t>(tensors[i].byte_count());

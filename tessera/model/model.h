@@ -40,6 +40,7 @@ struct LoadSummary {
   std::vector<std::string> not_used;    // stored, but not of the network: optimizer state, counters
   std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and zero
   std::vector<std::string> notes;       // what was accepted only because it was allowed
+  bool unchecked_crc = false;           // a file carries a CRC that nobody asked to check
   uint64_t bytes = 0;                   // of the parameters
   double seconds = 0;
 };

@@ -21,6 +21,7 @@ Value conv2d(const Scope& scope, Value x, const Conv2dOptions& options) {
 
 Value dense(const Scope& scope, Value x, int64_t out, bool bias) {
   require(!x.shape().empty(), "dense '{}' wants [...,i], got a scalar", scope.path());
+  require(out > 0, "dense '{}' is to be {} wide; wanted at least 1", scope.path(), out);
   const Value weight = scope.parameter("weight", {out, x.shape().back()});
   if (!bias) return scope.emit("dense", {x, weight});
   return scope.emit("dense", {x, weight, scope.parameter("bias", {out})});

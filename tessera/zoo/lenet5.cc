@@ -5,8 +5,11 @@ namespace {
 
 Value build(const Scope& scope, Value x, const Attrs& options) {
   const int64_t classes = std::get<int64_t>(options.at("num_classes"));
-  const auto block = [&](const Scope& part, Value in, int64_t channels) {
-    in = conv2d(part, in, {.out = channels, .kernel = 5, .pad_mode = "valid"});
+  const int64_t channels = std::get<int64_t>(options.at("num_channel"));
+  require(x.shape().size() == 4 && x.shape()[1] == channels,
+          "lenet5 has num_channel={}, the rows are [n,c,h,w] = {}", channels, to_string(x.shape()));
+  const auto block = [&](const Scope& part, Value in, int64_t out) {
+    in = conv2d(part, in, {.out = out, .kernel = 5, .pad_mode = "valid"});
     return max_pool(part, activation(part, in, "relu"), {.kernel = 2, .stride = 2});
   };
   x = block(scope / "conv1", x, 6);
@@ -34,7 +37,7 @@ TESSERA_MODEL(lenet5) {
           "LeNet-5 of MindSpore's model zoo: two 5×5 convolutions without bias, three dense "
           "layers.",
       .options = {{"num_classes", int64_t{10}, "width of the last layer"},
-                  {"num_channel", int64_t{1}, "channels of the image when no data says it"}},
+                  {"num_channel", int64_t{1}, "channels of the image"}},
       .row_shape = row_shape,
       .transforms = {{"mnist", kMnist}, {"digits", kMnist}, {"image", kMnist}},
       .build = build,

@@ -98,6 +98,13 @@ TEST_F(Eval, AModelThatDoesNotFitTheFileIsRefusedWithTheNearestNames) {
   EXPECT_NE(outcome.err.find("lenet5_digits.ckpt"), std::string::npos) << outcome.err;
 }
 
+TEST_F(Eval, AFileThatFillsNothingIsRefusedEvenLeniently) {
+  const Outcome outcome = run_tessera({"eval", "mlp", "--weights", digits("lenet5_digits.ckpt"),
+                                       "--data", "digits:test", "--limit", "10", "--lenient"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("nothing that the file holds"), std::string::npos) << outcome.err;
+}
+
 TEST_F(Eval, ATrainingFileWithMoreThanTheNetworkIsReportedNotRefused) {
   TESSERA_NEEDS_SHARED_DATA();
   const Outcome outcome = run_tessera({"eval", "lenet5", "--weights",

@@ -1,4 +1,5 @@
 // inspect, verify, convert.
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "tests/end_to_end/program_fixture.h"
@@ -78,6 +79,52 @@ TEST_F(Files, ConvertRenamesCastsAndSelects) {
   EXPECT_NE(json.find("\"fc1.bias\""), std::string::npos);
   EXPECT_EQ(json.find("conv1"), std::string::npos);
   EXPECT_EQ(json.find("\"f32\""), std::string::npos);
+}
+
+TEST_F(Files, AFolderThatHoldsOneCheckpointIsThatCheckpoint) {
+  std::filesystem::create_directory(in_folder("one"));
+  std::filesystem::copy(weights_, in_folder("one/a.ckpt"));
+  succeed({"verify", in_folder("one")});
+  succeed({"explain", "lenet5", "--weights", in_folder("one")});
+}
+
+TEST_F(Files, ConvertDoesNotCarryADamagedTensorOn) {
+  const std::string path = in_folder("crc.ckpt");
+  succeed({"convert", weights_, path, "--crc"});
+  std::string bytes = read_file(path);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file(path, bytes);
+  refuse({"convert", path, in_folder("out.ckpt"), "--crc"});
+  EXPECT_FALSE(std::filesystem::exists(in_folder("out.ckpt")));
+}
+
+TEST_F(Files, ACastThatWouldMakeInfinitiesIsRefusedUnlessAllowed) {
+  // One f32 tensor "a" [1] of value 1e6, in the byte order of the format.
+  const std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
+  std::string file(8, '\0');
+  file[0] = static_cast<char>(header.size());
+  const float value = 1e6F;
+  file += header;
+  file.append(reinterpret_cast<const char*>(&value), 4);
+  write_file(in_folder("big.safetensors"), file);
+  const std::vector<std::string> cast{"convert", in_folder("big.safetensors"), in_folder("o.ckpt"),
+                                      "--cast", "f16"};
+  EXPECT_NE(refuse(cast).find("'a'"), std::string::npos);
+  std::vector<std::string> allowed = cast;
+  allowed.insert(allowed.end(), {"--allow", "a"});
+  succeed(allowed);
+}
+
+TEST_F(Files, AnInterruptLeavesNoTemporaryFile) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string delay = fmt::format("{:.3f}", 0.002 * round);
+    run_program({"bash", "-c",
+                 "\"$TESSERA_PROGRAM\" convert \"$0\" \"$1\" & sleep " + delay +
+                     "; kill -INT $! 2>/dev/null; wait $!",
+                 weights_, in_folder("k.ckpt")});
+    for (const auto& entry : std::filesystem::directory_iterator(folder()))
+      EXPECT_EQ(entry.path().filename(), "k.ckpt");
+  }
 }
 
 TEST_F(Files, ARefusedConversionLeavesTheDestinationAsItWas) {

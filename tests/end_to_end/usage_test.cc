@@ -21,22 +21,40 @@ TEST(Usage, EveryWordHasHelpWithExamples) {
 
 TEST(Usage, AWrongCommandLineIsStatusTwoOnStderr) {
   const std::vector<std::vector<std::string>> wrong{
-      {},          {"evaluate"},
-      {"eval"},    {"eval", "lenet5", "--bach", "3"},
-      {"inspect"}, {"eval", "lenet5", "--weights", "a", "--data", "b", "--batch", "many"}};
+      {},
+      {"evaluate"},
+      {"eval"},
+      {"eval", "lenet5", "--bach", "3"},
+      {"inspect"},
+      {"eval", "lenet5", "--weights", "a", "--data", "b", "--batch", "many"},
+      {"eval", "lenet5", "--weights", "a", "--data", "b", "--batch", "0"},
+      {"eval", "lenet5", "--weights", "a", "--data", "b", "--metrics", "acuracy"},
+      {"eval", "lenet5", "--weights", "a", "--data", "b", "--threads", "-1"},
+      {"explain", "lenet6"},
+      {"explain", "lenet5", "--allow", "x"},
+      {"explain", "lenet5(num_classes=7,num_classes=8)"},
+      {"convert", "a", "b.ckpt", "--key-file", "k"},
+      {"convert", "a", "b.ckpt", "--cast", "f99"},
+      {"completion", "tcsh"},
+      {"ops", "conv3d"}};
   for (const auto& arguments : wrong) {
     const Outcome outcome = run_tessera(arguments);
     EXPECT_EQ(outcome.status, 2) << (arguments.empty() ? "" : arguments.back());
     EXPECT_EQ(outcome.out, "");
-    EXPECT_NE(outcome.err, "");
+    EXPECT_EQ(outcome.err.rfind("error: ", 0), 0U) << outcome.err;
   }
+}
+
+TEST(Usage, AMistypedWordOrOptionIsAnsweredWithTheNearest) {
+  EXPECT_NE(run_tessera({"evla"}).err.find("'eval'"), std::string::npos);
+  const Outcome outcome = run_tessera({"inspect", "x", "--jsn"});
+  EXPECT_NE(outcome.err.find("'--json'"), std::string::npos) << outcome.err;
 }
 
 TEST(Usage, AWrongInputIsStatusOneAndOneClearError) {
   const std::vector<std::vector<std::string>> wrong{
       {"inspect", "absent.ckpt"},
-      {"explain", "lenet6"},
-      {"completion", "tcsh"},
+      {"verify", "absent.safetensors"},
       {"eval", "lenet5", "--weights", "absent.ckpt", "--data", "mnist:absent"}};
   for (const auto& arguments : wrong) {
     const Outcome outcome = run_tessera(arguments);
@@ -76,6 +94,7 @@ TEST(Usage, ExplainShowsKernelsAndMemoryWithoutACheckpoint) {
 TEST(Usage, AClosedOutputIsAnErrorNotASilence) {
   const Outcome outcome = run_program({"bash", "-c", "\"$TESSERA_PROGRAM\" models > /dev/full"});
   EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("could not be written"), std::string::npos) << outcome.err;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "tessera/zoo/zoo.h"
 
-#include <algorithm>
+#include <set>
 
 #include "tessera/base/text.h"
 #include "tessera/zoo/define_model.h"
@@ -89,10 +89,12 @@ ModelSpec parse_model(std::string_view text) {
   require(text.back() == ')', "model '{}' lacks its closing ')'", printable(text));
   const std::string_view inside = trim(text.substr(open + 1, text.size() - open - 2));
   if (inside.empty()) return spec;
+  std::set<std::string_view> given;
   for (const std::string_view part : split_options(inside)) {
     const size_t equals = part.find('=');
     require(equals != std::string_view::npos, "'{}' is no option=value", printable(part));
     const AttrDef& option = require_option(*spec.model, trim(part.substr(0, equals)));
+    require(given.insert(option.name).second, "option '{}' is given twice", option.name);
     spec.options.find(option.name)->second = parse_option(option, trim(part.substr(equals + 1)));
   }
   return spec;
