@@ -35,13 +35,25 @@ std::string place_text(const Steps& steps, const Step& step, std::span<const int
   return fmt::format("{} at {}", bytes, offsets[static_cast<size_t>(slot.storage)]);
 }
 
+/// "conv2d+bias+relu of conv1": the op with what was fused into it, and where it stands.
+std::string node_text(const Node& node) {
+  std::string text(node.op->name);
+  const auto activation = node.attrs.find("activation");
+  if (activation != node.attrs.end()) {
+    for (size_t i = 2; i < node.operands.size(); ++i)
+      text += fmt::format("+{}", node.op->operands[i].name);
+    const auto* function = std::get_if<std::string>(&activation->second);
+    if (function != nullptr && !function->empty()) text += "+" + *function;
+  }
+  return node.scope.empty() ? text : text + " of " + node.scope;
+}
+
 Row step_row(const Steps& steps, const Step& step, std::span<const int64_t> offsets) {
   std::string op;
   std::string kernel;
   switch (step.kind) {
     case StepKind::kKernel:
-      op = std::string(step.node->op->name);
-      if (!step.node->scope.empty()) op += " of " + step.node->scope;
+      op = node_text(*step.node);
       kernel = std::string(step.kernel);
       if (const std::string detail = step.prepared->detail(); !detail.empty()) {
         kernel += " " + detail;
