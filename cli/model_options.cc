@@ -22,4 +22,18 @@ RunOptions ModelOptions::run_options(int threads) const {
   return {.threads = threads, .reference_only = kernels == "reference"};
 }
 
+Model ModelOptions::open(const std::string& weights, const CheckpointOptions& checkpoint,
+                         const Shape& row_shape, int threads) const {
+  ModelSource source{.model = model, .weights = {}, .row_shape = row_shape};
+  if (weights.empty()) {
+    checkpoint.require_unused();
+  } else {
+    source.weights.emplace_back(weights);
+  }
+  source.open = checkpoint.open_options();
+  source.match = checkpoint.match_options();
+  source.load = checkpoint.load_options(threads);
+  return Model::open(source, run_options(threads));
+}
+
 }  // namespace tessera::cli

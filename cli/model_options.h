@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/arguments.h"
+#include "cli/checkpoint_options.h"
 #include "tessera/model/model.h"
 
 namespace tessera::cli {
@@ -15,6 +15,10 @@ struct ModelOptions {
   void declare(Arguments& arguments);
   RunOptions run_options(int threads) const;
   ModelSpec spec() const;
+  /// The model for rows of `row_shape` (empty: its own) with the weights in `weights` (empty:
+  /// none).
+  Model open(const std::string& weights, const CheckpointOptions& checkpoint,
+             const Shape& row_shape, int threads) const;
 };
 
 }  // namespace tessera::cli

@@ -77,17 +77,12 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
 
 void eval(const Request& request) {
   const ModelSpec spec = request.model.spec();
-  const RunOptions run = request.model.run_options(request.common.thread_count());
+  const int threads = request.common.thread_count();
   const auto metrics = read_usage([&] { return parse_metrics(request.metrics); });
   read_usage([&] { return &require_op(request.loss); });
-  Pipeline rows = request.rows.open(spec, run.threads);
-  Model model = Model::open({.model = request.model.model,
-                             .weights = {request.weights},
-                             .row_shape = rows.row_type().shape,
-                             .open = request.checkpoint.open_options(),
-                             .match = request.checkpoint.match_options(),
-                             .load = request.checkpoint.load_options(run.threads)},
-                            run);
+  Pipeline rows = request.rows.open(spec, threads);
+  Model model =
+      request.model.open(request.weights, request.checkpoint, rows.row_type().shape, threads);
   const std::string transforms = to_string(rows.transforms());
   EvalReport report;
   {

@@ -33,14 +33,11 @@ void print_json(const Request& request, Model& model) {
 
 void explain(const Request& request) {
   require_usage(request.batch > 0, "--batch is {}; wanted at least 1", request.batch);
-  if (request.weights.empty()) request.checkpoint.require_unused();
   request.model.spec();
-  ModelSource source{.model = request.model.model, .weights = {}};
-  if (!request.weights.empty()) source.weights.emplace_back(request.weights);
-  if (!request.row.empty()) source.row_shape = read_usage([&] { return parse_shape(request.row); });
-  source.open = request.checkpoint.open_options();
-  source.match = request.checkpoint.match_options();
-  Model model = Model::open(source, request.model.run_options(request.common.thread_count()));
+  Shape row;
+  if (!request.row.empty()) row = read_usage([&] { return parse_shape(request.row); });
+  Model model =
+      request.model.open(request.weights, request.checkpoint, row, request.common.thread_count());
   if (request.common.json) return print_json(request, model);
   if (request.graph) {
     const Graph before = trace(model.spec(), request.batch, model.row_shape());

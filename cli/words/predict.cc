@@ -116,18 +116,13 @@ std::string row_name(const Request& request, const RowSource& source, int64_t in
 void predict(const Request& request) {
   require_usage(request.top > 0, "--top is {}; wanted at least 1", request.top);
   const ModelSpec spec = request.model.spec();
-  const RunOptions run = request.model.run_options(request.common.thread_count());
+  const int threads = request.common.thread_count();
   const std::string& data = request.rows.data;
   const std::string kind = request.images.empty() ? data.substr(0, data.find(':')) : "image";
   const auto source = open_source(request);
-  Pipeline rows = request.rows.open(spec, source, kind, run.threads);
-  Model model = Model::open({.model = request.model.model,
-                             .weights = {request.weights},
-                             .row_shape = rows.row_type().shape,
-                             .open = request.checkpoint.open_options(),
-                             .match = request.checkpoint.match_options(),
-                             .load = request.checkpoint.load_options(run.threads)},
-                            run);
+  Pipeline rows = request.rows.open(spec, source, kind, threads);
+  Model model =
+      request.model.open(request.weights, request.checkpoint, rows.row_type().shape, threads);
   Json out;
   out.open('[');
   while (const std::optional<Batch> batch = rows.next()) {
