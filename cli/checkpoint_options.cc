@@ -47,7 +47,7 @@ OpenOptions CheckpointOptions::open_options() const {
     options.cipher = cipher.substr(0, cipher.size() - suffix.size());
     options.generation = generation;
   }
-  options.check_crc = crc;
+  options.crc = crc ? CrcCheck::kRequired : CrcCheck::kNo;
   options.allow = allow;
   // What MindSpore accepts in a file and can be read with a meaning.
   if (lenient)

@@ -70,7 +70,7 @@ Checkpoint open_checked(const Request& request) {
   Checkpoint checkpoint = request.checkpoint.open(request.path, options);
   for (const CatalogFile& file : checkpoint.catalog.files) {
     if (file.crc != CrcState::kPresent) continue;
-    options.check_crc = true;
+    options.crc = CrcCheck::kRequired;
     return request.checkpoint.open(request.path, options);
   }
   return checkpoint;

@@ -87,7 +87,8 @@ TEST(BadInput, ACkptThatIsCutAnywhereIsRefusedExceptBetweenEntries) {
   EXPECT_EQ(opened, 3U);  // after each of the first three entries
   const std::string with_crc = saved(".ckpt", {.crc = true});
   for (size_t size = 0; size < with_crc.size(); ++size)
-    EXPECT_NE(error_of(with_crc.substr(0, size), ".ckpt", {.check_crc = true}), "") << size;
+    EXPECT_NE(error_of(with_crc.substr(0, size), ".ckpt", {.crc = CrcCheck::kRequired}), "")
+        << size;
 }
 
 TEST(BadInput, ASafetensorsFileThatIsCutOrGrownAnywhereIsRefused) {
@@ -121,11 +122,11 @@ TEST(BadInput, EverySingleBitFlipIsRefusedOrLoadsAsWhatItIs) {
 
 TEST(BadInput, EverySingleBitFlipIsFoundByTheChecksum) {
   const std::string whole = saved(".ckpt", {.crc = true});
-  ASSERT_EQ(error_of(whole, ".ckpt", {.check_crc = true}), "");
+  ASSERT_EQ(error_of(whole, ".ckpt", {.crc = CrcCheck::kRequired}), "");
   for (size_t bit = 0; bit < 8 * whole.size(); ++bit) {
     std::string flipped = whole;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
-    EXPECT_NE(error_of(flipped, ".ckpt", {.check_crc = true}), "") << bit;
+    EXPECT_NE(error_of(flipped, ".ckpt", {.crc = CrcCheck::kRequired}), "") << bit;
   }
 }
 
@@ -313,6 +314,41 @@ TEST(BadInput, AnIndexCannotLeadOutOfItsFolderNorLie) {
   EXPECT_NE(error(R"("epoch":"a.safetensors")").find("not in the index"), std::string::npos);
 }
 
+TEST(BadInput, AFolderIsOpenedWhenItHoldsOneCheckpoint) {
+  MemoryFileSystem files;
+  files.put("folder/notes.txt", "text");
+  files.put("folder/net.ckpt", saved(".ckpt"));
+  const Checkpoint checkpoint = open_checkpoint("folder", {.files = &files});
+  EXPECT_EQ(checkpoint.catalog.files[0].path, "folder/net.ckpt");
+  EXPECT_EQ(checkpoint.catalog.records.size(), 4U);
+  files.put("folder/other.safetensors", saved(".safetensors"));
+  try {
+    open_checkpoint("folder", {.files = &files});
+    ADD_FAILURE() << "one of two was chosen";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("2 checkpoints, net.ckpt and other.safetensors"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(BadInput, ACrcThatIsThereCanBeCheckedWithoutDemandingOne) {
+  for (const char* suffix : {".ckpt", ".safetensors"}) {
+    const OpenOptions options{.crc = CrcCheck::kIfPresent};
+    EXPECT_EQ(error_of(saved(suffix), suffix, options), "");
+    EXPECT_NE(error_of(saved(suffix), suffix, {.crc = CrcCheck::kRequired}), "");
+    std::string with_crc = saved(suffix, {.crc = true});
+    MemoryFileSystem files;
+    files.put("a", with_crc);
+    EXPECT_EQ(open_catalog("a", {.crc = CrcCheck::kIfPresent, .files = &files}).files[0].crc,
+              CrcState::kVerified);
+    const size_t at = suffix == std::string(".ckpt") ? 50 : with_crc.size() - 1;
+    with_crc[at] = static_cast<char>(with_crc[at] ^ 1);
+    EXPECT_NE(error_of(with_crc, suffix, options).find("changed after it was saved"),
+              std::string::npos);
+  }
+}
+
 TEST(BadInput, FoldersPipesAndForeignFilesSayWhatTheyAre) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("tessera_bad_" + std::to_string(::getpid()));
@@ -374,6 +410,10 @@ TEST(BadInput, EncryptedSamplesOfBothGenerationsDecrypt) {
     EXPECT_EQ(facts.cipher, name.find("gcm") != std::string::npos   ? "AES-GCM"
                             : name.find("sm4") != std::string::npos ? "SM4-CBC"
                                                                     : "AES-CBC")
+        << name;
+    // The corpora are made so that only this container has tags.
+    EXPECT_EQ(is_authenticated(facts),
+              name.starts_with("generation2") && name.find("gcm") != std::string::npos)
         << name;
     options.cipher = facts.cipher;
     options.generation = facts.generation;

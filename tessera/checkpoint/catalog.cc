@@ -20,6 +20,10 @@ std::string_view to_string(CrcState state) {
   fail(ErrorCode::kInternal, "crc state {} is not one", static_cast<int>(state));
 }
 
+bool is_authenticated(const CatalogFile& file) {
+  return file.cipher == "AES-GCM" && file.generation == 2;
+}
+
 const Record* Catalog::find(std::string_view name) const {
   if (by_name.size() != records.size()) {  // built by hand and not indexed
     const auto found = std::find_if(records.begin(), records.end(),

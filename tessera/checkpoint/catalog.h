@@ -59,6 +59,10 @@ struct CatalogFile {
   bool operator==(const CatalogFile&) const = default;
 };
 
+/// Whether the file is encrypted so that a change of it is seen when it is decrypted: each block of
+/// AES-GCM carries a tag since generation 2. The tags do not say which blocks there are.
+bool is_authenticated(const CatalogFile& file);
+
 struct Catalog {
   std::vector<CatalogFile> files;
   std::vector<Record> records;  // in file order

@@ -58,8 +58,10 @@ std::filesystem::path checkpoint_in(const std::filesystem::path& folder, const F
     if (name.ends_with(".ckpt") || name.ends_with(".safetensors")) found.push_back(name);
   }
   require(!found.empty(), "the folder holds no .ckpt or .safetensors file");
-  require(found.size() == 1, "the folder holds {} checkpoints, {} and {} among them; name one",
-          found.size(), printable(found[0]), printable(found[1]));
+  if (found.size() > 1)
+    fail(ErrorCode::kInvalidArgument,
+         "the folder holds {} checkpoints, {} and {} among them; name one", found.size(),
+         printable(found[0]), printable(found[1]));
   return folder / found[0];
 }
 

@@ -13,14 +13,21 @@
 
 namespace tessera {
 
+/// Whether a file's checksum is compared with its bytes, which reads all of them.
+enum class CrcCheck : uint8_t {
+  kNo,
+  kIfPresent,  // a file without one is accepted
+  kRequired,   // a file without one is refused
+};
+
 /// How to open files. `allow` names the deviations that are accepted, each "KIND",
 /// "KIND:NAME-PATTERN", or "NAME-PATTERN" for any kind; docs/formats/mindspore-ckpt.md lists the
 /// kinds. What is accepted so is listed in Catalog::deviations.
 struct OpenOptions {
-  std::string key;         // of an encrypted file: 16, 24 or 32 bytes
-  std::string cipher;      // "AES-GCM", "AES-CBC", "SM4-CBC", or "" for what the file says
-  int generation = 0;      // of the cipher container: 1 (MindSpore up to 1.6), 2, or 0 for either
-  bool check_crc = false;  // reads everything; a file without a CRC is then refused
+  std::string key;     // of an encrypted file: 16, 24 or 32 bytes
+  std::string cipher;  // "AES-GCM", "AES-CBC", "SM4-CBC", or "" for what the file says
+  int generation = 0;  // of the cipher container: 1 (MindSpore up to 1.6), 2, or 0 for either
+  CrcCheck crc = CrcCheck::kNo;
   std::vector<std::string> allow;  // {"missing_crc", "short_content:fc.*"}
   FileSystem* files = nullptr;     // null: local_file_system()
 
@@ -47,7 +54,7 @@ struct Checkpoint {
 };
 
 /// Opens a file, or a folder that holds one checkpoint. Reads headers only (all of the file where
-/// `check_crc`). Throws kCorruptData, kUnsupported, kNotFound, kInvalidArgument or kIo.
+/// the CRC is checked). Throws kCorruptData, kUnsupported, kNotFound, kInvalidArgument or kIo.
 Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
 /// Several files as one catalog; a name may occur in one of them only.
 Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,

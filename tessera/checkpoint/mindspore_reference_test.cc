@@ -75,7 +75,10 @@ OpenOptions options_of(const Json* kwargs) {
   for (const auto& [name, value] : kwargs->members()) {
     if (name == "dec_key") options.key = value.as_string();
     if (name == "dec_mode") options.cipher = value.as_string();
-    if (name == "crc_check") options.check_crc = !value.is_string() || value.as_string() == "True";
+    if (name == "crc_check") {
+      const bool is_wanted = !value.is_string() || value.as_string() == "True";
+      options.crc = is_wanted ? CrcCheck::kRequired : CrcCheck::kNo;
+    }
   }
   return options;
 }
@@ -268,15 +271,17 @@ TEST(MindSporeReference, DamageThatCannotBeSeenOpensAsWhatItIs) {
     const Checkpoint checkpoint = open_checkpoint(folder() / value.at("file").as_string());
     EXPECT_EQ(loaded(checkpoint), recorded(value.at("result_if_no_error"))) << what;
   }
-  const Checkpoint missing = open_checkpoint(folder() / "n_crc_missing.ckpt",
-                                             {.check_crc = true, .allow = {"missing_crc"}});
+  const Checkpoint missing = open_checkpoint(
+      folder() / "n_crc_missing.ckpt", {.crc = CrcCheck::kRequired, .allow = {"missing_crc"}});
   EXPECT_EQ(missing.catalog.deviations.size(), 1U);
 }
 
 TEST(MindSporeReference, TheChecksumStateIsReported) {
   TESSERA_NEEDS_SHARED_DATA();
   const auto state = [](const char* name, bool check) {
-    return open_catalog(folder() / name, {.check_crc = check}).files[0].crc;
+    return open_catalog(folder() / name, {.crc = check ? CrcCheck::kRequired : CrcCheck::kNo})
+        .files[0]
+        .crc;
   };
   EXPECT_EQ(state("small_plain.ckpt", false), CrcState::kNone);
   EXPECT_EQ(state("small_crc.ckpt", false), CrcState::kPresent);

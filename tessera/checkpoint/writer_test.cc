@@ -176,7 +176,8 @@ TEST(CheckpointWriter, SafetensorsHoldsEmptyTensorsAndScalars) {
   writer.add("rate", 0.5);
   writer.add("flag", true);
   writer.finish();
-  const Checkpoint back = open_checkpoint("a.safetensors", {.check_crc = true, .files = &files});
+  const Checkpoint back =
+      open_checkpoint("a.safetensors", {.crc = CrcCheck::kRequired, .files = &files});
   EXPECT_EQ(describe(*back.catalog.find("empty")), "f16[2,0]");
   EXPECT_EQ(to_string(load_record(back, *back.catalog.find("epoch"))), "i64[] {7}");
   EXPECT_EQ(to_string(load_record(back, *back.catalog.find("rate"))), "f32[] {0.5}");

@@ -103,6 +103,10 @@ void FaultyFileSystem::remove(const std::filesystem::path& path) {
   if (!state_->crashed) inner_.remove(path);
 }
 
+std::filesystem::path FaultyFileSystem::destination(const std::filesystem::path& path) const {
+  return inner_.destination(path);
+}
+
 void FaultyFileSystem::sync_folder(const std::filesystem::path& folder) {
   if (state_->faults.fail_sync) fail(ErrorCode::kIo, "syncing a folder: the disk went away");
   inner_.sync_folder(folder);

@@ -31,15 +31,26 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return folder.empty() ? "." : folder;
 }
 
+std::filesystem::path checked_destination(const FileSystem& files,
+                                          const std::filesystem::path& path) {
+  require(path.has_filename(), "'{}' is a folder; name a file in it", printable(path.string()));
+  return files.destination(path);
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(FileSystem& files, std::filesystem::path path, Options options)
+std::filesystem::path FileSystem::destination(const std::filesystem::path& path) const {
+  require(!is_folder(path), "'{}' is a folder; name a file in it", printable(path.string()));
+  return path;
+}
+
+AtomicFile::AtomicFile(FileSystem& files, const std::filesystem::path& path, Options options)
     : files_(files),
-      path_(std::move(path)),
+      path_(checked_destination(files, path)),
       temporary_(temporary_sibling(path_)),
       options_(options) {
-  require(path_.has_filename() && !files_.is_folder(path_), "'{}' is a folder; name a file in it",
-          printable(path_.string()));
+  // Before the file is there, so that no signal comes between the two.
+  if (&files_ == &local_file_system()) name_.emplace(temporary_);
   file_ = files_.create(temporary_);
 }
 
@@ -58,6 +69,7 @@ void AtomicFile::commit() {
   file_->close();
   files_.rename(temporary_, path_);
   file_.reset();
+  name_.reset();
   if (options_.sync) files_.sync_folder(folder_of(path_));
 }
 

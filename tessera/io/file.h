@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "tessera/io/temporary_files.h"
 
 namespace tessera {
 
@@ -66,6 +69,9 @@ class FileSystem {
   virtual std::unique_ptr<WritableFile> create(const std::filesystem::path& path) = 0;
   virtual void rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   virtual void remove(const std::filesystem::path& path) = 0;
+  /// The file that saving under `path` replaces or creates: `path`, or what it leads to where it is
+  /// a symbolic link. Throws kInvalidArgument for a folder, pipe, socket or device.
+  virtual std::filesystem::path destination(const std::filesystem::path& path) const;
   /// Makes renames and creations in `folder` survive a loss of power.
   virtual void sync_folder(const std::filesystem::path& folder) = 0;
   virtual bool exists(const std::filesystem::path& path) const = 0;
@@ -79,15 +85,16 @@ FileSystem& local_file_system();
 
 /// A file that appears under its name only when it is complete. Bytes go to a sibling
 /// "<name>.<pid>-<count>.tmp"; commit() syncs it, renames it over `path` and syncs the folder.
-/// Destruction without commit removes the temporary file and leaves `path` as it was.
+/// Destruction without commit removes the temporary file and leaves `path` as it was. Where `path`
+/// is a symbolic link, the link stays and the file it leads to is replaced.
 class AtomicFile {
  public:
   struct Options {
     bool sync = true;  // false: no fsync; a crash of the machine may then lose the file
   };
-  AtomicFile(FileSystem& files, std::filesystem::path path, Options options);
-  AtomicFile(FileSystem& files, std::filesystem::path path)
-      : AtomicFile(files, std::move(path), Options()) {}
+  AtomicFile(FileSystem& files, const std::filesystem::path& path, Options options);
+  AtomicFile(FileSystem& files, const std::filesystem::path& path)
+      : AtomicFile(files, path, Options()) {}
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -100,6 +107,7 @@ class AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   Options options_;
+  std::optional<internal::TemporaryName> name_;
   std::unique_ptr<WritableFile> file_;
 };
 

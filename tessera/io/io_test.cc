@@ -2,8 +2,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
@@ -131,6 +133,83 @@ TEST(FileSystem, WhatIsNoRegularFileIsRefusedWithoutWaiting) {
             std::string::npos);
   EXPECT_NE(error_of([&] { local_file_system().open(folder.path()); }).find("is a folder"),
             std::string::npos);
+}
+
+TEST(AtomicFile, ReplacesWhatALinkLeadsToAndKeepsTheLink) {
+  const Folder folder;
+  FileSystem& files = local_file_system();
+  std::filesystem::create_directory(folder / "real");
+  put(files, folder / "real/a", "old");
+  std::filesystem::create_symlink("real/a", folder / "near");
+  std::filesystem::create_symlink(folder / "near", folder / "far");
+  std::filesystem::create_symlink("real/new", folder / "dangling");
+  for (const char* name : {"near", "far", "dangling"}) {
+    AtomicFile file(files, folder / name);
+    file.file().append(std::as_bytes(std::span(std::string_view(name))));
+    file.commit();
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / name)) << name;
+    EXPECT_EQ(get(files, folder / name), name);
+  }
+  EXPECT_EQ(get(files, folder / "real/a"), "far");
+  EXPECT_EQ(get(files, folder / "real/new"), "dangling");
+  EXPECT_EQ(files.list(folder / "real").size(), 2U);
+}
+
+TEST(AtomicFile, RefusesToReplaceWhatIsNoRegularFile) {
+  const Folder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  std::filesystem::create_directory(folder / "folder");
+  std::filesystem::create_symlink("pipe", folder / "link");
+  std::filesystem::create_symlink("circle", folder / "circle");
+  const auto error = [&](const std::filesystem::path& path) {
+    return error_of([&] { AtomicFile(local_file_system(), path).commit(); });
+  };
+  EXPECT_NE(error(folder / "pipe").find("is a pipe; a regular file"), std::string::npos);
+  EXPECT_NE(error(folder / "link").find("link' is a pipe; a regular file"), std::string::npos);
+  EXPECT_NE(error("/dev/null").find("is a device; a regular file"), std::string::npos);
+  EXPECT_NE(error(folder / "folder").find("is a folder; name a file in it"), std::string::npos);
+  EXPECT_NE(error(folder / "circle").find("symbolic links"), std::string::npos);
+  EXPECT_EQ(local_file_system().list(folder.path()).size(), 4U) << "nothing was left there";
+}
+
+TEST(AtomicFile, AProcessThatASignalEndsLeavesNoTemporaryFile) {
+  const Folder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGTERM, [](int) {
+      remove_temporary_files();
+      ::_exit(7);
+    });
+    AtomicFile first(local_file_system(), folder / "a"), second(local_file_system(), folder / "b");
+    first.file().append(std::as_bytes(std::span("half", 4)));
+    std::filesystem::current_path("/");
+    ::raise(SIGTERM);
+    ::_exit(8);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_EQ(local_file_system().list(folder.path()), std::vector<std::string>());
+}
+
+TEST(AtomicFile, RemovingTemporaryFilesTouchesNeitherFinishedFilesNorAnotherProcess) {
+  const Folder folder;
+  FileSystem& files = local_file_system();
+  for (int i = 0; i < 200; ++i) AtomicFile(files, folder / "kept").commit();
+  std::vector<std::unique_ptr<AtomicFile>> open;
+  for (int i = 0; i < 3; ++i)
+    open.push_back(std::make_unique<AtomicFile>(files, folder / std::to_string(i)));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    remove_temporary_files();  // the files are its parent's
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(files.list(folder.path()).size(), 4U);
+  remove_temporary_files();
+  EXPECT_EQ(files.list(folder.path()), std::vector<std::string>{"kept"});
+  EXPECT_THROW(open[0]->commit(), Error);
 }
 
 TEST(FileSystem, AnUnreadableFileSaysSo) {

@@ -198,6 +198,27 @@ class PosixFileSystem : public FileSystem {
       fail(code_of(errno), "removing {}: {}", shown(path), reason(errno));
   }
 
+  std::filesystem::path destination(const std::filesystem::path& path) const override {
+    constexpr int kMostLinks = 40;  // as many as Linux follows
+    struct stat status {};
+    // Asked first: the links of /dev/stdout lead to what has no name.
+    if (::stat(path.c_str(), &status) == 0) {
+      require(!S_ISDIR(status.st_mode), "'{}' is a folder; name a file in it", shown(path));
+      require(S_ISREG(status.st_mode), "'{}' is {}; a regular file or a new name is wanted",
+              shown(path), kind_name(status.st_mode));
+    }
+    std::filesystem::path end = path;
+    for (int i = 0; i <= kMostLinks; ++i) {
+      if (::lstat(end.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return end;
+      std::error_code error;
+      const std::filesystem::path target = std::filesystem::read_symlink(end, error);
+      if (error) fail(ErrorCode::kIo, "reading the link {}: {}", shown(end), error.message());
+      end = end.parent_path() / target;  // an absolute target replaces all of it
+    }
+    fail(ErrorCode::kInvalidArgument, "'{}' leads through more than {} symbolic links", shown(path),
+         kMostLinks);
+  }
+
   void sync_folder(const std::filesystem::path& folder) override {
     const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     // EINVAL: some network file systems cannot sync folders and keep renames in order anyway.

@@ -18,7 +18,7 @@ ParameterMap load_checkpoint(const std::filesystem::path& path,
   OpenOptions open;
   open.key = options.dec_key;
   open.cipher = options.dec_mode;
-  open.check_crc = options.crc_check;
+  open.crc = options.crc_check ? CrcCheck::kRequired : CrcCheck::kNo;
   open.allow = options.allow;
   Checkpoint checkpoint = open_checkpoint(path, open);
   checkpoint.catalog = select(checkpoint.catalog, options.filter);

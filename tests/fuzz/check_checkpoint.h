@@ -46,7 +46,8 @@ inline void check_checkpoint(const std::string& content, const std::string& suff
   } catch (const Error&) {  // an empty tensor or name, which the format cannot hold
     return;
   }
-  const Checkpoint again = open_checkpoint("out" + suffix, {.check_crc = true, .files = &files});
+  const Checkpoint again =
+      open_checkpoint("out" + suffix, {.crc = CrcCheck::kRequired, .files = &files});
   const std::vector<Tensor> back = load_tensors(again, targets);
   for (size_t i = 0; i < tensors.size(); ++i) require_equal(tensors[i], back[i]);
 }

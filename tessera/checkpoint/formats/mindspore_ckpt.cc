@@ -20,7 +20,7 @@ using internal::kCrcTrailer;
 uint64_t check_trailer(const RandomAccessFile& file, const OpenOptions& options, Catalog& catalog) {
   uint32_t stored = 0;
   if (!internal::read_crc_trailer(file, stored)) {
-    if (!options.check_crc) return file.size();
+    if (options.crc != CrcCheck::kRequired) return file.size();
     constexpr std::string_view kMessage = "the file carries no CRC although one is to be checked";
     if (!options.allows("missing_crc"))
       fail(ErrorCode::kCorruptData, "{}; '--allow missing_crc' accepts it", kMessage);
@@ -29,7 +29,7 @@ uint64_t check_trailer(const RandomAccessFile& file, const OpenOptions& options,
   }
   const uint64_t size = file.size() - kCrcTrailer;
   catalog.files[0].crc = CrcState::kPresent;
-  if (!options.check_crc) return size;
+  if (options.crc == CrcCheck::kNo) return size;
   const uint32_t found = internal::crc_of(file, {0, size});
   require_valid(found == stored,
                 "the CRC of the first {} bytes is {:#010x} but the file says {:#010x}: it was "

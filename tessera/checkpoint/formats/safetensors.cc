@@ -131,7 +131,7 @@ uint32_t sum_of(const Catalog& catalog, const RandomAccessFile& file, bool as_mi
 void check_crc(Catalog& catalog, const RandomAccessFile& file, const OpenOptions& options) {
   const auto stored = catalog.metadata.find("crc_num");
   if (stored == catalog.metadata.end()) {
-    if (!options.check_crc) return;
+    if (options.crc != CrcCheck::kRequired) return;
     constexpr std::string_view kMessage = "the file carries no CRC although one is to be checked";
     if (!options.allows("missing_crc"))
       fail(ErrorCode::kCorruptData, "{}; '--allow missing_crc' accepts it", kMessage);
@@ -139,7 +139,7 @@ void check_crc(Catalog& catalog, const RandomAccessFile& file, const OpenOptions
     return;
   }
   catalog.files[0].crc = CrcState::kPresent;
-  if (!options.check_crc) return;
+  if (options.crc == CrcCheck::kNo) return;
   const std::optional<int64_t> wanted = parse_int(stored->second);
   require_valid(wanted.has_value(), "the CRC in the metadata is '{}', not a number",
                 printable(stored->second));
