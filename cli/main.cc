@@ -10,6 +10,7 @@
 
 #include "cli/program.h"
 #include "tessera/base/error.h"
+#include "tessera/io/temporary_files.h"
 
 #define TESSERA_FILE(name) TESSERA_WORD(name);
 #include "cli_words.inc"
@@ -72,7 +73,15 @@ static void limit_spinning(int /*argc*/, char** /*argv*/, char** /*environment*/
 __attribute__((section(".preinit_array"),
                used)) static void (*const kBeforeLibraries)(int, char**, char**) = limit_spinning;
 
+/// Removes what is half-written, then ends as the signal would have.
+static void on_signal(int signal) {
+  tessera::remove_temporary_files();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 int main(int argc, char** argv) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_signal);
   // A file that may not grow is an error of the write, which then cleans up, not the end of the
   // process.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -29,6 +29,8 @@ struct Request {
 
 OpenOptions open_options(const Request& request) {
   OpenOptions options = request.checkpoint.open_options();
+  // Everything is read anyway, and a damaged value must not get a new, right checksum.
+  if (options.crc == CrcCheck::kNo) options.crc = CrcCheck::kIfPresent;
   if (!request.decrypt) options.key.clear();
   if (request.encrypt) options.cipher.clear();
   return options;

@@ -61,6 +61,7 @@ std::string integrity(const CatalogFile& file) {
   }
   if (file.cipher.empty()) return text;
   if (file.crc == CrcState::kNone) text.clear();
+  if (is_authenticated(file)) text = "authenticated";
   const std::string cipher =
       fmt::format("encrypted with {}{}", file.cipher,
                   file.generation == 1 ? " (container of MindSpore up to 1.6)" : "");

@@ -67,13 +67,20 @@ std::string crc_text(const Catalog& catalog) {
 /// Opens the checkpoint; where it carries a CRC, checks it.
 Checkpoint open_checked(const Request& request) {
   OpenOptions options = request.checkpoint.open_options();
-  Checkpoint checkpoint = request.checkpoint.open(request.path, options);
-  for (const CatalogFile& file : checkpoint.catalog.files) {
-    if (file.crc != CrcState::kPresent) continue;
-    options.crc = CrcCheck::kRequired;
-    return request.checkpoint.open(request.path, options);
+  if (options.crc == CrcCheck::kNo) options.crc = CrcCheck::kIfPresent;
+  return request.checkpoint.open(request.path, options);
+}
+
+/// What a reader may conclude from the fact that everything could be read.
+std::string conclusion(const Catalog& catalog) {
+  bool checked = true, authenticated = true;
+  for (const CatalogFile& file : catalog.files) {
+    checked &= file.crc == CrcState::kVerified;
+    authenticated &= is_authenticated(file);
   }
-  return checkpoint;
+  if (checked) return "CRC-32 right";
+  if (authenticated) return "every block is authentic";
+  return "no checksum: a changed value that is finite cannot be seen";
 }
 
 void print_json(const Request& request, const Catalog& catalog,
@@ -96,12 +103,8 @@ void print_text(const Request& request, const Checkpoint& checkpoint,
   for (const Finding& finding : findings)
     table.add({printable(finding.name), finding.what, to_string(finding.digest),
                std::to_string(finding.not_finite)});
-  fmt::print("{}\n{}: {} entries read, digest {}, ", table.to_string(), printable(request.path),
-             findings.size(), to_string(total));
-  const std::string crc = crc_text(checkpoint.catalog);
-  fmt::print("{}\n", crc == "verified"
-                         ? "CRC-32 right"
-                         : "no checksum: a changed value that is finite cannot be seen");
+  fmt::print("{}\n{}: {} entries read, digest {}; {}\n", table.to_string(), printable(request.path),
+             findings.size(), to_string(total), conclusion(checkpoint.catalog));
 }
 
 void verify(const Request& request) {
