@@ -54,7 +54,8 @@ function(tessera_test program)
   include(GoogleTest)
   gtest_discover_tests(${program} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
-    ENVIRONMENT "TESSERA_SOURCE_DIR=${CMAKE_SOURCE_DIR};TESSERA_PROGRAM=${CMAKE_BINARY_DIR}/tessera")
+    ENVIRONMENT TESSERA_SOURCE_DIR=${CMAKE_SOURCE_DIR}
+    ENVIRONMENT_MODIFICATION TESSERA_PROGRAM=set:${CMAKE_BINARY_DIR}/tessera)
 endfunction()
 
 function(tessera_umbrella)

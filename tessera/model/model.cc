@@ -47,8 +47,8 @@ std::map<std::string, Tensor, std::less<>> load_weights(
     });
     const Checkpoint checkpoint = open_checkpoint(source.weights, source.open);
     const MatchReport report = match_parameters(parameters, checkpoint.catalog, source.match);
-    require(!report.matches.empty(), "nothing that the file holds fills a parameter of {}{}",
-            source.model,
+    require(!report.matches.empty() || !source.match.allow.empty(),
+            "nothing that the file holds fills a parameter of {}{}", source.model,
             parameters.empty() ? "" : suggest(parameters.front().name, checkpoint.catalog.names()));
     tensors = load_parameters(checkpoint, parameters, report, source.load);
     summary.not_used = report.not_used;
