@@ -71,14 +71,14 @@ TEST(Batch, PartsGiveWhatTheWholeGives) {
   const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 1);
   const std::vector<Tensor> inputs = random_tensors(graph, graph.inputs, 2);
   const std::vector<Tensor> wanted = evaluate_graph(graph, parameters, inputs);
-  for (const int threads : {2, 3, 4, 16}) {
+  for (const int threads : {2, 3, 7}) {
     for (const bool reference_only : {false, true}) {
       Program program = Program::compile(graph, parameters,
                                          {.threads = threads, .reference_only = reference_only});
       EXPECT_NE(program.explain().find(fmt::format("in {} parts", std::min(threads, 7))),
                 std::string::npos)
           << program.explain();
-      for (int run = 0; run < 20; ++run) {
+      for (int run = 0; run < 5; ++run) {
         const std::vector<Tensor> found = program.run(inputs);
         for (size_t i = 0; i < wanted.size(); ++i) {
           ASSERT_LT(largest_difference(wanted[i], found[i]), 1e-5);
