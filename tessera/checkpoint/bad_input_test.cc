@@ -289,6 +289,20 @@ TEST(BadInput, JsonThatIsDeepLargeOrStrangeIsRefused) {
           R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
           "has 'a' twice");
   refused(R"({"__metadata__":{"a":1}})", "a string");
+  // The tensor is named, with the byte of its key in the file.
+  refused(R"({"a":1})", "while reading 'a' at byte 9");
+  refused(R"({"a":{"dtype":"F32","shape":[2]}})", "while reading 'a' at byte 9");
+  refused(R"({"__metadata__":{"fc.w":"x"}, "fc.w" : {"dtype":"F32","shape":[2.0]}})",
+          "while reading 'fc.w' at byte 38");
+  refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,"8"]}})", "reading 'a' at byte 9");
+  refused(R"({"\u0061":1})", "while reading 'a'\n");
+  refused(R"({"__metadata__":{"a":1}})", "while reading the key 'a'");
+  refused(R"({"__metadata__":{"a":1}})", "while reading '__metadata__' at byte 9");
+  refused(R"({"a":)", "JSON that begins at byte 8");
+  refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "the last tensor 'a' ends");
+  refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+          R"("b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}})",
+          "'b' begins at byte 119 but 'a' ends at 118");
   refused("{\"\xFF\":1}", "not valid UTF-8");
 }
 
@@ -368,6 +382,9 @@ TEST(BadInput, FoldersPipesAndForeignFilesSayWhatTheyAre) {
   EXPECT_NE(error("/dev/zero").find("is a device"), std::string::npos);
   std::filesystem::remove_all(folder);
   expect_error("", "the file is empty");
+  expect_error(
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n",
+      "a Git LFS pointer, not the file that it stands for; fetch that with 'git lfs pull'");
   expect_error("hello, this is text", "a text file that begins with 'hello");
   expect_error(std::string("PK\x03\x04 and so on"), "zip archive");
   expect_error(std::string("\x80\x02}q\x00", 5), "Python pickle");

@@ -37,6 +37,33 @@ bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
   });
 }
 
+std::span<const std::string_view> deviation_kinds() {
+  static constexpr std::string_view kKinds[] = {"missing_crc", "short_content", "long_content",
+                                                "duplicate_names", "empty_name"};
+  return kKinds;
+}
+
+void check_allow(std::span<const std::string> allow, std::span<const std::string> names) {
+  const std::vector<std::string> kinds(deviation_kinds().begin(), deviation_kinds().end());
+  for (const std::string& entry : allow) {
+    const std::string kind = entry.substr(0, entry.find(':'));
+    if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) continue;
+    const auto fits = [&](const std::string& name) { return matches(entry, name); };
+    if (std::any_of(names.begin(), names.end(), fits)) continue;
+    require(kind == entry,
+            "'--allow {}' matches no name, and '{}' is no kind of deviation{}; "
+            "the kinds are {}",
+            printable(entry), printable(kind), suggest(kind, kinds), join(kinds, ", "));
+    std::vector<std::string> known = kinds;
+    known.insert(known.end(), names.begin(), names.end());
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+    fail(ErrorCode::kInvalidArgument,
+         "'--allow {}' is no kind of deviation ({}) and matches no name{}", printable(entry),
+         join(kinds, ", "), suggest(entry, known));
+  }
+}
+
 namespace {
 
 const CheckpointFormat& format_of(const Probe& probe) {

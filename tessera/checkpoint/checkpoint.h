@@ -20,9 +20,16 @@ enum class CrcCheck : uint8_t {
   kRequired,   // a file without one is refused
 };
 
+/// The kinds of deviations from a format that can be accepted: "missing_crc", "short_content", …
+std::span<const std::string_view> deviation_kinds();
+
+/// Checks what a user allows: each entry is a kind, "KIND:NAME-PATTERN" or a pattern that matches
+/// one of `names`. Throws kInvalidArgument naming the kinds or the nearest names.
+void check_allow(std::span<const std::string> allow, std::span<const std::string> names);
+
 /// How to open files. `allow` names the deviations that are accepted, each "KIND",
-/// "KIND:NAME-PATTERN", or "NAME-PATTERN" for any kind; docs/formats/mindspore-ckpt.md lists the
-/// kinds. What is accepted so is listed in Catalog::deviations.
+/// "KIND:NAME-PATTERN", or "NAME-PATTERN" for any kind; docs/formats/mindspore-ckpt.md says what
+/// the kinds are. What is accepted so is listed in Catalog::deviations.
 struct OpenOptions {
   std::string key;     // of an encrypted file: 16, 24 or 32 bytes
   std::string cipher;  // "AES-GCM", "AES-CBC", "SM4-CBC", or "" for what the file says

@@ -47,6 +47,7 @@ class Matcher {
   }
 
   MatchReport run() {
+    check_allow();
     std::vector<size_t> missing;
     for (size_t p = 0; p < parameters_.size(); ++p) {
       const auto found = by_name_.find(parameters_[p].name);
@@ -68,6 +69,15 @@ class Matcher {
   }
 
  private:
+  void check_allow() const {
+    if (options_.allow.empty()) return;
+    std::vector<std::string> names = stored_names_;
+    for (const NetworkParameter& parameter : parameters_) names.push_back(parameter.name);
+    if (!options_.renaming.empty())
+      for (const Record& record : catalog_.records) names.push_back(record.name);
+    tessera::check_allow(options_.allow, names);
+  }
+
   bool may_differ(const std::string& name) const { return options_.lenient || is_allowed(name); }
   bool is_allowed(const std::string& name) const {
     return std::any_of(options_.allow.begin(), options_.allow.end(),
@@ -93,7 +103,11 @@ class Matcher {
       fail(ErrorCode::kInvalidArgument, "{}{}", both,
            can ? fmt::format("; '--allow {}' converts this one, '--lenient' all",
                              printable(parameter.name))
-               : "");
+           : match.reshapes && !can_reshape
+               ? "; '--allow' does not help here: give the model the option that makes this shape, "
+                 "or convert the checkpoint"
+               : "; '--allow' does not help here: it converts floating dtypes into each other, and "
+                 "signed integers");
     }
     if (match.converts || match.reshapes) report_.notes.push_back("converted: " + both);
     if (by_prefix) {

@@ -28,6 +28,7 @@ struct MatchOptions {
   std::string prefix;              // the stored names begin with it, the network's do not
   std::vector<Renaming> renaming;  // of stored names, before everything else
   /// Patterns of parameter names that may be missing, or be converted or reshaped as in `lenient`.
+  /// Entries of OpenOptions::allow may be among them; see check_allow.
   std::vector<std::string> allow;
 };
 

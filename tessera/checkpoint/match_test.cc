@@ -107,7 +107,12 @@ TEST(Match, StrictMatchingNamesBothSides) {
     }
   };
   EXPECT_EQ(error({{"fc.weight", DType::kF32, {3, 7}}}),
-            "'fc.weight' is f32[3,8] in the checkpoint but f32[3,7] in the network");
+            "'fc.weight' is f32[3,8] in the checkpoint but f32[3,7] in the network; '--allow' does "
+            "not help here: give the model the option that makes this shape, or convert the "
+            "checkpoint");
+  EXPECT_EQ(error({{"fc.weight", DType::kI32, {3, 8}}}, {.allow = {"fc.weight"}}),
+            "'fc.weight' is f32[3,8] in the checkpoint but i32[3,8] in the network; '--allow' does "
+            "not help here: it converts floating dtypes into each other, and signed integers");
   EXPECT_EQ(error({{"fc.bias", DType::kF32, {3}}}),
             "'fc.bias' is f16[3] in the checkpoint but f32[3] in the network; '--allow fc.bias' "
             "converts this one, '--lenient' all");
@@ -120,6 +125,39 @@ TEST(Match, StrictMatchingNamesBothSides) {
   EXPECT_TRUE(report.matches[1].converts);
   EXPECT_EQ(report.not_used, std::vector<std::string>{"moments.fc.bias"});
   EXPECT_EQ(report.notes.size(), 1U);
+}
+
+TEST(Match, WhatIsAllowedIsAKindOrMatchesAName) {
+  Catalog catalog;
+  catalog.records = {{"net.fc.weight", RecordKind::kTensor, DType::kF32, {3}, {}, {}},
+                     {"net.fc:bias", RecordKind::kTensor, DType::kF32, {3}, {}, {}}};
+  index_records(catalog);
+  const std::vector<NetworkParameter> net{{"fc.weight", DType::kF32, {3}}};
+  const auto error = [&](const std::string& allow) {
+    try {
+      match_parameters(net, catalog,
+                       {.prefix = "", .renaming = {{"net.*", "*"}}, .allow = {allow}});
+      return std::string();
+    } catch (const Error& thrown) {
+      EXPECT_EQ(thrown.code(), ErrorCode::kInvalidArgument);
+      return std::string(thrown.what());
+    }
+  };
+  for (const std::string_view kind : deviation_kinds()) {
+    EXPECT_EQ(error(std::string(kind)), "");
+    EXPECT_EQ(error(std::string(kind) + ":fc.*"), "");
+  }
+  for (const char* name : {"fc.weight", "fc.*", "net.fc.weight", "fc:bias", "*"})
+    EXPECT_EQ(error(name), "") << name;
+  EXPECT_EQ(error("fc.wieght"),
+            "'--allow fc.wieght' is no kind of deviation (missing_crc, short_content, "
+            "long_content, duplicate_names, empty_name) and matches no name (nearest: "
+            "'fc.weight')");
+  EXPECT_NE(error("missing-crc").find("(nearest: 'missing_crc'"), std::string::npos);
+  EXPECT_EQ(error("shortcontent:fc.*"),
+            "'--allow shortcontent:fc.*' matches no name, and 'shortcontent' is no kind of "
+            "deviation (nearest: 'short_content'); the kinds are missing_crc, short_content, "
+            "long_content, duplicate_names, empty_name");
 }
 
 TEST(Match, PrefixAndRenamingMapStoredNames) {

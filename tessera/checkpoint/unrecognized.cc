@@ -27,6 +27,8 @@ constexpr Magic kMagics[] = {
     {std::string_view("\x93NUMPY", 6),
      "this is one numpy array (.npy); save the weights as .safetensors"},
     {std::string_view("\x1f\x8b", 2), "this is a gzip file; unpack it first"},
+    {"version https://git-lfs.github.com/spec/v1",
+     "this is a Git LFS pointer, not the file that it stands for; fetch that with 'git lfs pull'"},
     {"GGUF", "this is a GGUF file; save the weights as .safetensors"},
 };
 

@@ -148,6 +148,23 @@ class Images final : public RowSource {
   std::vector<Tensor> images_;
 };
 
+/// What a file of another kind is, where its first bytes tell.
+std::string_view foreign_kind(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
+      {"\xFF\xD8\xFF", "a JPEG"},
+      {"BM", "a BMP"},
+      {"GIF8", "a GIF"},
+      {std::string_view("II*\0", 4), "a TIFF"},
+      {std::string_view("MM\0*", 4), "a TIFF"},
+      {"P2", "a PGM written as text"},
+      {"P6", "a PPM"},
+  };
+  for (const auto& [begin, kind] : kKinds)
+    if (text.starts_with(begin)) return kind;
+  if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WEBP")) return "a WebP";
+  return {};
+}
+
 }  // namespace
 
 std::vector<Tensor> read_images(const std::filesystem::path& path) {
@@ -160,8 +177,11 @@ std::vector<Tensor> read_images(const std::filesystem::path& path) {
   const bool is_idx = file.size() > 4 && text[0] == 0 && text[1] == 0;
   const bool is_gzip = text.starts_with("\x1F\x8B");
   if (is_idx || is_gzip) return pictures_of(internal::read_idx(path));
-  fail(ErrorCode::kUnsupported, "it begins with '{}', which is no PNG, binary PGM, IDX or .npy",
-       printable(text.substr(0, 8)));
+  const std::string_view kind = foreign_kind(text);
+  const std::string found = kind.empty()
+                                ? fmt::format("it begins with '{}'", printable(text.substr(0, 8)))
+                                : fmt::format("it is {}", kind);
+  fail(ErrorCode::kUnsupported, "{}; PNG, binary PGM, IDX and .npy are read", found);
 }
 
 std::shared_ptr<const RowSource> open_images(std::span<const std::filesystem::path> paths) {

@@ -121,7 +121,22 @@ TEST_F(ImageFile, ADamagedPngIsRefusedOrReadButNeverCrashes) {
 }
 
 TEST_F(ImageFile, WhatItIsNotIsSaid) {
-  EXPECT_NE(error("GIF89a").find("no PNG, binary PGM, IDX or .npy"), std::string::npos);
+  const std::pair<std::string, const char*> kinds[] = {
+      {std::string("\xFF\xD8\xFF\xE0\0\x10JFIF", 10), "it is a JPEG;"},
+      {std::string("BM\x46\0\0\0", 6), "it is a BMP;"},
+      {"GIF89a", "it is a GIF;"},
+      {"GIF87a", "it is a GIF;"},
+      {std::string("RIFF\x24\0\0\0WEBPVP8 ", 16), "it is a WebP;"},
+      {std::string("RIFF\x24\0\0\0WAVEfmt ", 16), "it begins with 'RIFF$\\x00\\x00\\x00';"},
+      {std::string("II*\0\x08\0\0\0", 8), "it is a TIFF;"},
+      {std::string("MM\0*\0\0\0\x08", 8), "it is a TIFF;"},
+      {"P6 1 1 255 abc", "it is a PPM;"},
+      {"hello", "it begins with 'hello';"},
+  };
+  for (const auto& [content, part] : kinds) {
+    EXPECT_NE(error(content).find(part), std::string::npos) << error(content);
+    EXPECT_NE(error(content).find("PNG, binary PGM, IDX and .npy are read"), std::string::npos);
+  }
   EXPECT_NE(error(npy("<f4", "1, 1", "abcd")).find("uint8"), std::string::npos);
   EXPECT_NE(error(npy("|u1", "1000, 1000", "abcd")).find("needs 1000000 bytes"), std::string::npos);
   EXPECT_NE(error("P5 1000000 1000000 255\n").find("PGM"), std::string::npos);

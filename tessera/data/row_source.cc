@@ -46,7 +46,9 @@ std::shared_ptr<const RowSource> open_rows(std::string_view notation) {
   for (const RowSourceDef& source : all_row_sources()) {
     names.emplace_back(source.name);
     notations.emplace_back(source.notation);
-    if (source.name != name || colon == std::string_view::npos) continue;
+    if (source.name != name) continue;
+    require(colon != std::string_view::npos, "'{}' lacks a place after the name; write {}",
+            printable(notation), source.notation);
     const ErrorContext context([&] { return fmt::format("opening data {}", printable(notation)); });
     return source.open(notation.substr(colon + 1));
   }

@@ -69,6 +69,8 @@ struct TransformDef {
   std::string_view doc;
   size_t min_arguments = 0;
   size_t max_arguments = 0;
+  bool takes_pixels = false;  // works on [h,w,c] only
+  bool gives_planes = false;  // makes [c,h,w] of it
   /// Binds to rows of type `row`; throws kInvalidArgument when it does not apply to them.
   std::unique_ptr<RowStep> (*bind)(std::span<const TransformArgument>,
                                    const RowType& row) = nullptr;

@@ -197,6 +197,10 @@ TEST(Transforms, ATransformThatDoesNotApplySaysToWhat) {
   const std::pair<const char*, const char*> cases[] = {
       {"rescale(1/255) resize(8,8)", "works on rows u8[h,w,c], not on f32[4,4,3]"},
       {"flatten to_chw", "not on u8[48]"},
+      {"to_chw resize(8,8)",
+       "resize(8,8) (transform 2) works on rows [h,w,c], but to_chw (transform 1) has made them"},
+      {"resize(8,8) to_chw cast(u8) resize(4,4,nearest)", "resize(4,4,nearest) (transform 4)"},
+      {"to_chw rescale(2) to_chw", "to_chw (transform 3) works on rows [h,w,c], but to_chw"},
       {"normalize([1,2],[1,2])", "has 2 numbers, the rows have 3 channels"},
       {"normalize(1,0)", "above 0"},
       {"resize(0,8)", "whole number from 1"},

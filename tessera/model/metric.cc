@@ -1,6 +1,7 @@
 #include "tessera/model/metric.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "tessera/base/text.h"
@@ -39,15 +40,31 @@ std::vector<std::string_view> split_outside(std::string_view text) {
   return parts;
 }
 
+/// The letters and digits of a name, in lower case.
+std::string letters_of(std::string_view name) {
+  std::string letters;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0) letters += static_cast<char>(std::tolower(byte));
+  }
+  return letters;
+}
+
 const MetricDef& require_metric(std::string_view name) {
   std::vector<std::string> names;
+  std::vector<std::string> longer;  // names that `name` shortens: top_1_accuracy for top-1
+  const std::string letters = letters_of(name);
   for (const MetricDef& def : all_metrics())
     for (const std::string_view known : def.names) {
       if (known == name) return def;
       names.emplace_back(known);
+      if (!letters.empty() && letters_of(known).starts_with(letters)) longer.emplace_back(known);
     }
-  fail(ErrorCode::kInvalidArgument, "there is no metric '{}'{}; known: {}", printable(name),
-       suggest(name, names), join(names, ", "));
+  require(!name.empty(), "no metric is named; known: {}", join(names, ", "));
+  fail(
+      ErrorCode::kInvalidArgument, "there is no metric '{}'{}; known: {}", printable(name),
+      longer.empty() ? suggest(name, names) : fmt::format(" (nearest: '{}')", join(longer, "', '")),
+      join(names, ", "));
 }
 
 }  // namespace
@@ -109,7 +126,12 @@ std::string_view MetricArguments::word(std::string_view option) const {
   return find(option).value;
 }
 
+void MetricArguments::require_given(std::string_view option, std::string_view example) const {
+  require(!word(option).empty(), "{} needs its {}: {}({})", metric_, option, metric_, example);
+}
+
 int64_t MetricArguments::integer(std::string_view option) const {
+  require_given(option, "3");
   const auto value = parse_int(word(option));
   require(value.has_value(), "option '{}' is an integer, got '{}'", option,
           printable(word(option)));
@@ -117,6 +139,7 @@ int64_t MetricArguments::integer(std::string_view option) const {
 }
 
 double MetricArguments::number(std::string_view option) const {
+  require_given(option, "0.5");
   const auto value = parse_double(word(option));
   require(value && std::isfinite(*value), "option '{}' is a number, got '{}'", option,
           printable(word(option)));
@@ -156,7 +179,11 @@ std::unique_ptr<Metric> parse_metric(std::string_view text) {
 
 std::vector<std::unique_ptr<Metric>> parse_metrics(std::string_view text) {
   std::vector<std::unique_ptr<Metric>> metrics;
-  for (const std::string_view part : split_outside(text)) {
+  const std::vector<std::string_view> parts = split_outside(text);
+  for (const std::string_view& part : parts) {
+    require(!part.empty() || parts.size() == 1,
+            "name {} of the metrics '{}' is empty: there is a comma too many",
+            &part - parts.data() + 1, printable(text));
     auto metric = parse_metric(part);
     for (const auto& other : metrics)
       require(other->name() != metric->name(), "metric '{}' is asked for twice", metric->name());

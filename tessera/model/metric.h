@@ -91,6 +91,7 @@ class MetricArguments {
     bool given = false;
   };
   const Value& find(std::string_view option) const;
+  void require_given(std::string_view option, std::string_view example) const;
 
   std::string text_;
   std::string metric_;

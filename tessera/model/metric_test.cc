@@ -236,10 +236,17 @@ TEST(Metrics, AListIsReadInOrderUnderTheNamesAskedFor) {
 TEST(Metrics, WhatTheNotationDoesNotHaveIsRefusedWithTheChoices) {
   const std::pair<const char*, const char*> cases[] = {
       {"acuracy", "nearest: 'accuracy'"},
-      {"", "there is no metric ''"},
+      {"", "no metric is named; known: "},
+      {"accuracy,,loss", "name 2 of the metrics 'accuracy,,loss' is empty: there is a comma"},
+      {"accuracy,", "name 2 of the metrics"},
+      {"top1", "(nearest: 'top_1_accuracy')"},
+      {"Top-5", "(nearest: 'top_5_accuracy')"},
+      {"top-1", "(nearest: 'top_1_accuracy')"},
+      {"top", "(nearest: 'topk', 'top_1_accuracy', 'top_5_accuracy')"},
+      {"fbeta", "fbeta needs its beta: fbeta(0.5)"},
       {"accuracy,accuracy", "asked for twice"},
       {"accuracy(multi)", "classification or multilabel"},
-      {"topk", "'k' is an integer, got ''"},
+      {"topk", "topk needs its k: topk(3)"},
       {"topk(0)", "at least 1"},
       {"topk(2.5)", "is an integer"},
       {"topk(2,3)", "no option"},
@@ -271,7 +278,18 @@ TEST(Metrics, ShapesAndLabelsThatDoNotFitAreRefused) {
       EXPECT_THROW(measure(text, kScores, tensor<int32_t>({1, label, 0}, {3})), Error) << text;
   EXPECT_THROW(measure("accuracy(multilabel)", kScores, kScores), Error);
   EXPECT_THROW(measure("topk(3)", kScores, kLabels), Error);
-  EXPECT_THROW(measure("mae", kScores, kLabels), Error);
+  for (const char* text : {"mae", "mse"}) {
+    try {
+      measure(text, kScores, kLabels);
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                std::string(text) +
+                    " compares number with number and wants labels of the outputs' shape, got "
+                    "outputs f32[3,2] and labels i32[3]; accuracy and topk take labels that are "
+                    "classes");
+    }
+  }
   const auto metric = parse_metric("accuracy");
   metric->update(kScores, kLabels);
   EXPECT_THROW(metric->update(tensor<float>({1, 2, 3}, {1, 3}), tensor<int32_t>({0}, {1})), Error);

@@ -24,6 +24,7 @@
 namespace tessera {
 namespace {
 
+constexpr uint64_t kHeaderBegin = 8;
 constexpr uint64_t kLongestHeader = 100'000'000;
 constexpr size_t kMostDims = 64;
 
@@ -86,17 +87,38 @@ void check_coverage(std::span<const Record> records, ByteRange data) {
   std::sort(ranges.begin(), ranges.end(),
             [](const auto& a, const auto& b) { return a.first.offset < b.first.offset; });
   uint64_t end = data.offset;
+  const std::string* before = nullptr;
   for (const auto& [range, name] : ranges) {
-    require_valid(range.offset == end, "'{}' begins at byte {} but the tensor before ends at {}",
-                  printable(*name), range.offset, end);
+    require_valid(range.offset == end, "'{}' begins at byte {} but {} ends at {}", printable(*name),
+                  range.offset,
+                  before == nullptr ? "the header" : fmt::format("'{}'", printable(*before)), end);
+    before = name;
     end = range.end();
   }
-  require_valid(end == data.end(), "the last tensor ends at byte {} but the file at {}", end,
+  require_valid(end == data.end(), "the last tensor{} ends at byte {} but the file at {}",
+                ranges.empty() ? "" : fmt::format(" '{}'", printable(*ranges.back().second)), end,
                 data.end());
 }
 
 void read_metadata(const Json& value, Catalog& catalog) {
-  for (const auto& [key, text] : value.members()) catalog.metadata[key] = text.as_string();
+  for (const auto& [key, text] : value.members()) {
+    const ErrorContext context(
+        [&name = key] { return fmt::format("reading the key '{}'", printable(name)); });
+    catalog.metadata[key] = text.as_string();
+  }
+}
+
+/// " at byte 30" for the key `name` of the header's `text`, or "" when it is written with escapes.
+std::string place_of(std::string_view name, std::string_view text) {
+  const std::string quoted = fmt::format("\"{}\"", name);
+  for (size_t at = text.find(quoted); at != text.npos; at = text.find(quoted, at + 1)) {
+    const size_t colon = text.find_first_not_of(" \t\r\n", at + quoted.size());
+    if (colon == text.npos || text[colon] != ':') continue;
+    const size_t value = text.find_first_not_of(" \t\r\n", colon + 1);
+    if (value == text.npos || text[value] == '"') continue;  // of the metadata
+    return fmt::format(" at byte {}", kHeaderBegin + at);
+  }
+  return {};
 }
 
 /// MindSpore marks packed 4-bit integers in the metadata, under the tensor's name.
@@ -164,18 +186,24 @@ class Safetensors : public CheckpointFormat {
     require_valid(header.has_value(),
                   "the first 8 bytes are not the length of a header (at most 100,000,000 bytes, "
                   "beginning with '{{')");
-    require_valid(*header <= file->size() - 8,
+    require_valid(*header <= file->size() - kHeaderBegin,
                   "the header has {} bytes but the file ends after {} of them", *header,
-                  file->size() - 8);
+                  file->size() - kHeaderBegin);
     std::string text(*header, '\0');
-    file->read(8, std::as_writable_bytes(std::span(text)));
-    const ByteRange data{8 + *header, file->size() - 8 - *header};
+    file->read(kHeaderBegin, std::as_writable_bytes(std::span(text)));
+    const ByteRange data{kHeaderBegin + *header, file->size() - kHeaderBegin - *header};
 
     Catalog catalog;
     catalog.files.push_back({probe.path, std::string(name()), probe.size});
-    const ErrorContext context([&] { return "reading the header of " + printable(file->name()); });
+    const ErrorContext context([&] {
+      return fmt::format("reading the header of {}, JSON that begins at byte {}",
+                         printable(file->name()), kHeaderBegin);
+    });
     const Json root = parse_json(text, {kLongestHeader, 8});
     for (const auto& [key, value] : root.members()) {
+      const ErrorContext place([&name = key, &text] {
+        return fmt::format("reading '{}'{}", printable(name), place_of(name, text));
+      });
       if (key == "__metadata__") {
         read_metadata(value, catalog);
       } else {

@@ -21,7 +21,7 @@ struct ContentReader::State {
   uint64_t at = 0;        // in the file
   uint64_t produced = 0;  // bytes of content so far
   bool packed = false;
-  bool ended = false;  // the packed stream
+  bool ended = false;  // the last packed stream
   z_stream stream{};
   std::vector<std::byte> input;
 
@@ -33,7 +33,17 @@ struct ContentReader::State {
     stream.avail_in = static_cast<uInt>(input.size());
   }
 
-  /// Unpacks into `out` and returns how many bytes that gave: fewer only at the stream's end.
+  /// At the end of a packed stream: makes ready for the one after it, or says that there is none.
+  /// A file may hold several, as `cat a.gz b.gz` makes them; their contents follow each other.
+  bool next_stream() {
+    if (stream.avail_in == 0 && at < file->size()) refill();
+    constexpr Bytef kFirstByte = 0x1F;
+    if (stream.avail_in == 0 || *stream.next_in != kFirstByte) return false;
+    if (inflateReset(&stream) != Z_OK) fail(ErrorCode::kInternal, "zlib does not start again");
+    return true;
+  }
+
+  /// Unpacks into `out` and returns how many bytes that gave: fewer only at the end.
   size_t unpack(std::span<std::byte> out) {
     size_t done = 0;
     while (done < out.size() && !ended) {
@@ -47,8 +57,8 @@ struct ContentReader::State {
       stream.avail_out = static_cast<uInt>(room);
       const int status = inflate(&stream, Z_NO_FLUSH);
       done += room - stream.avail_out;
-      ended = status == Z_STREAM_END;
-      require_valid(ended || status == Z_OK || status == Z_BUF_ERROR,
+      ended = status == Z_STREAM_END && !next_stream();
+      require_valid(status == Z_STREAM_END || status == Z_OK || status == Z_BUF_ERROR,
                     "the gzip stream of {} is damaged before byte {}: {}", file->name(),
                     at - stream.avail_in, stream.msg != nullptr ? stream.msg : "zlib error");
     }

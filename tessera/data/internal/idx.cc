@@ -12,7 +12,7 @@ constexpr int kMaxDims = 8;
 
 }  // namespace
 
-Tensor read_idx(const std::filesystem::path& path) {
+Tensor read_idx(const std::filesystem::path& path, const IdxDims& wanted) {
   const ErrorContext context([&] { return fmt::format("reading IDX file {}", path.string()); });
   ContentReader content(path);
   std::array<std::byte, 4> magic{};
@@ -27,6 +27,8 @@ Tensor read_idx(const std::filesystem::path& path) {
          type);
   require_valid(ndim >= 1 && ndim <= kMaxDims, "byte 3 gives {} dims, 1 to {} are possible", ndim,
                 kMaxDims);
+  require_valid(wanted.count == 0 || ndim == wanted.count, "byte 3 gives {} dims, {} have {}", ndim,
+                wanted.what, wanted.count);
   Shape shape;
   uint64_t bytes = 1;
   for (int dim = 0; dim < ndim; ++dim) {

@@ -77,10 +77,25 @@ std::shared_ptr<const RowStep> make_table(const Steps& steps, int64_t channels, 
   }
 }
 
+/// [c,h,w] has as many dims as [h,w,c]: only the transforms before tell them apart.
+void check_order(std::span<const Transform> transforms) {
+  size_t planes = transforms.size();  // the transform that made them
+  for (size_t i = 0; i < transforms.size(); ++i) {
+    const TransformDef& def = *transforms[i].def;
+    require(!def.takes_pixels || planes == transforms.size(),
+            "{} (transform {}) works on rows [h,w,c], but {} (transform {}) has made them "
+            "[c,h,w]; put it before",
+            to_string(transforms[i]), i + 1, planes < i ? transforms[planes].def->name : "",
+            planes + 1);
+    if (def.gives_planes) planes = i;
+  }
+}
+
 }  // namespace
 
 RowChain::RowChain(std::span<const Transform> transforms, RowType row)
     : source_(row), result_(std::move(row)) {
+  check_order(transforms);
   for (size_t i = 0; i < transforms.size();) {
     const RowType at = result_;
     const RowType values{DType::kU8, {kByteValues, channel_count(at)}};

@@ -20,12 +20,8 @@ class Mnist final : public RowSource {
  public:
   Mnist(std::string name, const fs::path& images, const fs::path& labels)
       : name_(std::move(name)),
-        images_(internal::read_idx(images)),
-        labels_(internal::read_idx(labels)) {
-    require_valid(images_.ndim() == 3, "{} holds {}, images have three dims: rows, height, width",
-                  images.string(), describe(images_));
-    require_valid(labels_.ndim() == 1, "{} holds {}, labels have one dim", labels.string(),
-                  describe(labels_));
+        images_(internal::read_idx(images, {3, "images (rows, height, width)"})),
+        labels_(internal::read_idx(labels, {1, "labels"})) {
     require_valid(images_.shape()[0] == labels_.shape()[0], "{} has {} images, {} has {} labels",
                   images.string(), images_.shape()[0], labels.string(), labels_.shape()[0]);
     row_shape_ = {images_.shape()[1], images_.shape()[2], 1};

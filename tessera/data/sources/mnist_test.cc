@@ -169,7 +169,15 @@ TEST_F(Mnist, AHeaderThatPromisesMoreThanTheFileCanHoldAllocatesNothing) {
 TEST_F(Mnist, WrongHeadersAreRefused) {
   write_part("t10k", 0);
   write("t10k-images-idx3-ubyte", labels());
-  expect_error("images have three dims");
+  expect_error("byte 3 gives 1 dims, images (rows, height, width) have 3");
+  std::string flat = images(0);
+  flat[3] = '\x02';
+  write("t10k-images-idx3-ubyte", flat);
+  expect_error("byte 3 gives 2 dims, images (rows, height, width) have 3");
+  write("t10k-images-idx3-ubyte", images(0));
+  write("t10k-labels-idx1-ubyte", images(0));
+  expect_error("byte 3 gives 3 dims, labels have 1");
+  write("t10k-labels-idx1-ubyte", labels());
   write("t10k-images-idx3-ubyte", big_endian({0x00000D03, 2, 2, 3}) + std::string(48, '\0'));
   expect_error("element type 13");
   write("t10k-images-idx3-ubyte", "not an IDX file");
@@ -186,6 +194,37 @@ TEST_F(Mnist, ADamagedPackedFileIsRefused) {
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
     write("t10k-images-idx3-ubyte", damaged);
     EXPECT_NE(error(), "") << at;
+  }
+}
+
+// As `cat a.gz b.gz` makes them and zcat reads them.
+TEST_F(Mnist, APackedFileMayHaveSeveralMembers) {
+  const std::string whole = images(5);
+  write("t10k-labels-idx1-ubyte.gz", packed(labels().substr(0, 9)) + packed(labels().substr(9)));
+  for (size_t at = 0; at <= whole.size(); ++at) {
+    const std::string file =
+        packed(whole.substr(0, at)) + packed("") + packed(whole.substr(at)) + packed("");
+    write("t10k-images-idx3-ubyte.gz", file);
+    ASSERT_EQ(error(), "") << at;
+    const auto rows = open();
+    EXPECT_EQ(to_string(rows->row(1).data), "u8[2,3,1] {11, 12, 13, 14, 15, 16}");
+    EXPECT_EQ(rows->row(1).label, 3);
+    write("t10k-images-idx3-ubyte.gz", file.substr(0, file.size() - 1));
+    expect_error("is cut after");
+    write("t10k-images-idx3-ubyte.gz", file + "x");
+    expect_error("goes on after");
+    write("t10k-images-idx3-ubyte.gz", file + packed("x"));
+    expect_error("goes on after");
+  }
+}
+
+TEST_F(Mnist, ASourceWithoutItsPlaceSaysHowItIsWritten) {
+  try {
+    open_rows("digits");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "'digits' lacks a place after the name; write digits:train|test|SEED[,ROWS]");
   }
 }
 

@@ -179,6 +179,7 @@ TransformDef transform_resize() {
           .doc = "another size; u8 as OpenCV and MindSpore's vision.Resize compute it",
           .min_arguments = 2,
           .max_arguments = 3,
+          .takes_pixels = true,
           .bind = bind};
 }
 

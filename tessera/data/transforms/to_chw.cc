@@ -37,8 +37,11 @@ std::unique_ptr<RowStep> bind(std::span<const TransformArgument> /*arguments*/,
 }  // namespace
 
 TransformDef transform_to_chw() {
-  return {
-      .notation = "to_chw", .doc = "[h,w,c] to [c,h,w], MindSpore's vision.HWC2CHW", .bind = bind};
+  return {.notation = "to_chw",
+          .doc = "[h,w,c] to [c,h,w], MindSpore's vision.HWC2CHW",
+          .takes_pixels = true,
+          .gives_planes = true,
+          .bind = bind};
 }
 
 }  // namespace tessera

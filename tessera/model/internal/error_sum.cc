@@ -16,8 +16,9 @@ class ErrorSum final : public Metric {
   }
   void update(const Tensor& outputs, const Tensor& labels) override {
     require(labels.ndim() > 0 && labels.size() == outputs.size(),
-            "outputs and labels have the same number of elements and a dim of rows, got {} and {}",
-            describe(outputs), describe(labels));
+            "{} compares number with number and wants labels of the outputs' shape, got outputs {} "
+            "and labels {}; accuracy and topk take labels that are classes",
+            name(), describe(outputs), describe(labels));
     const Tensor predicted = as_f64(outputs);
     const Tensor actual = as_f64(labels);
     const auto p = predicted.data<double>();
