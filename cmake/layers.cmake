@@ -53,6 +53,7 @@ function(tessera_test program)
     GTest::gtest_main tessera_warnings)
   include(GoogleTest)
   gtest_discover_tests(${program} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600
     ENVIRONMENT TESSERA_SOURCE_DIR=${CMAKE_SOURCE_DIR}
     ENVIRONMENT_MODIFICATION TESSERA_PROGRAM=set:${CMAKE_BINARY_DIR}/tessera)
