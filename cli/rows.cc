@@ -33,8 +33,6 @@ std::string default_transforms(const ModelSpec& spec, std::string_view kind) {
 
 Pipeline RowOptions::open(const ModelSpec& spec, std::shared_ptr<const RowSource> source,
                           std::string_view kind, int threads) const {
-  require_usage(batch > 0, "--batch is {}; wanted at least 1", batch);
-  require_usage(limit >= 0, "--limit is {}; wanted at least 0", limit);
   Pipeline rows(std::move(source));
   if (threads > 0) rows = rows.threads(threads);
   const std::string text = transforms == "default" ? default_transforms(spec, kind) : transforms;
@@ -46,6 +44,11 @@ Pipeline RowOptions::open(const ModelSpec& spec, std::shared_ptr<const RowSource
           "the transforms '{}' leave rows of {}; a model reads f32: add for example rescale(1/255)",
           to_string(rows.transforms()), to_string(type));
   return rows;
+}
+
+void RowOptions::check() const {
+  require_usage(batch > 0, "--batch is {}; wanted at least 1", batch);
+  require_usage(limit >= 0, "--limit is {}; wanted at least 0", limit);
 }
 
 Pipeline RowOptions::open(const ModelSpec& spec, int threads) const {

@@ -18,6 +18,8 @@ struct RowOptions {
   bool drop_remainder = false;
 
   void declare(Arguments& arguments, bool data_required);
+  /// Throws UsageError for numbers that mean nothing.
+  void check() const;
   /// The rows, transformed for the model and batched. Throws kInvalidArgument when what comes out
   /// is not f32, saying which transform makes it so.
   Pipeline open(const ModelSpec& spec, int threads) const;

@@ -76,6 +76,7 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
 }
 
 void eval(const Request& request) {
+  request.rows.check();
   const ModelSpec spec = request.model.spec();
   const int threads = request.common.thread_count();
   const auto metrics = read_usage([&] { return parse_metrics(request.metrics); });

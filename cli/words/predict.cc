@@ -115,6 +115,7 @@ std::string row_name(const Request& request, const RowSource& source, int64_t in
 
 void predict(const Request& request) {
   require_usage(request.top > 0, "--top is {}; wanted at least 1", request.top);
+  request.rows.check();
   const ModelSpec spec = request.model.spec();
   const int threads = request.common.thread_count();
   const std::string& data = request.rows.data;

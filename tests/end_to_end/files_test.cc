@@ -131,7 +131,7 @@ TEST_F(Files, ARefusedConversionLeavesTheDestinationAsItWas) {
   const std::string path = in_folder("kept.ckpt");
   write_file(path, "precious");
   write_file(in_folder("key"), "0123456789ABCDEF");
-  refuse({"convert", weights_, path, "--encrypt", "--crc", "--key-file", in_folder("key")});
+  refuse({"convert", weights_, path, "--encrypt", "--crc", "--key-file", in_folder("key")}, 2);
   refuse({"convert", weights_, path, "--rename", "fc*.weight=same"});
   EXPECT_EQ(read_file(path), "precious");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder()), {}), 2);
