@@ -80,7 +80,7 @@ Checkpoint CheckpointOptions::open(const std::string& path, const OpenOptions& o
   if (match.renaming.empty() && match.prefix.empty()) return checkpoint;
   Catalog& catalog = checkpoint.catalog;
   const std::vector<std::string> names = tessera::rename(catalog.names(), match.renaming);
-  std::vector<Record> records;
+  std::deque<Record> records;
   for (size_t i = 0; i < names.size(); ++i) {
     if (!names[i].starts_with(match.prefix)) continue;
     records.push_back(std::move(catalog.records[i]));

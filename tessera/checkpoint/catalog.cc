@@ -24,17 +24,38 @@ bool is_authenticated(const CatalogFile& file) {
   return file.cipher == "AES-GCM" && file.generation == 2;
 }
 
+bool Piece::operator==(const Piece& other) const {
+  const bool same_part = part == other.part || (part && other.part && *part == *other.part);
+  return file == other.file && encoding == other.encoding && bytes == other.bytes && same_part;
+}
+
+Box box_of(const Record& record, const Piece& piece) {
+  return piece.part ? *piece.part : whole(record.shape);
+}
+
+Piece make_piece(const Record& record, Encoding encoding, ByteRange bytes, Box box) {
+  Piece piece{0, encoding, bytes, nullptr};
+  if (box != whole(record.shape)) piece.part = std::make_shared<const Box>(std::move(box));
+  return piece;
+}
+
 const Record* Catalog::find(std::string_view name) const {
+  const std::optional<size_t> index = index_of(name);
+  return index ? &records[*index] : nullptr;
+}
+
+std::optional<size_t> Catalog::index_of(std::string_view name) const {
   if (by_name.size() != records.size()) {  // built by hand and not indexed
     const auto found = std::find_if(records.begin(), records.end(),
                                     [&](const Record& record) { return record.name == name; });
-    return found == records.end() ? nullptr : &*found;
+    if (found == records.end()) return {};
+    return static_cast<size_t>(found - records.begin());
   }
   const auto found = std::lower_bound(
       by_name.begin(), by_name.end(), name,
       [&](uint32_t index, std::string_view wanted) { return records[index].name < wanted; });
-  if (found == by_name.end() || records[*found].name != name) return nullptr;
-  return &records[*found];
+  if (found == by_name.end() || records[*found].name != name) return {};
+  return *found;
 }
 
 std::vector<std::string> Catalog::names() const {
@@ -45,7 +66,7 @@ std::vector<std::string> Catalog::names() const {
 }
 
 void index_records(Catalog& catalog) {
-  const std::vector<Record>& records = catalog.records;
+  const auto& records = catalog.records;
   catalog.by_name.resize(records.size());
   std::iota(catalog.by_name.begin(), catalog.by_name.end(), 0U);
   std::sort(catalog.by_name.begin(), catalog.by_name.end(),

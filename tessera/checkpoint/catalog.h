@@ -4,8 +4,11 @@
 //   fc1.weight  f32[120,400]  <- file 0, bytes 26012+192000, box [0,0]+[120,400]
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,13 +26,14 @@ enum class Encoding : uint8_t {
   kZero,       // not stored at all: zeros (only where a deviation was allowed)
 };
 
+/// Small, because a file may have a million: most pieces are a whole record and say no region.
 struct Piece {
   int file = 0;  // index into Catalog::files
   Encoding encoding = Encoding::kRaw;
   ByteRange bytes;  // addresses of the plain content, also where the file is encrypted
-  Box box;          // the region of the record that the bytes hold
+  std::shared_ptr<const Box> part;  // the region of the record that the bytes hold; null: all of it
 
-  bool operator==(const Piece&) const = default;
+  bool operator==(const Piece& other) const;
 };
 
 enum class RecordKind : uint8_t { kTensor, kString, kMap };
@@ -65,12 +69,14 @@ bool is_authenticated(const CatalogFile& file);
 
 struct Catalog {
   std::vector<CatalogFile> files;
-  std::vector<Record> records;  // in file order
+  std::deque<Record> records;  // in file order; a deque, so that adding to many moves none
   std::map<std::string, std::string> metadata;
   std::vector<std::string> deviations;  // what was accepted only because it was allowed
 
   /// The record called `name`, or null.
   const Record* find(std::string_view name) const;
+  /// Its index in `records`, or nothing.
+  std::optional<size_t> index_of(std::string_view name) const;
   std::vector<std::string> names() const;
 
   std::vector<uint32_t> by_name;  // the records' indices sorted by name; see index_records
@@ -78,6 +84,11 @@ struct Catalog {
 
 /// Fills by_name. Throws kCorruptData when two records share a name.
 void index_records(Catalog& catalog);
+
+/// The region of `record` that its `piece` holds.
+Box box_of(const Record& record, const Piece& piece);
+/// A piece that holds `box` of `record`.
+Piece make_piece(const Record& record, Encoding encoding, ByteRange bytes, Box box);
 
 /// The bytes of the record's elements, not of how they are stored.
 uint64_t byte_count(const Record& record);

@@ -70,9 +70,10 @@ class Execution {
     if (piece.encoding == Encoding::kRaw) {
       // Only whether there is one run matters: boxes of many runs are not walked to their end.
       Box two = transfer.box;
-      for_each_run(piece.box, target.box, two, [&](int64_t a, int64_t b, int64_t n) {
-        if (runs++ == 0) from = a, to = b, count = n;
-      });
+      for_each_run(box_of(record_of(transfer), piece), target.box, two,
+                   [&](int64_t a, int64_t b, int64_t n) {
+                     if (runs++ == 0) from = a, to = b, count = n;
+                   });
     }
     if (runs != 1) {
       staged_.push_back(index);
@@ -141,7 +142,8 @@ class Execution {
     const size_t stored = piece.encoding == Encoding::kBF16AsF32 ? 4 : width;
     std::vector<std::byte> buffer;
     uint64_t begin = 0;  // of the buffer, in the piece's bytes
-    for_each_run(piece.box, target.box, transfer.box, [&](int64_t a, int64_t b, int64_t n) {
+    const Box held = box_of(record_of(transfer), piece);
+    for_each_run(held, target.box, transfer.box, [&](int64_t a, int64_t b, int64_t n) {
       auto from = static_cast<uint64_t>(a) * stored;
       auto left = static_cast<size_t>(n);
       std::byte* to = memory.data() + static_cast<size_t>(b) * width;
@@ -153,7 +155,7 @@ class Execution {
         if (from < begin || from + stored > begin + buffer.size()) {
           const uint64_t most = std::max<uint64_t>(plan_.options.largest_read / stored, 1) * stored;
           begin = from;
-          buffer.resize(std::min(most, extent_end(piece, transfer.box, stored) - from));
+          buffer.resize(std::min(most, extent_end(held, transfer.box, stored) - from));
           source_.file(piece.file).read(piece.bytes.offset + begin, buffer);
         }
         const size_t count = std::min<size_t>(left, (begin + buffer.size() - from) / stored);
@@ -165,11 +167,11 @@ class Execution {
     });
   }
 
-  /// The end of the last element of `box` in the piece's bytes.
-  static uint64_t extent_end(const Piece& piece, const Box& box, size_t stored) {
+  /// The end of the last element of `box` in the bytes of a piece that holds `held`.
+  static uint64_t extent_end(const Box& held, const Box& box, size_t stored) {
     int64_t last = 0;
     for (size_t d = 0; d < box.size.size(); ++d)
-      last = last * piece.box.size[d] + box.begin[d] - piece.box.begin[d] + box.size[d] - 1;
+      last = last * held.size[d] + box.begin[d] - held.begin[d] + box.size[d] - 1;
     return (static_cast<uint64_t>(last) + 1) * stored;
   }
 

@@ -16,47 +16,50 @@ uint64_t stored_bytes(const Piece& piece, DType dtype) {
 }
 
 /// The bytes of `piece` from the first element of `box` to its last.
-ByteRange extent_of(const Piece& piece, const Box& box, DType dtype) {
+ByteRange extent_of(const Record& record, const Piece& piece, const Box& box) {
   if (piece.encoding == Encoding::kZero) return {};
+  const Box stored = box_of(record, piece);
   int64_t first = 0, last = 0;
   for (size_t d = 0; d < box.size.size(); ++d) {
-    const int64_t begin = box.begin[d] - piece.box.begin[d];
-    first = first * piece.box.size[d] + begin;
-    last = last * piece.box.size[d] + begin + box.size[d] - 1;
+    const int64_t begin = box.begin[d] - stored.begin[d];
+    first = first * stored.size[d] + begin;
+    last = last * stored.size[d] + begin + box.size[d] - 1;
   }
-  const uint64_t bytes = stored_bytes(piece, dtype);
+  const uint64_t bytes = stored_bytes(piece, record.dtype);
   return {piece.bytes.offset + static_cast<uint64_t>(first) * bytes,
           static_cast<uint64_t>(last - first + 1) * bytes};
 }
 
-const Record& require_record(const Catalog& catalog, const Target& target) {
-  const Record* record = catalog.find(target.name);
-  if (record == nullptr) {
+/// The index of the target's record.
+size_t require_record(const Catalog& catalog, const Target& target) {
+  const std::optional<size_t> index = catalog.index_of(target.name);
+  if (!index) {
     const std::vector<std::string> known = catalog.names();
     fail(ErrorCode::kNotFound, "the checkpoint has no '{}'{}", printable(target.name),
          suggest(target.name, known));
   }
+  const Record& record = catalog.records[*index];
   const std::string wanted = fmt::format("{}{}", to_string(target.dtype), to_string(target.global));
-  require(record->kind == RecordKind::kTensor && record->dtype == target.dtype &&
-              record->shape == target.global,
-          "'{}' is {} in the checkpoint but {} is wanted", printable(target.name),
-          describe(*record), wanted);
+  require(record.kind == RecordKind::kTensor && record.dtype == target.dtype &&
+              record.shape == target.global,
+          "'{}' is {} in the checkpoint but {} is wanted", printable(target.name), describe(record),
+          wanted);
   require(target.box.begin.size() == target.global.size() &&
               target.box.size.size() == target.global.size() &&
               contains(whole(target.global), target.box),
           "'{}': the box {} lies outside the shape {}", printable(target.name),
           to_string(target.box), to_string(target.global));
-  return *record;
+  return *index;
 }
 
 void append_transfers(const Record& record, size_t record_index, const Box& wanted, size_t target,
                       std::vector<Transfer>& transfers) {
-  if (record.pieces.size() == 1 && contains(record.pieces[0].box, wanted)) {
+  if (record.pieces.size() == 1 && contains(box_of(record, record.pieces[0]), wanted)) {
     if (!is_empty(wanted)) transfers.push_back({target, record_index, 0, wanted});
     return;
   }
   std::vector<Box> boxes;
-  for (const Piece& piece : record.pieces) boxes.push_back(piece.box);
+  for (const Piece& piece : record.pieces) boxes.push_back(box_of(record, piece));
   for (Copy& copy : cover(boxes, wanted))
     transfers.push_back({target, record_index, copy.piece, std::move(copy.box)});
 }
@@ -110,9 +113,8 @@ LoadPlan plan_load(const Catalog& catalog, std::span<const Target> targets,
   for (size_t t = 0; t < targets.size(); ++t) {
     const Target& target = targets[t];
     const ErrorContext context([&] { return "planning to load " + printable(target.name); });
-    const Record& record = require_record(catalog, target);
-    const auto index = static_cast<size_t>(&record - catalog.records.data());
-    append_transfers(record, index, target.box, t, plan.transfers);
+    const size_t index = require_record(catalog, target);
+    append_transfers(catalog.records[index], index, target.box, t, plan.transfers);
   }
   std::vector<Extent> extents;
   extents.reserve(plan.transfers.size());
@@ -120,7 +122,7 @@ LoadPlan plan_load(const Catalog& catalog, std::span<const Target> targets,
     const Transfer& transfer = plan.transfers[i];
     const Record& record = catalog.records[transfer.record];
     const Piece& piece = record.pieces[transfer.piece];
-    extents.push_back({piece.file, extent_of(piece, transfer.box, record.dtype), i});
+    extents.push_back({piece.file, extent_of(record, piece, transfer.box), i});
   }
   plan.reads = merge_reads(std::move(extents), options);
   return plan;
@@ -136,7 +138,8 @@ std::string to_string(const LoadPlan& plan, const Catalog& catalog,
       const Transfer& transfer = plan.transfers[index];
       const Record& record = catalog.records[transfer.record];
       text += fmt::format("  {} {} <- piece {}\n", targets[transfer.target].name,
-                          to_string(transfer.box), to_string(record.pieces[transfer.piece].box));
+                          to_string(transfer.box),
+                          to_string(box_of(record, record.pieces[transfer.piece])));
     }
   }
   return text;

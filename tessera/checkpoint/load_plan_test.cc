@@ -41,7 +41,8 @@ Sample make_sample(const Shape& shape, size_t pieces, std::mt19937& random) {
     content += std::string(random() % 7, '#');  // unaligned, with gaps
     const Tensor part = sample.whole_tensor.slice(box).contiguous();
     const std::span<const std::byte> bytes = part.bytes();
-    record.pieces.push_back({0, Encoding::kRaw, {content.size(), bytes.size()}, box});
+    record.pieces.push_back(
+        make_piece(record, Encoding::kRaw, {content.size(), bytes.size()}, box));
     content.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
   std::shuffle(record.pieces.begin(), record.pieces.end(), random);

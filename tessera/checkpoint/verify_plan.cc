@@ -45,7 +45,7 @@ void check_transfer(const Transfer& transfer, const Catalog& catalog,
       describe(record));
   require_proof(transfer.piece < record.pieces.size(), "'{}' has no piece {}",
                 printable(record.name), transfer.piece);
-  require_proof(is_inside(transfer.box, record.pieces[transfer.piece].box),
+  require_proof(is_inside(transfer.box, box_of(record, record.pieces[transfer.piece])),
                 "'{}': {} lies outside its piece", printable(record.name), to_string(transfer.box));
   require_proof(is_inside(transfer.box, target.box), "'{}': {} lies outside the target {}",
                 printable(target.name), to_string(transfer.box), to_string(target.box));
@@ -76,11 +76,12 @@ void check_read(const Read& read, const Transfer& transfer, const Record& record
                 printable(record.name), piece.file, read.file);
   const int64_t width = piece.encoding == Encoding::kBF16AsF32 ? 4 : byte_size(record.dtype);
   uint64_t low = std::numeric_limits<uint64_t>::max(), high = 0;
-  for_each_run(piece.box, transfer.box, transfer.box, [&](int64_t at, int64_t, int64_t count) {
-    const uint64_t begin = piece.bytes.offset + static_cast<uint64_t>(at * width);
-    low = std::min(low, begin);
-    high = std::max(high, begin + static_cast<uint64_t>(count * width));
-  });
+  for_each_run(box_of(record, piece), transfer.box, transfer.box,
+               [&](int64_t at, int64_t, int64_t count) {
+                 const uint64_t begin = piece.bytes.offset + static_cast<uint64_t>(at * width);
+                 low = std::min(low, begin);
+                 high = std::max(high, begin + static_cast<uint64_t>(count * width));
+               });
   require_proof(low >= piece.bytes.offset && high <= piece.bytes.end(),
                 "'{}': bytes {} to {} are wanted from a piece of {}+{}", printable(record.name),
                 low, high, piece.bytes.offset, piece.bytes.size);

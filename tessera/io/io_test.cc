@@ -352,6 +352,26 @@ TEST(Json, RefusesWhatIsNoJsonWithItsPlace) {
             std::string::npos);
 }
 
+TEST(Json, MembersAreVisitedInOrderAsTheTreeHasThem) {
+  const std::string text = R"({"b":[1,{"x":null}],"a":"text","":{}})";
+  const Json tree = parse_json(text);
+  size_t next = 0;
+  visit_members(text, {}, [&](const std::string& key, const Json& value) {
+    ASSERT_LT(next, tree.members().size());
+    EXPECT_EQ(key, tree.members()[next].first);
+    EXPECT_EQ(value.kind(), tree.members()[next++].second.kind());
+  });
+  EXPECT_EQ(next, 3U);
+  const auto none = [](const std::string&, const Json&) { ADD_FAILURE() << "visited"; };
+  EXPECT_NE(error_of([&] { visit_members(R"({"a":1,"b":2,"a":3})", {}, none); }).find("'a' twice"),
+            std::string::npos);
+  for (const char* wrong : {"[1]", "7", "{", "", R"({"a")"}) {
+    const std::string tree_error = error_of([&] { parse_json(wrong).members(); });
+    EXPECT_EQ(error_of([&] { visit_members(wrong, {}, none); }), tree_error) << wrong;
+    EXPECT_NE(tree_error, "");
+  }
+}
+
 TEST(Json, DepthAndSizeAreLimited) {
   const auto nested = [](int depth) {
     return std::string(static_cast<size_t>(depth), '[') +

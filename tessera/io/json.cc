@@ -163,17 +163,11 @@ class Locator {
   bool just_opened_ = false;
 };
 
-void require_distinct(const Json::Object& members) {
-  std::vector<const std::string*> names;
-  names.reserve(members.size());
-  for (const auto& [name, value] : members) names.push_back(&name);
-  std::sort(names.begin(), names.end(),
-            [](const std::string* a, const std::string* b) { return *a < *b; });
-  const auto twice =
-      std::adjacent_find(names.begin(), names.end(),
-                         [](const std::string* a, const std::string* b) { return *a == *b; });
+void require_distinct(std::vector<std::string_view> names) {
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice != names.end())
-    fail(ErrorCode::kCorruptData, "a JSON object has '{}' twice", printable(**twice));
+    fail(ErrorCode::kCorruptData, "a JSON object has '{}' twice", printable(*twice));
 }
 
 /// simdjson's tree as ours. The depth is bounded by the parser.
@@ -192,7 +186,10 @@ Json copy(dom::element element) {
       members.reserve(object.size());
       for (const dom::key_value_pair field : object)
         members.emplace_back(std::string(field.key), copy(field.value));
-      require_distinct(members);
+      std::vector<std::string_view> names;
+      names.reserve(members.size());
+      for (const auto& [name, value] : members) names.push_back(name);
+      require_distinct(std::move(names));
       return Json(std::move(members));
     }
     case dom::element_type::INT64:
@@ -211,12 +208,10 @@ Json copy(dom::element element) {
   fail(ErrorCode::kInternal, "simdjson has a type {}", static_cast<int>(element.type()));
 }
 
-}  // namespace
-
-Json parse_json(std::string_view text, const JsonLimits& limits) {
+/// The root of `text`, which lives as long as `parser`.
+dom::element parse(dom::parser& parser, std::string_view text, const JsonLimits& limits) {
   require_valid(text.size() <= limits.bytes, "JSON of {} is larger than the limit of {}",
                 human_bytes(text.size()), human_bytes(limits.bytes));
-  dom::parser parser;
   simdjson::error_code error =
       parser.allocate(std::max<size_t>(text.size(), 64), static_cast<size_t>(limits.depth));
   dom::element root;
@@ -227,7 +222,27 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
   if (error != simdjson::SUCCESS)
     fail(ErrorCode::kCorruptData, "JSON is wrong at byte {}: {}",
          Locator(text, limits.depth).find(), simdjson::error_message(error));
-  return copy(root);
+  return root;
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const JsonLimits& limits) {
+  dom::parser parser;
+  return copy(parse(parser, text, limits));
+}
+
+void visit_members(std::string_view text, const JsonLimits& limits,
+                   const std::function<void(const std::string& key, const Json& value)>& visit) {
+  dom::parser parser;
+  const dom::element root = parse(parser, text, limits);
+  if (root.type() != dom::element_type::OBJECT) copy(root).members();  // says what it is
+  const dom::object members = root;
+  std::vector<std::string_view> names;
+  for (const dom::key_value_pair member : members) names.push_back(member.key);
+  require_distinct(std::move(names));
+  for (const dom::key_value_pair member : members)
+    visit(std::string(member.key), copy(member.value));
 }
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,12 @@ struct JsonLimits {
   uint64_t bytes = uint64_t{100'000'000};
   int depth = 64;
 };
+
+/// The members of the object in `text` one after the other, each forgotten after it was visited:
+/// a large object takes less memory so than as a tree. Throws as parse_json does, and kCorruptData
+/// when the value is no object.
+void visit_members(std::string_view text, const JsonLimits& limits,
+                   const std::function<void(const std::string& key, const Json& value)>& visit);
 
 /// Throws kCorruptData with the offset of what is wrong. Numbers from 2^63 on are uint64_t.
 Json parse_json(std::string_view text, const JsonLimits& limits = {});

@@ -5,6 +5,28 @@
 
 namespace tessera {
 
+Shape::Shape(const int64_t* begin, const int64_t* end) {
+  const auto ndim = static_cast<size_t>(end - begin);
+  make_room(ndim);
+  std::copy(begin, end, data());
+  size_ = static_cast<uint32_t>(ndim);
+}
+
+void Shape::resize(size_t ndim, int64_t fill) {
+  make_room(ndim);
+  for (size_t d = size_; d < ndim; ++d) data()[d] = fill;
+  size_ = static_cast<uint32_t>(ndim);
+}
+
+void Shape::make_room(size_t ndim) {
+  if (ndim <= capacity_) return;
+  auto* larger = new int64_t[2 * ndim];
+  std::copy(begin(), end(), larger);
+  if (is_outside()) delete[] extents_.outside;
+  extents_.outside = larger;
+  capacity_ = static_cast<uint32_t>(2 * ndim);
+}
+
 int64_t checked_product(int64_t count, int64_t bytes) {
   int64_t product = 0;
   require(!__builtin_mul_overflow(count, bytes, &product),

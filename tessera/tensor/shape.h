@@ -1,11 +1,9 @@
-// Extents of a tensor, one per dim, kept inside the object up to 8 dims.
+// Extents of a tensor, one per dim, kept inside the object up to 4 dims: 40 bytes.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,40 +17,38 @@ class Shape {
   using value_type = int64_t;
   using iterator = int64_t*;
   using const_iterator = const int64_t*;
-  static constexpr size_t kInline = 8;
+  static constexpr size_t kInline = 4;
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> extents) : Shape(extents.begin(), extents.end()) {}
   explicit Shape(std::span<const int64_t> extents)
       : Shape(extents.data(), extents.data() + extents.size()) {}
   explicit Shape(size_t ndim, int64_t fill = 0) { resize(ndim, fill); }
-  Shape(const int64_t* begin, const int64_t* end) {
-    resize(static_cast<size_t>(end - begin));
-    std::copy(begin, end, data());
-  }
+  Shape(const int64_t* begin, const int64_t* end);
   Shape(const Shape& other) : Shape(other.begin(), other.end()) {}
   Shape(Shape&& other) noexcept
       : size_(std::exchange(other.size_, 0)),
-        capacity_(std::exchange(other.capacity_, 0)),
-        inline_(other.inline_),
-        more_(std::move(other.more_)) {}
+        capacity_(std::exchange(other.capacity_, kInline)),
+        extents_(other.extents_) {}
   Shape& operator=(const Shape& other) {
     if (this != &other) *this = Shape(other);
     return *this;
   }
   Shape& operator=(Shape&& other) noexcept {
-    size_ = std::exchange(other.size_, 0);
-    capacity_ = std::exchange(other.capacity_, 0);
-    inline_ = other.inline_;
-    more_ = std::move(other.more_);
+    Shape taken(std::move(other));
+    std::swap(size_, taken.size_);
+    std::swap(capacity_, taken.capacity_);
+    std::swap(extents_, taken.extents_);
     return *this;
   }
-  ~Shape() = default;
+  ~Shape() {
+    if (is_outside()) delete[] extents_.outside;
+  }
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  int64_t* data() { return more_ ? more_.get() : inline_.data(); }
-  const int64_t* data() const { return more_ ? more_.get() : inline_.data(); }
+  int64_t* data() { return is_outside() ? extents_.outside : extents_.inside; }
+  const int64_t* data() const { return is_outside() ? extents_.outside : extents_.inside; }
   iterator begin() { return data(); }
   iterator end() { return data() + size_; }
   const_iterator begin() const { return data(); }
@@ -73,26 +69,25 @@ class Shape {
     std::copy(begin() + at + 1, end(), begin() + at);
     --size_;
   }
-  void resize(size_t ndim, int64_t fill = 0) {
-    if (ndim > kInline && ndim > capacity_) {
-      auto larger = std::make_unique<int64_t[]>(2 * ndim);
-      std::copy(begin(), end(), larger.get());
-      more_ = std::move(larger);
-      capacity_ = static_cast<uint32_t>(2 * ndim);
-    }
-    for (size_t i = size_; i < ndim; ++i) data()[i] = fill;
-    size_ = static_cast<uint32_t>(ndim);
-  }
+  /// New extents are `fill`.
+  void resize(size_t ndim, int64_t fill = 0);
 
   bool operator==(const Shape& other) const {
     return size_ == other.size_ && std::equal(begin(), end(), other.begin());
   }
 
  private:
+  union Extents {
+    int64_t inside[kInline] = {};
+    int64_t* outside;  // owned
+  };
+
+  bool is_outside() const { return capacity_ > kInline; }
+  void make_room(size_t ndim);
+
   uint32_t size_ = 0;
-  uint32_t capacity_ = 0;  // of more_
-  std::array<int64_t, kInline> inline_{};
-  std::unique_ptr<int64_t[]> more_;  // holds all extents once there are more than kInline
+  uint32_t capacity_ = kInline;
+  Extents extents_;
 };
 
 /// The product of the extents, 1 for no dims. Throws kInvalidArgument on overflow or an extent < 0.

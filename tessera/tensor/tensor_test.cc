@@ -66,6 +66,50 @@ TEST(Shape, KeepsMoreDimsThanItHasRoomForInside) {
   EXPECT_EQ(Shape(std::move(shape)), copy);
 }
 
+TEST(Shape, CopiesMovesAndAssignsAtEveryNumberOfDims) {
+  static_assert(sizeof(Shape) == 40);
+  // A plain vector says what the shape should hold.
+  const auto filled = [](size_t ndim, int64_t first) {
+    Shape shape;
+    for (size_t d = 0; d < ndim; ++d) shape.push_back(first + static_cast<int64_t>(d));
+    return shape;
+  };
+  const auto holds = [](const Shape& shape, size_t ndim, int64_t first) {
+    std::vector<int64_t> wanted(ndim);
+    std::iota(wanted.begin(), wanted.end(), first);
+    return std::vector<int64_t>(shape.begin(), shape.end()) == wanted;
+  };
+  for (size_t a = 0; a <= 9; ++a) {
+    Shape self = filled(a, 1);
+    Shape& alias = self;
+    self = alias;
+    EXPECT_TRUE(holds(self, a, 1)) << a;
+    self = std::move(alias);
+    EXPECT_TRUE(holds(self, a, 1)) << a;
+    for (size_t b = 0; b <= 9; ++b) {
+      Shape from = filled(a, 1), to = filled(b, 50);
+      to = from;
+      EXPECT_TRUE(holds(to, a, 1) && holds(from, a, 1)) << a << " over " << b;
+      to = filled(b, 50);
+      to = std::move(from);
+      EXPECT_TRUE(holds(to, a, 1)) << a << " over " << b;
+      from = filled(b, 7);  // what was moved from takes another value
+      EXPECT_TRUE(holds(from, b, 7)) << a << " over " << b;
+      Shape moved(std::move(from));
+      moved.push_back(7 + static_cast<int64_t>(b));
+      EXPECT_TRUE(holds(moved, b + 1, 7)) << a << " over " << b;
+      moved.resize(a, 0);
+      moved.resize(a + b, 3);
+      EXPECT_EQ(moved.size(), a + b);
+      EXPECT_TRUE(holds(filled(b, 7), b, 7));
+    }
+    Shape shrunk = filled(9, 0);
+    while (shrunk.size() > a) shrunk.pop_back();
+    const Shape copy = shrunk;
+    EXPECT_EQ(copy, filled(a, 0));
+  }
+}
+
 TEST(Shape, CountsElementsOrRefuses) {
   EXPECT_EQ(element_count({}), 1);
   EXPECT_EQ(element_count({3, 0, 5}), 0);

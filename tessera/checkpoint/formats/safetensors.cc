@@ -74,15 +74,14 @@ Record read_record(const std::string& name, const Json& value, ByteRange data) {
                 "'{}' has {} bytes at {} to {} but {} has {}", printable(name), end - begin, begin,
                 end, describe(record), bytes);
   if (!is_empty || record.shape.empty())
-    record.pieces.push_back(
-        {0, Encoding::kRaw, {data.offset + begin, end - begin}, whole(record.shape)});
+    record.pieces.push_back({0, Encoding::kRaw, {data.offset + begin, end - begin}, nullptr});
   return record;
 }
 
 /// Rule 2: no byte of the data belongs to no tensor or to two.
-void check_coverage(std::span<const Record> records, ByteRange data) {
+void check_coverage(const Catalog& catalog, ByteRange data) {
   std::vector<std::pair<ByteRange, const std::string*>> ranges;
-  for (const Record& record : records)
+  for (const Record& record : catalog.records)
     if (!record.pieces.empty()) ranges.emplace_back(record.pieces[0].bytes, &record.name);
   std::sort(ranges.begin(), ranges.end(),
             [](const auto& a, const auto& b) { return a.first.offset < b.first.offset; });
@@ -199,18 +198,16 @@ class Safetensors : public CheckpointFormat {
       return fmt::format("reading the header of {}, JSON that begins at byte {}",
                          printable(file->name()), kHeaderBegin);
     });
-    const Json root = parse_json(text, {kLongestHeader, 8});
-    for (const auto& [key, value] : root.members()) {
-      const ErrorContext place([&name = key, &text] {
-        return fmt::format("reading '{}'{}", printable(name), place_of(name, text));
-      });
+    visit_members(text, {kLongestHeader, 8}, [&](const std::string& key, const Json& value) {
+      const ErrorContext place(
+          [&] { return fmt::format("reading '{}'{}", printable(key), place_of(key, text)); });
       if (key == "__metadata__") {
         read_metadata(value, catalog);
       } else {
         catalog.records.push_back(read_record(key, value, data));
       }
-    }
-    check_coverage(catalog.records, data);
+    });
+    check_coverage(catalog, data);
     apply_int4(catalog);
     index_records(catalog);
     check_crc(catalog, *file, options);

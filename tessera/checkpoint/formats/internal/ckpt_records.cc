@@ -1,6 +1,7 @@
 #include "tessera/checkpoint/formats/internal/ckpt_records.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "tessera/base/error.h"
@@ -79,13 +80,13 @@ void append_pieces(Record& record, std::span<const ByteRange> contents, Encoding
       const auto count = static_cast<uint64_t>(element_count(part.box.size));
       const uint64_t at = (static_cast<uint64_t>(part.begin) - begin) * stored;
       record.pieces.push_back(
-          {0, encoding, {content.offset + at, count * stored}, std::move(part.box)});
+          make_piece(record, encoding, {content.offset + at, count * stored}, std::move(part.box)));
     }
   }
   if (bytes / stored >= total) return;
   for (FlatBox& part : boxes_of_flat_range(record.shape, static_cast<int64_t>(bytes / stored),
                                            static_cast<int64_t>(total)))
-    record.pieces.push_back({0, Encoding::kZero, {}, std::move(part.box)});
+    record.pieces.push_back(make_piece(record, Encoding::kZero, {}, std::move(part.box)));
 }
 
 }  // namespace
@@ -113,6 +114,28 @@ std::vector<FlatBox> boxes_of_flat_range(const Shape& shape, int64_t begin, int6
     begin += count;
   }
   return boxes;
+}
+
+size_t NameTable::slot_of(std::string_view name) const {
+  size_t slot = std::hash<std::string_view>()(name) % slots_.size();
+  while (slots_[slot] != kFree && records_[slots_[slot]].name != name)
+    slot = (slot + 1) % slots_.size();
+  return slot;
+}
+
+std::optional<uint32_t> NameTable::find(std::string_view name) const {
+  const uint32_t index = slots_[slot_of(name)];
+  return index == kFree ? std::nullopt : std::optional(index);
+}
+
+void NameTable::add_last() {
+  const size_t last = records_.size() - 1;
+  if (2 * records_.size() > slots_.size()) {
+    std::vector<uint32_t>().swap(slots_);  // first, so that two tables never exist at once
+    slots_.assign(4 * records_.size(), kFree);
+    for (size_t i = 0; i < last; ++i) slots_[slot_of(records_[i].name)] = static_cast<uint32_t>(i);
+  }
+  slots_[slot_of(records_[last].name)] = static_cast<uint32_t>(last);
 }
 
 void CkptRecords::require_allowed(std::string_view deviation, const std::string& name,
@@ -246,7 +269,9 @@ void CkptRecords::add_map(CkptEntry entry) {
                   printable(entry.tag), to_string(part.dtype), to_string(part.shape),
                   to_string(dtype), to_string(tensor.dims));
     checked_bytes(part.shape, byte_size(dtype), entry.tag);
-    if (!is_empty(box)) part.pieces.push_back({0, Encoding::kRaw, tensor.content, std::move(box)});
+    // Never without a box: further rows make the part larger than this value.
+    if (!is_empty(box))
+      part.pieces.push_back({0, Encoding::kRaw, tensor.content, std::make_shared<const Box>(box)});
   }
   if (continues) {
     catalog_.records.back() = std::move(record);
@@ -259,15 +284,19 @@ void CkptRecords::keep(Record record, uint64_t offset) {
   if (record.name.empty())
     require_allowed("empty_name", "",
                     fmt::format("the entry at byte {} has an empty name", offset));
-  const auto [known, is_new] = index_by_name_.try_emplace(record.name, catalog_.records.size());
-  if (is_new) {
+  const std::optional<uint32_t> known = index_by_name_.find(record.name);
+  if (!known) {
+    require_valid(catalog_.records.size() < NameTable::kMostRecords,
+                  "the entry at byte {} is one more than the {} that are read", offset,
+                  NameTable::kMostRecords);
     catalog_.records.push_back(std::move(record));
+    index_by_name_.add_last();
     return;
   }
   require_allowed("duplicate_names", record.name,
                   fmt::format("'{}' occurs again at byte {} (the last one would be taken)",
                               printable(record.name), offset));
-  catalog_.records[known->second] = std::move(record);
+  catalog_.records[*known] = std::move(record);
   last_is_map_ = false;  // the map, if it is one, is not the last record
 }
 

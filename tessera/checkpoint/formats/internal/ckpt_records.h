@@ -2,8 +2,12 @@
 // whose contents follow each other.
 #pragma once
 
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include "tessera/checkpoint/checkpoint.h"
@@ -19,11 +23,31 @@ struct FlatBox {
 };
 std::vector<FlatBox> boxes_of_flat_range(const Shape& shape, int64_t begin, int64_t end);
 
+/// Finds records by name while there come more: a hash table of their indices, at most half full.
+class NameTable {
+ public:
+  static constexpr uint32_t kMostRecords = std::numeric_limits<uint32_t>::max();
+
+  explicit NameTable(const std::deque<Record>& records) : records_(records) {}
+  /// The index of the record called `name`, among those that were added.
+  std::optional<uint32_t> find(std::string_view name) const;
+  /// Adds the last record, whose name is new.
+  void add_last();
+
+ private:
+  static constexpr uint32_t kFree = kMostRecords;
+  /// Where `name` is, or the free slot where it belongs.
+  size_t slot_of(std::string_view name) const;
+
+  const std::deque<Record>& records_;
+  std::vector<uint32_t> slots_ = std::vector<uint32_t>(16, kFree);
+};
+
 class CkptRecords {
  public:
   /// Adds to `catalog` records whose pieces lie in file 0. Both must outlive this.
   CkptRecords(Catalog& catalog, const OpenOptions& options)
-      : catalog_(catalog), options_(options) {}
+      : catalog_(catalog), options_(options), index_by_name_(catalog.records) {}
 
   void add(CkptEntry entry);
   /// To be called after the last entry.
@@ -49,7 +73,7 @@ class CkptRecords {
   const OpenOptions& options_;
   std::vector<Pending> pending_;  // none or one
   bool last_is_map_ = false;
-  std::unordered_map<std::string, size_t> index_by_name_;
+  NameTable index_by_name_;
 };
 
 }  // namespace tessera::internal
