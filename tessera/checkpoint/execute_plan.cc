@@ -13,6 +13,8 @@
 
 namespace tessera {
 
+void Sink::prepare(std::span<std::byte> /*part*/) {}
+
 bool Sink::accept_view(size_t /*target*/, std::span<const std::byte> /*bytes*/,
                        const std::shared_ptr<const void>& /*owner*/) {
   return false;
@@ -32,6 +34,8 @@ struct Scatter {
 
   uint64_t end() const { return parts.back().offset + parts.back().memory.size(); }
 };
+
+constexpr size_t kStep = size_t{256} << 10;
 
 class Execution {
  public:
@@ -123,13 +127,23 @@ class Execution {
     std::vector<std::byte> dropped(plan_.options.largest_gap);
     std::vector<std::span<std::byte>> memory;
     memory.reserve(2 * scatter.parts.size());
-    uint64_t at = scatter.parts[0].offset;
+    const RandomAccessFile& file = source_.file(scatter.file);
+    uint64_t begin = scatter.parts[0].offset, at = begin;
     for (const Scatter::Part& part : scatter.parts) {
       if (part.offset > at) memory.push_back(std::span(dropped).first(part.offset - at));
-      memory.push_back(part.memory);
-      at = part.offset + part.memory.size();
+      // Large parts go in steps, so that a page is still in the cache when it is written.
+      for (size_t done = 0; done < part.memory.size(); done += kStep) {
+        const auto step = part.memory.subspan(done, std::min(kStep, part.memory.size() - done));
+        sink_.prepare(step);
+        memory.push_back(step);
+        at = part.offset + done + step.size();
+        if (step.size() < kStep) continue;
+        file.read_scattered(begin, memory);
+        memory.clear();
+        begin = at;
+      }
     }
-    source_.file(scatter.file).read_scattered(scatter.parts[0].offset, memory);
+    if (!memory.empty()) file.read_scattered(begin, memory);
   }
 
   /// Copies a transfer through a buffer, in spans of the file of at most largest_read bytes.
@@ -214,14 +228,18 @@ class MemorySink : public Sink {
       require(!__builtin_add_overflow(end, bytes / kAlignment * kAlignment + kAlignment, &end),
               "the tensors have more than 2^63 bytes together");
     }
-    const std::shared_ptr<Buffer> arena = Buffer::allocate(end);
+    arena_ = Buffer::allocate(end);
     for (size_t t = 0; t < targets.size(); ++t)
-      tensors_[t] = Tensor::view(arena, offsets[t], targets[t].dtype, targets[t].box.size);
+      tensors_[t] = Tensor::view(arena_, offsets[t], targets[t].dtype, targets[t].box.size);
   }
 
   std::span<std::byte> memory(size_t target) override {
     const std::scoped_lock lock(mutex_);
     return defined(target).mutable_bytes();
+  }
+
+  void prepare(std::span<std::byte> part) override {
+    if (arena_ != nullptr) arena_->populate(part);
   }
 
   bool accept_view(size_t target, std::span<const std::byte> bytes,
@@ -245,6 +263,7 @@ class MemorySink : public Sink {
   }
 
   std::span<const Target> targets_;
+  std::shared_ptr<Buffer> arena_;
   std::mutex mutex_;
   std::vector<Tensor> tensors_;
 };

@@ -81,6 +81,8 @@ class Sink {
   virtual ~Sink() = default;
   /// Where the row-major elements of a target are to be written.
   virtual std::span<std::byte> memory(size_t target) = 0;
+  /// Called before a part of such memory is written, from the thread that writes it.
+  virtual void prepare(std::span<std::byte> part);
   /// Takes the elements as they lie in a mapped file; false to have them written instead.
   virtual bool accept_view(size_t target, std::span<const std::byte> bytes,
                            const std::shared_ptr<const void>& owner);

@@ -1,6 +1,7 @@
 // Bytes with an owner. Tensors share buffers; slices and reshapes of a tensor use the same one.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -41,6 +42,12 @@ class Buffer {
   /// Throws kInternal when the buffer is read-only.
   std::byte* mutable_data();
 
+  /// Brings the pages of `part` of this buffer in, shortly before it is written for the first time:
+  /// many at once cost less than one after the other. Where huge pages come slowly (in a virtual
+  /// machine whose host has taken the free ones back) the rest of the buffer gets small ones.
+  /// Thread-safe; only the speed depends on it.
+  void populate(std::span<const std::byte> part);
+
  private:
   Buffer() = default;
 
@@ -48,6 +55,7 @@ class Buffer {
   int64_t size_ = 0;
   Device device_;
   bool writable_ = true;
+  std::atomic<bool> has_huge_pages_ = false;
   std::shared_ptr<const void> owner_;  // null: data_ is ours
 };
 
