@@ -76,6 +76,7 @@ Checkpoint CheckpointOptions::open(const std::string& path) const {
 
 Checkpoint CheckpointOptions::open(const std::string& path, const OpenOptions& options) const {
   Checkpoint checkpoint = open_checkpoint(path, options);
+  check_allow(allow, checkpoint.catalog.names());
   const MatchOptions match = match_options();
   if (match.renaming.empty() && match.prefix.empty()) return checkpoint;
   Catalog& catalog = checkpoint.catalog;

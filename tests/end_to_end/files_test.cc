@@ -115,6 +115,13 @@ TEST_F(Files, ACastThatWouldMakeInfinitiesIsRefusedUnlessAllowed) {
   succeed(allowed);
 }
 
+TEST_F(Files, AnAllowanceThatMeansNothingIsRefused) {
+  EXPECT_NE(refuse({"inspect", weights_, "--allow", "fc9.*"}).find("fc9"), std::string::npos);
+  EXPECT_NE(refuse({"inspect", weights_, "--allow", "short_contnet:fc1*"}).find("short_content"),
+            std::string::npos);
+  succeed({"inspect", weights_, "--allow", "short_content:fc1*"});
+}
+
 TEST_F(Files, AnInterruptLeavesNoTemporaryFile) {
   for (int round = 0; round < 20; ++round) {
     const std::string delay = fmt::format("{:.3f}", 0.002 * round);
