@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "tessera/base/error.h"
@@ -58,7 +59,8 @@ TEST(Parallel, ThrowsTheFirstErrorWithTheCallersContext) {
       parallel_for(10000, threads, [&](size_t i) {
         ++calls;
         if (i == 3) fail(ErrorCode::kIo, "shard {} is gone", i);
-        if (i > 3) std::this_thread::yield();
+        // Slow enough that the thread with the error gets its turn before all calls are made.
+        if (threads > 1 && i > 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       });
       FAIL();
     } catch (const Error& error) {
