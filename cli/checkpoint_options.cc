@@ -1,5 +1,7 @@
 #include "cli/checkpoint_options.h"
 
+#include <algorithm>
+
 #include "cli/word.h"
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -54,6 +56,21 @@ OpenOptions CheckpointOptions::open_options() const {
     for (const char* kind : {"missing_crc", "short_content", "duplicate_names", "empty_name"})
       options.allow.emplace_back(kind);
   return options;
+}
+
+OpenOptions CheckpointOptions::checked_open_options() const {
+  OpenOptions options = open_options();
+  if (options.crc == CrcCheck::kNo) options.crc = CrcCheck::kIfPresent;
+  return options;
+}
+
+bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return matches(pattern, name); });
+}
+
+bool CheckpointOptions::allows(const std::string& name) const {
+  return matches_any(allow, name);
 }
 
 MatchOptions CheckpointOptions::match_options() const {

@@ -64,6 +64,15 @@ Json& Json::null() {
   return raw("null");
 }
 
+void append_attrs(Json& out, std::string_view key, std::span<const AttrDef> attrs) {
+  out.key(key).open('[');
+  for (const AttrDef& attr : attrs) {
+    out.open('{').field("name", attr.name).field("default", to_string(attr.default_value));
+    out.field("doc", attr.doc).close();
+  }
+  out.close();
+}
+
 namespace {
 
 /// Columns that a terminal needs for UTF-8 text of single-width letters.

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tessera/graph/attrs.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera::cli {
@@ -37,6 +39,9 @@ class Json {
   std::string open_;  // the brackets still open
   bool first_ = true;
 };
+
+/// Appends the attributes as an array of {name, default, doc} under `key`.
+void append_attrs(Json& out, std::string_view key, std::span<const AttrDef> attrs);
 
 /// Rows of cells as text with aligned columns, two spaces between; numbers to the right.
 class Table {

@@ -52,7 +52,7 @@ void RowOptions::check() const {
 }
 
 Pipeline RowOptions::open(const ModelSpec& spec, int threads) const {
-  return open(spec, open_rows(data), std::string_view(data).substr(0, data.find(':')), threads);
+  return open(spec, open_rows(data), source_name(data), threads);
 }
 
 }  // namespace tessera::cli

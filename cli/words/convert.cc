@@ -28,9 +28,8 @@ struct Request {
 };
 
 OpenOptions open_options(const Request& request) {
-  OpenOptions options = request.checkpoint.open_options();
-  // Everything is read anyway, and a damaged value must not get a new, right checksum.
-  if (options.crc == CrcCheck::kNo) options.crc = CrcCheck::kIfPresent;
+  // A damaged value must not get a new, right checksum.
+  OpenOptions options = request.checkpoint.checked_open_options();
   if (!request.decrypt) options.key.clear();
   if (request.encrypt) options.cipher.clear();
   return options;
@@ -56,12 +55,6 @@ WriteOptions write_options(const Request& request, const Catalog& catalog,
     }
   }
   return options;
-}
-
-bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
-  for (const std::string& pattern : patterns)
-    if (matches(pattern, name)) return true;
-  return false;
 }
 
 bool is_chosen(const Request& request, const Record& record) {
@@ -100,7 +93,7 @@ SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const R
   }
   const bool casts = !request.cast.empty() && info(record.dtype).is_floating;
   if (casts) entry.dtype = parse_dtype(request.cast);
-  const bool may_overflow = matches_any(request.checkpoint.allow, record.name);
+  const bool may_overflow = request.checkpoint.allows(record.name);
   entry.produce = [&checkpoint, &record, dtype = entry.dtype, may_overflow] {
     Tensor tensor = load_record(checkpoint, record);
     return tensor.dtype() == dtype ? tensor : cast_finite(tensor, dtype, record.name, may_overflow);

@@ -31,14 +31,8 @@ void print_models(bool json) {
                std::to_string(size.elements), to_string(row), std::string(model.doc)});
     out.open('{').field("name", model.name).field("parameters", size.parameters);
     out.field("elements", size.elements).key("row").raw(to_string(row)).field("doc", model.doc);
-    out.key("options").open('[');
-    for (const AttrDef& option : model.options)
-      out.open('{')
-          .field("name", option.name)
-          .field("default", to_string(option.default_value))
-          .field("doc", option.doc)
-          .close();
-    out.close().close();
+    append_attrs(out, "options", model.options);
+    out.close();
   }
   out.close();
   if (json) return fmt::print("{}\n", out.text());

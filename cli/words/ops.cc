@@ -45,14 +45,9 @@ void print_json(const std::vector<std::string>& names) {
     const bool chosen = std::find(names.begin(), names.end(), op.name) != names.end();
     if (!names.empty() && !chosen) continue;
     out.open('{').field("name", op.name).field("mindspore", op.mindspore_name);
-    out.field("doc", op.doc).field("operands", operand_text(op)).key("attributes").open('[');
-    for (const AttrDef& attr : op.attrs)
-      out.open('{')
-          .field("name", attr.name)
-          .field("default", to_string(attr.default_value))
-          .field("doc", attr.doc)
-          .close();
-    out.close().key("kernels").open('[');
+    out.field("doc", op.doc).field("operands", operand_text(op));
+    append_attrs(out, "attributes", op.attrs);
+    out.key("kernels").open('[');
     for (const Kernel& kernel : op.kernels) out.value(kernel.name);
     out.close().close();
   }

@@ -118,8 +118,8 @@ void predict(const Request& request) {
   request.rows.check();
   const ModelSpec spec = request.model.spec();
   const int threads = request.common.thread_count();
-  const std::string& data = request.rows.data;
-  const std::string kind = request.images.empty() ? data.substr(0, data.find(':')) : "image";
+  const std::string_view kind =
+      request.images.empty() ? source_name(request.rows.data) : std::string_view("image");
   const auto source = open_source(request);
   Pipeline rows = request.rows.open(spec, source, kind, threads);
   Model model =

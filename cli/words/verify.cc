@@ -64,13 +64,6 @@ std::string crc_text(const Catalog& catalog) {
   return text;
 }
 
-/// Opens the checkpoint; where it carries a CRC, checks it.
-Checkpoint open_checked(const Request& request) {
-  OpenOptions options = request.checkpoint.open_options();
-  if (options.crc == CrcCheck::kNo) options.crc = CrcCheck::kIfPresent;
-  return request.checkpoint.open(request.path, options);
-}
-
 /// What a reader may conclude from the fact that everything could be read.
 std::string conclusion(const Catalog& catalog) {
   bool checked = true, authenticated = true;
@@ -108,7 +101,8 @@ void print_text(const Request& request, const Checkpoint& checkpoint,
 }
 
 void verify(const Request& request) {
-  const Checkpoint checkpoint = open_checked(request);
+  const Checkpoint checkpoint =
+      request.checkpoint.open(request.path, request.checkpoint.checked_open_options());
   std::vector<Finding> findings;
   {
     Progress progress("verifying", std::ssize(checkpoint.catalog.records),
@@ -122,10 +116,7 @@ void verify(const Request& request) {
   std::string bad;
   for (const Finding& finding : findings) {
     total += finding.digest;
-    bool allowed = finding.not_finite == 0;
-    for (const std::string& pattern : request.checkpoint.allow)
-      allowed |= matches(pattern, finding.name);
-    if (!allowed)
+    if (finding.not_finite > 0 && !request.checkpoint.allows(finding.name))
       bad += fmt::format("{}'{}' ({} values)", bad.empty() ? "" : ", ", printable(finding.name),
                          finding.not_finite);
   }
