@@ -28,6 +28,11 @@ void CheckpointFormat::write(std::span<const SaveEntry> /*entries*/,
   fail(ErrorCode::kUnsupported, "{} files are read but not written", name());
 }
 
+FileImage CheckpointFormat::image(std::span<const SaveEntry> /*entries*/,
+                                  const WriteOptions& /*options*/) const {
+  fail(ErrorCode::kUnsupported, "{} files are read but not written", name());
+}
+
 bool OpenOptions::allows(std::string_view kind, std::string_view name) const {
   return std::any_of(allow.begin(), allow.end(), [&](std::string_view entry) {
     if (!name.empty() && matches(entry, name)) return true;

@@ -22,6 +22,24 @@ struct Probe {
   std::string head;  // the first bytes, at most kHeadBytes
 };
 
+/// Where everything of a file will lie, for writers that fill in the contents in any order.
+struct FileImage {
+  /// Bytes of the file that are known: headers, strings.
+  struct Fixed {
+    uint64_t offset = 0;
+    std::string bytes;
+  };
+  /// The content of a tensor entry from its byte `begin` on.
+  struct Content {
+    size_t entry = 0;
+    uint64_t begin = 0;
+    ByteRange bytes;  // in the file
+  };
+  uint64_t size = 0;
+  std::vector<Fixed> fixed;       // by offset; together with the contents they fill the file
+  std::vector<Content> contents;  // by offset; one per entry, more where the format cuts entries
+};
+
 class CheckpointFormat {
  public:
   virtual ~CheckpointFormat() = default;
@@ -35,6 +53,9 @@ class CheckpointFormat {
   /// Writes a whole file; kUnsupported for formats that are only read. See writer.h.
   virtual void write(std::span<const SaveEntry> entries, const WriteOptions& options,
                      WritableFile& file) const;
+  /// The file that `write` would make of these entries, whose `produce` is not called. Throws
+  /// kUnsupported for encrypted files and those with a CRC, whose bytes depend on each other.
+  virtual FileImage image(std::span<const SaveEntry> entries, const WriteOptions& options) const;
 };
 
 std::span<const CheckpointFormat* const> all_formats();

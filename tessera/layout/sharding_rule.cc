@@ -328,18 +328,6 @@ std::optional<FactorPart> range_of(const ShardingRule& rule, const std::vector<F
 
 }  // namespace
 
-std::string_view to_string(ReduceOp op) {
-  switch (op) {
-    case ReduceOp::kSum:
-      return "sum";
-    case ReduceOp::kMax:
-      return "max";
-    case ReduceOp::kMin:
-      return "min";
-  }
-  return "unknown";
-}
-
 ShardingRule parse_rule(std::string_view text, std::span<const Shape> operands) {
   return RuleFitter(text, operands).fit();
 }

@@ -21,15 +21,11 @@
 #include <vector>
 
 #include "tessera/tensor/box.h"
+#include "tessera/tensor/rank.h"
 
 namespace tessera {
 
 using FactorId = int;
-
-/// How values of ranks that hold partial results combine.
-enum class ReduceOp : uint8_t { kSum, kMax, kMin };
-
-std::string_view to_string(ReduceOp op);
 
 struct ShardingRule {
   struct Factor {

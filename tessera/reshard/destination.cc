@@ -1,0 +1,3 @@
+#include "tessera/reshard/destination.h"
+
+namespace tessera {}
