@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ struct SaveEntry {
   std::function<Tensor()> produce;  // contiguous, of this dtype and shape
   std::string text;                 // of a string, UTF-8
 };
+
+/// What every format asks of entries: there are some, and each has a name of its own that is UTF-8.
+/// Throws kInvalidArgument.
+void check_names(std::span<const SaveEntry> entries);
 
 class CheckpointWriter {
  public:
