@@ -1,6 +1,6 @@
 #include "tessera/checkpoint/writer.h"
 
-#include <set>
+#include <unordered_set>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -22,11 +22,13 @@ const CheckpointFormat& format_for(const std::filesystem::path& path, const std:
 
 void check_names(std::span<const SaveEntry> entries) {
   require(!entries.empty(), "there is nothing to save");
-  std::set<std::string_view> names;
+  std::unordered_set<std::string_view> names(entries.size());
   for (const SaveEntry& entry : entries) {
     require(!entry.name.empty(), "a tensor without a name cannot be saved");
-    require(is_utf8(entry.name), "the name '{}' is not UTF-8", printable(entry.name));
-    require(names.insert(entry.name).second, "two tensors are called '{}'", printable(entry.name));
+    if (!is_utf8(entry.name))
+      fail(ErrorCode::kInvalidArgument, "the name '{}' is not UTF-8", printable(entry.name));
+    if (!names.insert(entry.name).second)
+      fail(ErrorCode::kInvalidArgument, "two tensors are called '{}'", printable(entry.name));
   }
 }
 

@@ -60,10 +60,11 @@ std::vector<uint32_t> code_points(std::string_view text) {
 }
 
 void add_pieces(size_t entry, const SaveEntry& tensor, uint64_t most, ImageBuilder& image) {
-  require(element_count(tensor.shape) > 0,
-          "'{}' {}{} has no elements: a .ckpt has no form for that (MindSpore leaves it out or "
-          "makes a scalar of it); save it as .safetensors",
-          printable(tensor.name), to_string(tensor.dtype), to_string(tensor.shape));
+  if (element_count(tensor.shape) == 0)
+    fail(ErrorCode::kInvalidArgument,
+         "'{}' {}{} has no elements: a .ckpt has no form for that (MindSpore leaves it out or "
+         "makes a scalar of it); save it as .safetensors",
+         printable(tensor.name), to_string(tensor.dtype), to_string(tensor.shape));
   const std::string_view type = info(tensor.dtype).mindspore_name;
   const uint64_t size = content_size(tensor);
   for (uint64_t begin = 0; begin < size; begin += most) {
@@ -101,9 +102,10 @@ FileImage ckpt_image(std::span<const SaveEntry> entries, const WriteOptions& opt
   require(options.metadata.empty(), "a .ckpt holds no metadata; save it as .safetensors");
   ImageBuilder image;
   for (size_t i = 0; i < entries.size(); ++i) {
-    require(entries[i].kind != RecordKind::kMap, "'{}' is a map, which is not written",
-            printable(entries[i].name));
-    if (entries[i].kind == RecordKind::kString) {
+    if (entries[i].kind == RecordKind::kMap) {
+      fail(ErrorCode::kInvalidArgument, "'{}' is a map, which is not written",
+           printable(entries[i].name));
+    } else if (entries[i].kind == RecordKind::kString) {
       add_string(entries[i], most, image);
     } else {
       add_pieces(i, entries[i], most, image);

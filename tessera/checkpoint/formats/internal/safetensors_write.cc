@@ -22,8 +22,9 @@ constexpr DType kOrder[] = {DType::kU64, DType::kI64,  DType::kF64,  DType::kC64
 size_t place_of(const SaveEntry& entry) {
   const DType dtype = entry.dtype == DType::kI4x2 ? DType::kI8 : entry.dtype;
   const auto* found = std::find(std::begin(kOrder), std::end(kOrder), dtype);
-  require(found != std::end(kOrder), "'{}' is {}, which safetensors has no name for",
-          printable(entry.name), to_string(entry.dtype));
+  if (found == std::end(kOrder))
+    fail(ErrorCode::kInvalidArgument, "'{}' is {}, which safetensors has no name for",
+         printable(entry.name), to_string(entry.dtype));
   return static_cast<size_t>(found - std::begin(kOrder));
 }
 
@@ -34,9 +35,10 @@ std::string dtype_name(DType dtype) {
 }
 
 void check_entry(const SaveEntry& entry) {
-  require(entry.kind == RecordKind::kTensor,
-          "'{}' is a {}: safetensors holds tensors only; leave it out or save as .ckpt",
-          printable(entry.name), entry.kind == RecordKind::kString ? "string" : "map");
+  if (entry.kind != RecordKind::kTensor)
+    fail(ErrorCode::kInvalidArgument,
+         "'{}' is a {}: safetensors holds tensors only; leave it out or save as .ckpt",
+         printable(entry.name), entry.kind == RecordKind::kString ? "string" : "map");
   require(entry.name != "__metadata__", "a tensor cannot be called '__metadata__' in safetensors");
 }
 
