@@ -26,7 +26,7 @@ struct WriteOptions {
   std::string cipher = "AES-GCM";  // or "AES-CBC", "SM4-CBC"
   bool crc = false;                // stores MindSpore's CRC; not together with a key
   bool sync = true;                // false: a crash of the machine may lose the file
-  std::map<std::string, std::string> metadata;  // of safetensors, besides {"format":"ms"}
+  std::map<std::string, std::string> metadata;  // of safetensors; "format" is "ms" if not here
   FileSystem* files = nullptr;                  // null: local_file_system()
 };
 

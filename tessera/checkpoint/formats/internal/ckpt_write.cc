@@ -17,30 +17,37 @@ void put_varint(uint64_t value, std::string& out) {
   out += static_cast<char>(value);
 }
 
-void put_bytes(char key, std::string_view bytes, std::string& out) {
+uint64_t varint_size(uint64_t value) {
+  uint64_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+/// A field's key with a number: its value, or how many bytes follow.
+void put_field(char key, uint64_t size, std::string& out) {
   out += key;
-  put_varint(bytes.size(), out);
-  out += bytes;
+  put_varint(size, out);
 }
 
 /// Everything of an entry that precedes its content of `content` bytes.
 std::string entry_header(std::string_view name, const Shape& dims, std::string_view type,
                          uint64_t content) {
-  std::string tensor;
-  for (const int64_t dim : dims) {
-    tensor += '\x08';
-    put_varint(static_cast<uint64_t>(dim), tensor);
-  }
-  put_bytes('\x12', type, tensor);
-  tensor += '\x1A';
-  put_varint(content, tensor);
-  std::string value;
-  put_bytes('\x0A', name, value);
-  value += '\x12';
-  put_varint(tensor.size() + content, value);
-  std::string entry = "\x0A";
-  put_varint(value.size() + tensor.size() + content, entry);
-  return entry + value + tensor;
+  const auto field = [](uint64_t size) { return 1 + varint_size(size) + size; };
+  uint64_t tensor = field(type.size()) + field(content);
+  for (const int64_t dim : dims) tensor += 1 + varint_size(static_cast<uint64_t>(dim));
+  const uint64_t value = field(name.size()) + field(tensor);
+
+  std::string header;
+  header.reserve(field(value) - content);
+  put_field('\x0A', value, header);
+  put_field('\x0A', name.size(), header);
+  header += name;
+  put_field('\x12', tensor, header);
+  for (const int64_t dim : dims) put_field('\x08', static_cast<uint64_t>(dim), header);
+  put_field('\x12', type.size(), header);
+  header += type;
+  put_field('\x1A', content, header);
+  return header;
 }
 
 /// The buffer of the numpy string that MindSpore saves: UTF-32, one zero for "".

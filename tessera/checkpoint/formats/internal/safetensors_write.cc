@@ -60,11 +60,13 @@ uint32_t sum_of(std::span<const SaveEntry> entries) {
 
 std::string metadata_json(std::span<const SaveEntry> entries, const WriteOptions& options) {
   std::map<std::string, std::string> more = options.metadata;
-  more.erase("format");
   more.erase("crc_num");
   for (const SaveEntry& entry : entries)
     if (entry.dtype == DType::kI4x2) more[entry.name] = "Int4";
-  std::string text = R"({"format":"ms")";
+  const auto named = more.find("format");
+  std::string text =
+      fmt::format(R"({{"format":"{}")", named == more.end() ? "ms" : json_escape(named->second));
+  more.erase("format");
   if (options.crc) text += fmt::format(R"(,"crc_num":"{}")", sum_of(entries));
   for (const auto& [key, value] : more)
     text += fmt::format(R"(,"{}":"{}")", json_escape(key), json_escape(value));
@@ -116,9 +118,15 @@ FileImage lay_out(std::span<const SaveEntry> entries, const std::string& metadat
     const int64_t begin = end;
     require(!__builtin_add_overflow(begin, static_cast<int64_t>(content_size(entry)), &end),
             "the tensors have more than 2^63 bytes together");
-    fmt::format_to(
-        std::back_inserter(header), R"(,"{}":{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})",
-        json_escape(entry.name), dtype_name(entry.dtype), to_string(entry.shape), begin, end);
+    header += ",\"";
+    header += json_escape(entry.name);
+    header += R"(":{"dtype":")";
+    header += dtype_name(entry.dtype);
+    header += R"(","shape":)";
+    header += to_string(entry.shape);
+    header += R"(,"data_offsets":)";
+    header += to_string(Shape{begin, end});
+    header += '}';
   }
   header += '}';
   header.resize((header.size() + 7) / 8 * 8, ' ');
