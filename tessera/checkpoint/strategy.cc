@@ -86,12 +86,12 @@ void check_layout(const ParameterLayout& parameter, const ParameterLayout* sever
   require_valid(layout.mesh != nullptr, "the layout of '{}' has no mesh", name);
   validate(layout, layout.dims.size());
   const int count = layout.mesh->rank_count();
-  require_valid(
-      count == 1 || several == nullptr || several->layout.mesh->rank_count() == count,
-      "'{}' lies on the {} ranks of {} but '{}' on the {} ranks of {}; all parameters of a "
-      "pipeline stage have the same ranks",
-      printable(several->name), several->layout.mesh->rank_count(),
-      to_string(*several->layout.mesh), name, count, to_string(*layout.mesh));
+  if (several != nullptr && count > 1 && several->layout.mesh->rank_count() != count)
+    fail(ErrorCode::kCorruptData,
+         "'{}' lies on the {} ranks of {} but '{}' on the {} ranks of {}; all parameters of a "
+         "pipeline stage have the same ranks",
+         printable(several->name), several->layout.mesh->rank_count(),
+         to_string(*several->layout.mesh), name, count, to_string(*layout.mesh));
   for (const Rank rank : layout.mesh->ranks)
     require_valid(rank < count,
                   "the mesh {} of '{}' has rank {}; the ranks of a stage count from 0 to {}",

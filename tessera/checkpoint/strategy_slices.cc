@@ -66,9 +66,10 @@ Box box_of_listed_rows(const ParameterLayout& parameter, const Layout& full, con
 /// One box per field: the rows of each are cut over the parts of dim 0.
 std::vector<Box> boxes_of_fields(const ParameterLayout& parameter, const Layout& full,
                                  const Shape& global, Rank rank) {
-  require(!global.empty() && global[0] % parameter.field == 0,
-          "'{}' of shape {} has {} fields, which do not divide its rows", printable(parameter.name),
-          to_string(global), parameter.field);
+  if (global.empty() || global[0] % parameter.field != 0)
+    fail(ErrorCode::kInvalidArgument,
+         "'{}' of shape {} has {} fields, which do not divide its rows", printable(parameter.name),
+         to_string(global), parameter.field);
   const int64_t rows = global[0] / parameter.field;
   const Box box = local_box(full, global, rank);
   const FactorPart part = factor_part(rows, part_index(full, 0, rank), part_count(full, 0));
@@ -80,29 +81,33 @@ std::vector<Box> boxes_of_fields(const ParameterLayout& parameter, const Layout&
   return boxes;
 }
 
+/// Throws for a shape that contradicts the strategy. Called for every tensor and rank: messages are
+/// made only where they are needed.
 void require_shape(const ParameterLayout& parameter, const Shape& global) {
-  const std::string name = printable(parameter.name);
-  require(parameter.any_ndim || parameter.layout.dims.size() == global.size(),
-          "'{}' has the shape {} but the strategy cuts {} dims of it: {}", name, to_string(global),
-          parameter.layout.dims.size(), describe(parameter));
-  require(!parameter.shape || *parameter.shape == global,
-          "'{}' has the shape {} but the strategy {} says {}", name, to_string(global),
-          describe(parameter), to_string(parameter.shape.value_or(Shape())));
-  require(parameter.layout.partial.empty(),
-          "the strategy says that ranks hold partial values of '{}', {}: they are no part of the "
-          "tensor until they are combined",
-          name, describe(parameter));
+  if (!parameter.any_ndim && parameter.layout.dims.size() != global.size())
+    fail(ErrorCode::kInvalidArgument,
+         "'{}' has the shape {} but the strategy cuts {} dims of it: {}", printable(parameter.name),
+         to_string(global), parameter.layout.dims.size(), describe(parameter));
+  if (parameter.shape && *parameter.shape != global)
+    fail(ErrorCode::kInvalidArgument, "'{}' has the shape {} but the strategy {} says {}",
+         printable(parameter.name), to_string(global), describe(parameter),
+         to_string(*parameter.shape));
+  if (!parameter.layout.partial.empty())
+    fail(ErrorCode::kInvalidArgument,
+         "the strategy says that ranks hold partial values of '{}', {}: they are no part of the "
+         "tensor until they are combined",
+         printable(parameter.name), describe(parameter));
 }
 
 }  // namespace
 
 Layout full_layout(const ParameterLayout& parameter, size_t ndim) {
-  Layout layout = cut_of(parameter, ndim);
-  if (parameter.optimizer_size == 0) return layout;
+  if (parameter.optimizer_size == 0) return cut_of(parameter, ndim);
   const ErrorContext context([&] {
     return fmt::format("applying the optimizer sharding of '{}'", printable(parameter.name));
   });
-  return shard_optimizer(layout, parameter.optimizer_step, parameter.optimizer_size);
+  return shard_optimizer(cut_of(parameter, ndim), parameter.optimizer_step,
+                         parameter.optimizer_size);
 }
 
 Layout full_layout(const ParameterLayout& parameter) {

@@ -101,7 +101,7 @@ OperatorStrategy read_operator(const std::string& name, const Json& json) {
 
 MindSporeItems read_items(std::string_view content) {
   MindSporeItems items;
-  visit_members(content, {.depth = 8}, [&](const std::string& key, const Json& value) {
+  visit_members(content, {}, [&](const std::string& key, const Json& value) {
     if (key == "current_stage") {
       items.current_stage = value.as_int();
     } else if (key == "parallel_layout_item") {
