@@ -107,6 +107,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   WritableFile& file() { return *file_; }
+  /// Where the bytes are until commit().
+  const std::filesystem::path& temporary() const { return temporary_; }
   void commit();
 
  private:

@@ -50,8 +50,7 @@ struct ReshardReport {
 /// a folder that had a result keeps it. Throws kCorruptData naming the tensor where replicas
 /// differ, kInvalidArgument for a folder that is not empty, kUnsupported for what the output cannot
 /// hold, kIo.
-ReshardReport reshard(const Source& source, const Destination& destination,
-                      const ReshardPlan& plan, const std::filesystem::path& folder,
-                      const ReshardOptions& options = {});
+ReshardReport reshard(const Source& source, const Destination& destination, const ReshardPlan& plan,
+                      const std::filesystem::path& folder, const ReshardOptions& options = {});
 
 }  // namespace tessera

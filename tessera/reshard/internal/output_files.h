@@ -40,6 +40,8 @@ class OutputFiles {
   /// Closes the files and lets all of them appear, the texts last.
   void commit(int threads);
 
+  /// Where the bytes of set().files[file] are until commit().
+  const std::filesystem::path& temporary(size_t file) const { return files_[file]->temporary(); }
   uint64_t file_bytes() const { return file_bytes_; }
   const OutputSet& set() const { return set_; }
 

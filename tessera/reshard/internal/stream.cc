@@ -73,7 +73,7 @@ void Stream::process(const SlabItem& item, Workspace& work) {
     const uint32_t record = work.slots[begin].record;
     while (end < work.slots.size() && work.slots[end].record == record) ++end;
     const auto slots = std::span<const Slot>(work.slots).subspan(begin, end - begin);
-    if (digests_ != nullptr) add_digests(work, slots, plan_.routes[plan_.route_of[record]]);
+    if (digests_ != nullptr) add_digests(slots, plan_.routes[plan_.route_of[record]]);
     write_record(slots, slab_of(item, source_.catalog().records[record]), work);
   }
 }
@@ -237,8 +237,7 @@ void Stream::fail_differs(const Slot& slot, uint32_t replica,
       to_string(index), claim);
 }
 
-void Stream::add_digests(const Workspace& /*work*/, std::span<const Slot> slots,
-                         const Route& route) const {
+void Stream::add_digests(std::span<const Slot> slots, const Route& route) const {
   const uint32_t r = slots[0].record;
   const Record& record = source_.catalog().records[r];
   const int width = byte_size(record.dtype);
@@ -301,7 +300,12 @@ void Stream::write_slice(const Place& place, const Feed& feed, std::span<const S
   begin = begin * width + begin_of_slice(feed, width);
 
   work.segments.clear();
-  for (const Slot& slot : slots) {
+  for (const uint32_t region : feed.regions) {
+    const auto found =
+        std::lower_bound(slots.begin(), slots.end(), region,
+                         [](const Slot& slot, uint32_t number) { return slot.region < number; });
+    if (found == slots.end() || found->region != region) continue;  // not in this slab
+    const Slot& slot = *found;
     const Box part = intersect(slot.box, common);
     if (is_empty(part)) continue;
     for_each_run(common, slot.box, part, [&](int64_t to, int64_t from, int64_t count) {

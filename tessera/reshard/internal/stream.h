@@ -75,7 +75,7 @@ class Stream {
   void compare_replicas(Workspace& work) const;
   [[noreturn]] void fail_differs(const Slot& slot, uint32_t replica,
                                  std::span<const std::byte> other) const;
-  void add_digests(const Workspace& work, std::span<const Slot> slots, const Route& route) const;
+  void add_digests(std::span<const Slot> slots, const Route& route) const;
   void write_record(std::span<const Slot> slots, const Box& slab, Workspace& work) const;
   void write_slice(const Place& place, const Feed& feed, std::span<const Slot> slots,
                    const Box& slab, Workspace& work) const;
