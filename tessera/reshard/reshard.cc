@@ -101,13 +101,15 @@ class Resharding {
     OutputFiles outputs(source_, destination_, std::move(set),
                         {output_, root, files_, options_.sync});
     SourceDigests digests;
-    Stream stream(source_, destination_, plan_, outputs);
+    Stream stream(source_, destination_, plan_, &outputs);
     if (options_.verify) {
       digests.records.resize(source_.catalog().records.size());
       digests.slices.resize(source_.catalog().records.size());
       stream.want_digests(digests);
     }
-    stream.on_progress(options_.progress);
+    if (options_.progress)
+      stream.on_progress(
+          [&](const StreamCounts& counts) { options_.progress(counts.bytes_written); });
     const StreamCounts counts = stream.run();
     if (options_.verify)
       internal::check_result(source_, destination_, outputs, digests, plan_, files_);
