@@ -32,7 +32,12 @@ double tolerance_of(const std::string& text, std::string_view option) {
 std::string_view kind_of(const Difference& found) {
   if (found.b.empty()) return "only in A";
   if (found.a.empty()) return "only in B";
-  if (!found.has_values) return found.a == found.b ? "content" : "shape or dtype";
+  if (!found.has_values) {
+    if (found.a == found.b) return "content";
+    const bool has_equal_dtypes =
+        found.a.substr(0, found.a.find('[')) == found.b.substr(0, found.b.find('['));
+    return has_equal_dtypes ? "shape" : "dtype and shape";
+  }
   return found.a == found.b ? "values" : "dtype";
 }
 
