@@ -83,7 +83,8 @@ std::vector<std::string> Grid::lines(size_t width) const {
   lines.push_back(fmt::format("{:<{}} {}", row_title, margin, border("┌", "┬", "┐", widths)));
   for (size_t r = 0; r < rows.size(); ++r) {
     const bool gap = rows[r] == kNone;
-    if (r > 0) lines.push_back(std::string(margin + 1, ' ') + border("├", "┼", "┤", widths));
+    if (r > 0 && columns.size() > 1)
+      lines.push_back(std::string(margin + 1, ' ') + border("├", "┼", "┤", widths));
     std::string line =
         gap ? "⋮" + std::string(margin, ' ') : fmt::format("{:<{}} ", row_labels[rows[r]], margin);
     for (const size_t column : columns) {

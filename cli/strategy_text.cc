@@ -99,8 +99,11 @@ bool hides_itself(const Strategy& strategy) {
 std::string describe(const Strategy& strategy) {
   const std::string stages =
       strategy.stage_count > 1 ? fmt::format(" in {} pipeline stages", strategy.stage_count) : "";
-  return fmt::format("{} strategy of {} parameters on {} ranks{}", strategy.format,
-                     strategy.parameters.size(), strategy.rank_count(), stages);
+  const auto count = [](size_t number, std::string_view what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+  };
+  return fmt::format("{} on {}{}", count(strategy.parameters.size(), "parameter"),
+                     count(static_cast<size_t>(strategy.rank_count()), "rank"), stages);
 }
 
 std::string cut_text(const ParameterLayout& parameter) {
@@ -130,10 +133,11 @@ std::string listing(const Strategy& strategy, bool all, bool operators) {
     compact(shown);
     if (hides_itself(shown)) shown.parameters = sorted;
   }
-  std::string text = fmt::format("# {}\n", describe(strategy));
+  std::string text = fmt::format("# {} strategy: {}\n", strategy.format, describe(strategy));
   if (!operators) shown.operators.clear();
   if (!operators && !strategy.operators.empty())
-    text += fmt::format("# {} operators: --operators prints them\n", strategy.operators.size());
+    text += fmt::format("# {} operator{}: --operators prints them\n", strategy.operators.size(),
+                        strategy.operators.size() == 1 ? "" : "s");
   std::vector<bool> has(static_cast<size_t>(strategy.stage_count), false);
   for (const ParameterLayout& one : strategy.parameters) has[static_cast<size_t>(one.stage)] = true;
   if (std::find(has.begin(), has.end(), false) != has.end())

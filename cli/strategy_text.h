@@ -8,7 +8,7 @@
 
 namespace tessera::cli {
 
-/// "mindspore protobuf strategy of 363 parameters on 8 ranks in 2 pipeline stages".
+/// "363 parameters on 8 ranks in 2 pipeline stages".
 std::string describe(const Strategy& strategy);
 /// "{dp=2,tp=4} [tp, -] opt=2 step=4": how one parameter is cut.
 std::string cut_text(const ParameterLayout& parameter);
