@@ -11,7 +11,7 @@ namespace tessera {
 namespace {
 
 constexpr std::string_view kName = "layouts.txt";
-constexpr size_t kWidestName = 48;  // longer ones are not aligned
+constexpr size_t kWidestName = 64;  // longer ones are not aligned
 
 template <typename Numbers>
 std::string list(const Numbers& numbers) {
