@@ -17,6 +17,8 @@ struct Request {
   std::string path;
   CheckpointOptions checkpoint;
   CommonOptions common;
+
+  LoadOptions load_options() const { return checkpoint.load_options(common.thread_count()); }
 };
 
 /// The records with their parts: what a table shows, a line each.
@@ -114,7 +116,7 @@ void print_table(const Checkpoint& checkpoint) {
   for (const std::string& deviation : catalog.deviations) fmt::print("allowed: {}\n", deviation);
 }
 
-void append_json(Json& out, const Checkpoint& checkpoint) {
+void append_json(Json& out, const Checkpoint& checkpoint, const LoadOptions& options) {
   const Catalog& catalog = checkpoint.catalog;
   uint64_t bytes = 0;
   out.open('{').key("files").open('[');
@@ -132,7 +134,8 @@ void append_json(Json& out, const Checkpoint& checkpoint) {
     out.field("dtype", to_string(record.dtype)).key("shape").raw(to_string(record.shape));
     out.field("bytes", byte_count(record)).field("offset", offset_of(record));
     out.field("pieces", static_cast<int64_t>(record.pieces.size()));
-    if (record.kind == RecordKind::kString) out.field("value", read_string(checkpoint, record));
+    if (record.kind == RecordKind::kString)
+      out.field("value", read_string(checkpoint, record, options));
     out.close();
   }
   out.close().field("entries", static_cast<int64_t>(catalog.records.size()));
@@ -147,7 +150,7 @@ void inspect_file(const Request& request, const fs::path& path) {
   const Checkpoint checkpoint = request.checkpoint.open(path.string());
   if (!request.common.json) return print_table(checkpoint);
   Json out;
-  append_json(out, checkpoint);
+  append_json(out, checkpoint, request.load_options());
   fmt::print("{}\n", out.text());
 }
 
@@ -179,7 +182,7 @@ void inspect_folder(const Request& request) {
       const CatalogFile& file = checkpoint.catalog.files.front();
       table.add({name, std::to_string(checkpoint.catalog.records.size()),
                  std::to_string(file.bytes), file.format + "; " + integrity(file)});
-      append_json(out, checkpoint);
+      append_json(out, checkpoint, request.load_options());
     } catch (const Error& error) {
       const std::string text = error.what();
       ++refused;
@@ -200,8 +203,7 @@ void inspect_folder(const Request& request) {
 
 void inspect(const Request& request) {
   const bool folder = fs::is_directory(request.path);
-  if (!folder || fs::exists(fs::path(request.path) / "model.safetensors.index.json"))
-    return inspect_file(request, request.path);
+  if (!folder || !indexes_in(request.path).empty()) return inspect_file(request, request.path);
   inspect_folder(request);
 }
 
