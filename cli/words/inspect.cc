@@ -78,6 +78,15 @@ std::string dtype_text(const Record& record) {
   return record.kind == RecordKind::kString ? "string" : std::string(to_string(record.dtype));
 }
 
+/// The file of a record, of the first piece where there are several.
+std::string place_of(const Catalog& catalog, const Record& record) {
+  if (record.pieces.empty()) return "-";
+  const CatalogFile& file = catalog.files[static_cast<size_t>(record.pieces.front().file)];
+  const std::string name = printable(file.path.filename().string());
+  const size_t more = record.pieces.size() - 1;
+  return more == 0 ? name : fmt::format("{} and {} more pieces", name, more);
+}
+
 void print_table(const Checkpoint& checkpoint) {
   const Catalog& catalog = checkpoint.catalog;
   const bool several = catalog.files.size() > 1;
@@ -94,9 +103,7 @@ void print_table(const Checkpoint& checkpoint) {
     std::vector<std::string> row{printable(record.name), dtype_text(record), shape_text(record),
                                  std::to_string(byte_count(record)),
                                  std::to_string(offset_of(record))};
-    if (several && !record.pieces.empty())
-      row.push_back(
-          catalog.files[static_cast<size_t>(record.pieces.front().file)].path.filename().string());
+    if (several) row.push_back(place_of(catalog, record));
     table.add(std::move(row));
     auto& [count, size] = mix[dtype_text(record)];
     ++count;

@@ -46,8 +46,8 @@ TEST_F(Files, AFolderWithAnIndexIsOneCheckpoint) {
   const std::string all = succeed({"verify", folder, "--json", "--mmap"});
   const auto digest = [](const std::string& text) { return text.substr(text.find("\"digest\"")); };
   EXPECT_EQ(digest(one).substr(0, 80), digest(all).substr(0, 80));
-  for (const char* text : {"part0.safetensors\",\"crc\":\"verified\"",
-                           "hyper_param.safetensors\",\"crc\":\"verified\""})
+  for (const char* text : {"part0.safetensors\", \"crc\": \"verified\"",
+                           "hyper_param.safetensors\", \"crc\": \"verified\""})
     EXPECT_NE(all.find(text), std::string::npos) << text << "\n" << all;
 }
 
