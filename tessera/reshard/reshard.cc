@@ -35,7 +35,10 @@ class Resharding {
   ReshardReport run(const fs::path& folder) {
     const bool is_file = folder.extension() == ".ckpt" || folder.extension() == ".safetensors";
     refuse_own_source(folder);
-    OutputSet set = output_.lay_out({source_.catalog(), destination_, options_.prefix});
+    OutputRequest request{source_.catalog(), destination_, options_.prefix};
+    for (size_t r = 0; r < source_.is_unnamed.size(); ++r)
+      if (source_.is_unnamed[r]) request.unnamed.insert(static_cast<uint32_t>(r));
+    OutputSet set = output_.lay_out(request);
     if (!plan_.options.ranks.empty()) keep_ranks(set);
     if (is_file) return into_file(folder, std::move(set));
     return into_folder(folder, std::move(set));
