@@ -52,17 +52,27 @@ std::vector<Rank> restore_group_info_list(const fs::path& group_info_file_name) 
 
 namespace {
 
-/// The groups of one layout. Optimizer sharding cuts the groups of the layout itself, whose order
-/// MindSpore keeps.
+/// The coordinates of a rank along the axes that split a dim, the last axis first: MindSpore orders
+/// slices so, whichever dim an axis splits.
+std::vector<int> place_of(const Layout& layout, Rank rank) {
+  std::vector<int> coordinates;
+  for (auto axis = static_cast<AxisId>(layout.mesh->axes.size()); axis-- > 0;)
+    for (const std::vector<AxisId>& dim : layout.dims)
+      if (std::find(dim.begin(), dim.end(), axis) != dim.end())
+        coordinates.push_back(layout.mesh->coordinate(rank, axis));
+  return coordinates;
+}
+
+/// The groups of one layout, ordered by what they hold without optimizer sharding, then by rank.
 std::vector<std::vector<Rank>> groups_of(const ParameterLayout& parameter) {
-  ParameterLayout plain = parameter;
-  plain.optimizer_size = 0;
-  const std::vector<std::vector<Rank>> cut = replica_groups(full_layout(parameter));
-  if (parameter.optimizer_size == 0) return cut;
-  std::vector<std::vector<Rank>> groups;
-  for (const std::vector<Rank>& all : replica_groups(full_layout(plain)))
-    for (const std::vector<Rank>& group : cut)
-      if (std::find(all.begin(), all.end(), group.front()) != all.end()) groups.push_back(group);
+  std::vector<std::vector<Rank>> groups = replica_groups(full_layout(parameter));
+  for (std::vector<Rank>& group : groups) std::sort(group.begin(), group.end());
+  if (parameter.any_ndim) return groups;
+  const auto place = [&](const std::vector<Rank>& group) {
+    return std::pair(place_of(parameter.layout, group.front()), group.front());
+  };
+  std::sort(groups.begin(), groups.end(),
+            [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return groups;
 }
 
@@ -83,7 +93,6 @@ ParameterRedundancy get_parameter_redundancy(const Strategy& strategy) {
       }
       for (std::vector<Rank>& group : groups) {
         for (Rank& rank : group) rank += first;
-        std::sort(group.begin(), group.end());
         found[one.name].push_back(std::move(group));
       }
     }

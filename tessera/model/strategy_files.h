@@ -32,8 +32,9 @@ void merge_pipeline_strategys(const std::filesystem::path& src_strategy_dirs,
 /// kCorruptData when it lists none.
 std::vector<Rank> restore_group_info_list(const std::filesystem::path& group_info_file_name);
 
-/// Per parameter the groups of ranks that hold the same slice, ordered by the slice, the ranks of a
-/// group ascending. With several pipeline stages those of each stage, one stage after the other.
+/// Per parameter the groups of ranks that hold the same slice, in MindSpore's order, the ranks of a
+/// group ascending. With several pipeline stages those of each stage, one stage after the other,
+/// as ranks of the whole job; MindSpore counts the ranks of each stage from 0.
 using ParameterRedundancy = std::map<std::string, std::vector<std::vector<Rank>>>;
 
 /// Also for nested tensor maps, where MindSpore groups ranks that hold different slices.

@@ -35,6 +35,13 @@ std::vector<RankFile> files_in(const fs::path& folder, const std::string& pick,
   return find_rank_files({&source, 1}, options);
 }
 
+/// The files for one rank need not hold what only other pipeline stages want.
+void allow_other_stages(const Strategy& strategy, Rank rank, std::vector<std::string>& allow) {
+  const int stage = rank / strategy.ranks_per_stage;
+  for (const ParameterLayout& one : strategy.parameters)
+    if (one.stage != stage && strategy.find(one.name, stage) == nullptr) allow.push_back(one.name);
+}
+
 /// From opened files to written ones.
 ReshardReport transform(std::span<const RankFile> files, const fs::path& to,
                         const TransformOptions& options, const ReshardOptions& how,
@@ -48,6 +55,7 @@ ReshardReport transform(std::span<const RankFile> files, const fs::path& to,
   const Source source = open_source(files, pointer(from), open);
   DestinationOptions place;
   place.allow = options.allow;
+  if (into && !ranks.empty()) allow_other_stages(*into, ranks[0], place.allow);
   const Destination destination =
       into ? destination_of(source.catalog(), *into, place) : whole_destination(source.catalog());
   PlanOptions plan_options;

@@ -63,15 +63,19 @@ class Planner {
   /// Numbers the kinds of tensors: equal shape and dtype, cut alike on both sides.
   void group_records() {
     std::vector<uint64_t> keys(records_.size(), 0);
-    for (const Rank rank : ranks_)
-      for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)])
+    std::vector<bool> is_needed(records_.size(), false);
+    for (const Rank rank : ranks_) {
+      for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)]) {
+        is_needed[holding.record] = true;
         keys[holding.record] =
             mix(mix(keys[holding.record] + 1, static_cast<uint64_t>(rank)), holding.slices);
+      }
+    }
     plan_.route_of.assign(records_.size(), ReshardPlan::kNoRoute);
     std::unordered_map<uint64_t, std::vector<uint32_t>> known;
     for (size_t r = 0; r < records_.size(); ++r) {
       const Record& record = records_[r];
-      if (keys[r] == 0 || record.kind != RecordKind::kTensor) continue;
+      if (!is_needed[r] || record.kind != RecordKind::kTensor) continue;
       uint64_t key = mix(keys[r], static_cast<uint64_t>(record.dtype));
       for (const int64_t extent : record.shape) key = mix(key, static_cast<uint64_t>(extent));
       for (const Piece& piece : record.pieces)
