@@ -49,14 +49,20 @@ int Mesh::rank_count() const {
 }
 
 int Mesh::place_of(Rank rank) const {
+  const std::optional<int> place = find_place(rank);
+  if (!place)
+    fail(ErrorCode::kInvalidArgument, "rank {} is not in the mesh {}", rank, to_string(*this));
+  return *place;
+}
+
+std::optional<int> Mesh::find_place(Rank rank) const {
   // Most lists of ranks are one run upwards, such as those of pipeline stages.
   const int64_t guess = ranks.empty() ? rank : int64_t{rank} - ranks.front();
   const int64_t count = ranks.empty() ? rank_count() : static_cast<int64_t>(ranks.size());
   if (guess >= 0 && guess < count && rank_at(static_cast<int>(guess)) == rank)
     return static_cast<int>(guess);
   const auto found = std::find(ranks.begin(), ranks.end(), rank);
-  if (found == ranks.end())
-    fail(ErrorCode::kInvalidArgument, "rank {} is not in the mesh {}", rank, to_string(*this));
+  if (found == ranks.end()) return {};
   return static_cast<int>(found - ranks.begin());
 }
 

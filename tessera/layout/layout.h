@@ -43,6 +43,7 @@ struct Mesh {
   }
   /// Throws kInvalidArgument when the mesh has no such rank.
   int place_of(Rank rank) const;
+  std::optional<int> find_place(Rank rank) const;
   /// How many places further the next coordinate along `axis` is.
   int stride(AxisId axis) const;
   int coordinate(Rank rank, AxisId axis) const;
