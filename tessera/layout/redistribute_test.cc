@@ -84,7 +84,7 @@ TEST(Redistribution, EveryPairOfLayoutsMovesEveryElement) {
     for (const Shape& global : {Shape{7}, Shape{1}, Shape{5, 7}, Shape{4, 6}, Shape{5, 3, 7}}) {
       const std::vector<Layout> layouts = every_layout(mesh, global.size(), true);
       const size_t pairs = layouts.size() * layouts.size();
-      count(check_pairs(layouts, layouts, global, std::max<size_t>(1, pairs / 3000)));
+      count(check_pairs(layouts, layouts, global, std::max<size_t>(1, pairs / 1500)));
       ASSERT_FALSE(HasFailure());
     }
   }
@@ -207,16 +207,14 @@ TEST(Redistribution, ManyAxesEndInBoundedTime) {
   size_t most = 0;
   const auto start = std::chrono::steady_clock::now();
   for (const std::string_view source : layouts)
-    for (const std::string_view target : layouts)
-      for (const double latency : {0.0, 64.0 * 1024}) {
-        const Layout from = parse_layout(source, mesh), to = parse_layout(target, mesh);
-        if (!may_follow(to, from)) continue;
-        const CostModel model{latency};
-        const Plan plan = plan_redistribution(from, to, global, kBytes, model);
-        EXPECT_LE(cost(plan, global, kBytes, model), exchange_cost(from, to, global, model));
-        EXPECT_EQ(plan.steps.empty() ? plan.from : plan.steps.back().after, to);
-        most = std::max(most, plan.steps.size());
-      }
+    for (const std::string_view target : layouts) {
+      const Layout from = parse_layout(source, mesh), to = parse_layout(target, mesh);
+      if (!may_follow(to, from)) continue;
+      const Plan plan = plan_redistribution(from, to, global, kBytes);
+      EXPECT_LE(cost(plan, global, kBytes), exchange_cost(from, to, global, {}));
+      EXPECT_EQ(plan.steps.empty() ? plan.from : plan.steps.back().after, to);
+      most = std::max(most, plan.steps.size());
+    }
   EXPECT_GE(most, 10U) << "the way straight ahead is known where the layouts are too many";
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }

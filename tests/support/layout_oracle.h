@@ -75,6 +75,34 @@ inline std::vector<Layout> every_layout(const MeshPtr& mesh, size_t ndim, bool p
   return layouts;
 }
 
+/// A mesh of up to 4 axes, size 1 included, on plain or listed ranks, and a layout over it.
+inline Layout random_layout(std::mt19937& random, size_t ndim) {
+  const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
+  static const std::vector<std::string> kNames = {"dp", "tp", "d0", "x.1", "Z_9", "max", "7"};
+  std::vector<MeshAxis> axes;
+  for (size_t a = below(5), first = below(4); a > 0; --a)
+    axes.push_back({kNames[first + a - 1], 1 + static_cast<int>(below(4))});
+  Layout layout{make_mesh(axes), std::vector<std::vector<AxisId>>(ndim), {}};
+  if (below(2) == 0) {
+    std::vector<Rank> ranks;
+    const Rank first = static_cast<Rank>(below(3)), step = 1 + static_cast<Rank>(below(2));
+    for (int i = 0; i < layout.mesh->rank_count(); ++i) ranks.push_back(first + i * step);
+    if (below(2) == 0) std::shuffle(ranks.begin(), ranks.end(), random);
+    layout.mesh = make_mesh(axes, ranks);
+  }
+  for (size_t a = 0; a < axes.size(); ++a) {
+    const size_t use = below(ndim + 2);
+    if (use < ndim) {
+      auto& dim = layout.dims[use];
+      dim.insert(dim.begin() + static_cast<std::ptrdiff_t>(below(dim.size() + 1)),
+                 static_cast<AxisId>(a));
+    } else if (use == ndim) {
+      layout.partial.push_back({static_cast<AxisId>(a), static_cast<ReduceOp>(below(3))});
+    }
+  }
+  return layout;
+}
+
 /// The values of a tensor whose ranks may hold partial ones: term c of element e, where c counts
 /// through the coordinates along the layout's partial axes.
 class Terms {
