@@ -76,8 +76,9 @@ MeshPtr refine(const MeshPtr& mesh, AxisId axis, std::span<const int> sizes) {
 }
 
 MeshPtr common_refinement(const MeshPtr& a, const MeshPtr& b) {
-  require(a->rank_count() == b->rank_count() && a->ranks == b->ranks,
-          "the meshes {} and {} have different ranks", to_string(*a), to_string(*b));
+  if (a->rank_count() != b->rank_count() || a->ranks != b->ranks)
+    fail(ErrorCode::kInvalidArgument, "the meshes {} and {} have different ranks", to_string(*a),
+         to_string(*b));
   std::vector<int> cuts = cumulative(*a);
   for (const int cut : cumulative(*b)) cuts.push_back(cut);
   std::sort(cuts.begin(), cuts.end());

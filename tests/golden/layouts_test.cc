@@ -51,7 +51,8 @@ std::vector<int> ints_of(const Json& list) {
 
 TensorMap map_of(const std::string& matrix, const std::string& map) {
   TensorMap result{ints_of(parse_json(matrix)), {}};
-  for (const Json& dim : parse_json(map).items())
+  const Json dims = parse_json(map);
+  for (const Json& dim : dims.items())
     result.dims.push_back(dim.is_array() ? ints_of(dim)
                                          : std::vector<int>{static_cast<int>(dim.as_int())});
   return result;
@@ -154,7 +155,8 @@ class Commands {
       expect_moves_every_element(plan, to_, small(shape_));
     } else if (name == "needs") {
       std::set<Rank> sources;
-      for (const auto& term : exchange_parts(layout_, to_, shape_, std::stoi(words.at(0))))
+      const auto terms = exchange_parts(layout_, to_, shape_, std::stoi(words.at(0)));
+      for (const auto& term : terms)
         for (const Receive& part : term) sources.insert(part.source);
       print(list_text(sources));
     } else if (name == "list") {
@@ -212,7 +214,7 @@ class Commands {
   void print(const std::string& line) { out_ += line + "\n"; }
 
   std::vector<Rank> ranks_;
-  Layout layout_, to_;
+  Layout layout_ = parse_layout("{} []"), to_ = layout_;
   Shape shape_;
   std::string out_;
 };
