@@ -25,16 +25,15 @@ void append_rest(Box box, const Box& hole, std::vector<Box>& rest) {
 
 }  // namespace
 
-std::vector<Copy> cover(std::span<const Box> pieces, const Box& wanted) {
-  std::vector<Copy> copies;
-  if (is_empty(wanted)) return copies;
+std::vector<Box> cover(std::span<const Box> pieces, const Box& wanted, std::vector<Copy>& copies) {
+  if (is_empty(wanted)) return {};
   std::vector<Box> missing{wanted};
   for (size_t p = 0; p < pieces.size() && !missing.empty(); ++p) {
     std::vector<Box> still_missing;
-    for (const Box& gap : missing) {
+    for (Box& gap : missing) {
       const Box common = intersect(pieces[p], gap);
       if (is_empty(common)) {
-        still_missing.push_back(gap);
+        still_missing.push_back(std::move(gap));
       } else {
         append_rest(gap, common, still_missing);
         copies.push_back({p, common});
@@ -42,9 +41,25 @@ std::vector<Copy> cover(std::span<const Box> pieces, const Box& wanted) {
     }
     missing = std::move(still_missing);
   }
+  return missing;
+}
+
+std::vector<Copy> cover(std::span<const Box> pieces, const Box& wanted) {
+  std::vector<Copy> copies;
+  const std::vector<Box> missing = cover(pieces, wanted, copies);
   if (!missing.empty())
     fail(ErrorCode::kNotFound, "no piece holds the elements {}", to_string(missing.front()));
   return copies;
+}
+
+bool covers(std::span<const Box> pieces, const Box& wanted) {
+  std::vector<Copy> copies;
+  return cover(pieces, wanted, copies).empty();
+}
+
+std::vector<Box> subtract(const Box& box, std::span<const Box> holes) {
+  std::vector<Copy> copies;
+  return cover(holes, box, copies);
 }
 
 }  // namespace tessera

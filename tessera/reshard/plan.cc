@@ -1,0 +1,311 @@
+#include "tessera/reshard/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "tessera/base/error.h"
+#include "tessera/base/parallel.h"
+#include "tessera/base/text.h"
+#include "tessera/reshard/internal/extents.h"
+#include "tessera/tensor/cover.h"
+
+namespace tessera {
+namespace {
+
+using internal::Extents;
+
+uint64_t mix(uint64_t hash, uint64_t value) {
+  hash = (hash ^ value) * 0x9E3779B97F4A7C15U;
+  return hash ^ hash >> 29;
+}
+
+/// What one feed takes from one region, relative to the piece's bytes.
+struct Part {
+  uint32_t piece = 0;
+  Extents extents;
+};
+
+/// What a route's feeds take, for counting reads.
+struct Parts {
+  std::vector<Part> all;
+  std::vector<size_t> begin;  // of feed i: all[begin[i]] … all[begin[i + 1]]
+};
+
+class Planner {
+ public:
+  Planner(const Source& source, const Destination& destination, const PlanOptions& options)
+      : source_(source), destination_(destination), records_(source.catalog().records) {
+    plan_.options = options;
+    threads_ = options.threads > 0 ? options.threads : default_thread_count();
+    ranks_ = options.ranks;
+    if (ranks_.empty())
+      for (size_t r = 0; r < destination.ranks.size(); ++r) ranks_.push_back(static_cast<Rank>(r));
+    for (const Rank rank : ranks_)
+      require(rank >= 0 && static_cast<size_t>(rank) < destination.ranks.size(),
+              "rank {} is wanted but the destination has {} ranks", rank, destination.ranks.size());
+  }
+
+  ReshardPlan plan() {
+    group_records();
+    parallel_for(plan_.routes.size(), threads_, [&](size_t r) { make_route(plan_.routes[r]); });
+    choose_compared_files();
+    count_source();
+    count_ranks();
+    const auto workers = static_cast<uint64_t>(threads_);
+    plan_.staging = std::clamp<uint64_t>(plan_.options.memory / (4 * workers), uint64_t{64} << 10,
+                                         uint64_t{4} << 20);
+    plan_.peak_memory = 4 * workers * plan_.staging;
+    return std::move(plan_);
+  }
+
+ private:
+  /// Numbers the kinds of tensors: equal shape and dtype, cut alike on both sides.
+  void group_records() {
+    std::vector<uint64_t> keys(records_.size(), 0);
+    for (const Rank rank : ranks_)
+      for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)])
+        keys[holding.record] =
+            mix(mix(keys[holding.record] + 1, static_cast<uint64_t>(rank)), holding.slices);
+    plan_.route_of.assign(records_.size(), ReshardPlan::kNoRoute);
+    std::unordered_map<uint64_t, std::vector<uint32_t>> known;
+    for (size_t r = 0; r < records_.size(); ++r) {
+      const Record& record = records_[r];
+      if (keys[r] == 0 || record.kind != RecordKind::kTensor) continue;
+      uint64_t key = mix(keys[r], static_cast<uint64_t>(record.dtype));
+      for (const int64_t extent : record.shape) key = mix(key, static_cast<uint64_t>(extent));
+      for (const Piece& piece : record.pieces)
+        key = mix(mix(key, reinterpret_cast<uintptr_t>(piece.part.get())),
+                  static_cast<uint64_t>(piece.encoding));
+      for (const uint32_t route : known[key])
+        if (is_alike(record, records_[plan_.routes[route].example])) plan_.route_of[r] = route;
+      if (plan_.route_of[r] != ReshardPlan::kNoRoute) continue;
+      plan_.route_of[r] = static_cast<uint32_t>(plan_.routes.size());
+      known[key].push_back(plan_.route_of[r]);
+      plan_.routes.push_back({static_cast<uint32_t>(r), {}, {}});
+    }
+    find_feeds();
+  }
+
+  static bool is_alike(const Record& a, const Record& b) {
+    return a.dtype == b.dtype && a.shape == b.shape && a.pieces.size() == b.pieces.size() &&
+           std::equal(a.pieces.begin(), a.pieces.end(), b.pieces.begin(),
+                      [](const Piece& x, const Piece& y) {
+                        return x.part == y.part && x.encoding == y.encoding;
+                      });
+  }
+
+  /// The different boxes that the ranks want of each route's example.
+  void find_feeds() {
+    for (const Rank rank : ranks_) {
+      for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)]) {
+        const uint32_t number = plan_.route_of[holding.record];
+        if (number == ReshardPlan::kNoRoute || plan_.routes[number].example != holding.record)
+          continue;
+        const std::vector<Box>& slices = destination_.slices[holding.slices];
+        for (uint32_t s = 0; s < slices.size(); ++s)
+          plan_.routes[number].feeds.push_back({holding.slices, s, {}});
+      }
+    }
+    const auto order = [](const Feed& feed) { return std::pair(feed.slices, feed.slice); };
+    for (Route& route : plan_.routes) {
+      std::sort(route.feeds.begin(), route.feeds.end(),
+                [&](const Feed& a, const Feed& b) { return order(a) < order(b); });
+      const auto is_equal = [&](const Feed& a, const Feed& b) { return order(a) == order(b); };
+      route.feeds.erase(std::unique(route.feeds.begin(), route.feeds.end(), is_equal),
+                        route.feeds.end());
+    }
+  }
+
+  const Box& box_of_feed(const Feed& feed) const {
+    return destination_.slices[feed.slices][feed.slice];
+  }
+
+  void make_route(Route& route) {
+    const Record& record = records_[route.example];
+    const ErrorContext context(
+        [&] { return fmt::format("planning '{}' {}", printable(record.name), describe(record)); });
+    std::vector<Box> pieces;
+    for (const Piece& piece : record.pieces) pieces.push_back(box_of(record, piece));
+    for (const Box& box : needed_boxes(route, record)) {
+      for (Copy& copy : cover_or_say_lost(pieces, box, route.example))
+        route.regions.push_back({static_cast<uint32_t>(copy.piece), std::move(copy.box), {}});
+    }
+    find_replicas(pieces, route);
+    for (Feed& feed : route.feeds) {
+      const Box& wanted = box_of_feed(feed);
+      if (is_empty(wanted)) continue;
+      for (uint32_t g = 0; g < route.regions.size(); ++g)
+        if (!is_empty(intersect(route.regions[g].box, wanted))) feed.regions.push_back(g);
+    }
+  }
+
+  /// Disjoint boxes that hold what the feeds want.
+  std::vector<Box> needed_boxes(const Route& route, const Record& record) const {
+    std::vector<Box> wanted;
+    for (const Feed& feed : route.feeds)
+      if (!is_empty(box_of_feed(feed))) wanted.push_back(box_of_feed(feed));
+    const Box all = whole(record.shape);
+    if (is_empty(all) || wanted.empty()) return {};
+    if (covers(wanted, all)) return {all};
+    std::vector<Box> disjoint;
+    for (const Box& box : wanted)
+      for (Box& rest : subtract(box, disjoint)) disjoint.push_back(std::move(rest));
+    return disjoint;
+  }
+
+  std::vector<Copy> cover_or_say_lost(std::span<const Box> pieces, const Box& wanted,
+                                      uint32_t record) const {
+    std::vector<Copy> copies;
+    const std::vector<Box> holes = cover(pieces, wanted, copies);
+    if (holes.empty()) return copies;
+    const std::string& lost = source_.lost[record];
+    fail(ErrorCode::kNotFound, "'{}' {}: no file holds the elements {}{}",
+         printable(records_[record].name), describe(records_[record]), to_string(holes[0]),
+         lost.empty() ? std::string()
+                      : fmt::format("; lost are {} (their files are missing or lack it, and no "
+                                    "replica is there)",
+                                    lost));
+  }
+
+  static void find_replicas(std::span<const Box> pieces, Route& route) {
+    std::map<std::string, std::vector<uint32_t>> by_box;
+    for (uint32_t p = 0; p < pieces.size(); ++p) by_box[to_string(pieces[p])].push_back(p);
+    if (by_box.size() == pieces.size()) return;
+    for (Region& region : route.regions)
+      for (const uint32_t other : by_box[to_string(pieces[region.piece])])
+        if (other != region.piece) region.replicas.push_back(other);
+  }
+
+  void choose_compared_files() {
+    plan_.compares_file.assign(source_.catalog().files.size(),
+                               plan_.options.replicas == ReplicaCheck::kAll);
+    if (plan_.options.replicas != ReplicaCheck::kReadFiles) return;
+    for (size_t r = 0; r < records_.size(); ++r) {
+      if (plan_.route_of[r] == ReshardPlan::kNoRoute) continue;
+      for (const Region& region : plan_.routes[plan_.route_of[r]].regions)
+        plan_.compares_file[static_cast<size_t>(records_[r].pieces[region.piece].file)] = true;
+    }
+  }
+
+  /// Follows reads through the files: a part that begins where the last one ended joins its read.
+  class ReadCounter {
+   public:
+    explicit ReadCounter(size_t files) : ends_(files, 0) {}
+    void add(const Piece& piece, const Extents& extents) {
+      if (extents.count == 0) return;
+      uint64_t& end = ends_[static_cast<size_t>(piece.file)];
+      const uint64_t begin = piece.bytes.offset + extents.begin;
+      const bool joins = end != 0 && begin >= end && begin - end < PlanOptions::kGap;
+      reads_ += extents.count - (joins ? 1 : 0);
+      end = piece.bytes.offset + extents.end;
+    }
+    uint64_t reads() const { return reads_; }
+
+   private:
+    std::vector<uint64_t> ends_;
+    uint64_t reads_ = 0;
+  };
+
+  void count_source() {
+    std::vector<std::vector<Extents>> extents(plan_.routes.size());
+    for (size_t r = 0; r < plan_.routes.size(); ++r) {
+      const Record& record = records_[plan_.routes[r].example];
+      for (const Region& region : plan_.routes[r].regions)
+        extents[r].push_back(extents_in(record, region.piece, region.box));
+    }
+    ReadCounter reads(source_.catalog().files.size());
+    for (uint32_t i = 0; i < records_.size(); ++i) {
+      if (plan_.route_of[i] == ReshardPlan::kNoRoute) continue;
+      const Route& route = plan_.routes[plan_.route_of[i]];
+      for (size_t g = 0; g < route.regions.size(); ++g) {
+        const Region& region = route.regions[g];
+        const Piece& piece = records_[i].pieces[region.piece];
+        const uint64_t bytes = static_cast<uint64_t>(element_count(region.box.size)) *
+                               internal::stored_width(records_[i], piece);
+        plan_.bytes_needed += bytes;
+        reads.add(piece, extents[plan_.route_of[i]][g]);
+        for (const uint32_t replica : region.replicas) {
+          if (!is_compared(plan_, source_, i, replica)) continue;
+          plan_.bytes_compared += bytes;
+          reads.add(records_[i].pieces[replica], extents[plan_.route_of[i]][g]);
+        }
+      }
+    }
+    plan_.reads = reads.reads();
+  }
+
+  static Extents extents_in(const Record& record, uint32_t piece, const Box& box) {
+    const Piece& held = record.pieces[piece];
+    return internal::extents_of(box_of(record, held), box, internal::stored_width(record, held),
+                                PlanOptions::kGap);
+  }
+
+  void count_ranks() {
+    std::vector<Parts> parts(plan_.routes.size());
+    parallel_for(plan_.routes.size(), threads_, [&](size_t r) {
+      const Route& route = plan_.routes[r];
+      const Record& record = records_[route.example];
+      for (const Feed& feed : route.feeds) {
+        parts[r].begin.push_back(parts[r].all.size());
+        for (const uint32_t g : feed.regions) {
+          const Region& region = route.regions[g];
+          const Box common = intersect(region.box, box_of_feed(feed));
+          parts[r].all.push_back({region.piece, extents_in(record, region.piece, common)});
+        }
+      }
+      parts[r].begin.push_back(parts[r].all.size());
+    });
+    plan_.ranks.resize(ranks_.size());
+    parallel_for(ranks_.size(), threads_,
+                 [&](size_t i) { count_rank(ranks_[i], parts, plan_.ranks[i]); });
+    for (const RankPlan& rank : plan_.ranks) plan_.bytes_written += rank.bytes;
+  }
+
+  void count_rank(Rank rank, std::span<const Parts> parts, RankPlan& count) const {
+    count.rank = rank;
+    ReadCounter reads(source_.catalog().files.size());
+    for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)]) {
+      const Record& record = records_[holding.record];
+      const uint32_t number = plan_.route_of[holding.record];
+      if (number == ReshardPlan::kNoRoute) continue;
+      ++count.tensors;
+      const Route& route = plan_.routes[number];
+      const auto first =
+          std::lower_bound(route.feeds.begin(), route.feeds.end(), holding.slices,
+                           [](const Feed& feed, uint32_t slices) { return feed.slices < slices; });
+      for (auto feed = first; feed != route.feeds.end() && feed->slices == holding.slices; ++feed) {
+        const auto f = static_cast<size_t>(feed - route.feeds.begin());
+        count.bytes += static_cast<uint64_t>(element_count(box_of_feed(*feed).size)) *
+                       static_cast<uint64_t>(byte_size(record.dtype));
+        for (size_t i = parts[number].begin[f]; i < parts[number].begin[f + 1]; ++i) {
+          ++count.transfers;
+          reads.add(record.pieces[parts[number].all[i].piece], parts[number].all[i].extents);
+        }
+      }
+    }
+    count.reads = reads.reads();
+  }
+
+  const Source& source_;
+  const Destination& destination_;
+  const std::deque<Record>& records_;
+  std::vector<Rank> ranks_;
+  int threads_ = 1;
+  ReshardPlan plan_;
+};
+
+}  // namespace
+
+bool is_compared(const ReshardPlan& plan, const Source& source, uint32_t record, uint32_t piece) {
+  if (plan.options.replicas == ReplicaCheck::kNone) return false;
+  return source.is_unnamed[record] || plan.compares_file[static_cast<size_t>(
+                                          source.catalog().records[record].pieces[piece].file)];
+}
+
+ReshardPlan plan_reshard(const Source& source, const Destination& destination,
+                         const PlanOptions& options) {
+  return Planner(source, destination, options).plan();
+}
+
+}  // namespace tessera
