@@ -190,8 +190,13 @@ std::string printable(std::string_view text, size_t limit) {
 }
 
 std::string json_escape(std::string_view text) {
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
   std::string out;
-  while (!text.empty()) {
+  while (true) {
+    const auto* special = std::find_if_not(text.begin(), text.end(), is_plain);
+    out.append(text.begin(), special);
+    text.remove_prefix(static_cast<size_t>(special - text.begin()));
+    if (text.empty()) return out;
     const size_t length = utf8_length(text);
     const auto first = static_cast<unsigned char>(text[0]);
     if (length == 0) {
@@ -206,7 +211,6 @@ std::string json_escape(std::string_view text) {
     }
     text.remove_prefix(std::max<size_t>(length, 1));
   }
-  return out;
 }
 
 }  // namespace tessera

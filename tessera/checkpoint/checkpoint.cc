@@ -5,6 +5,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/format.h"
+#include "tessera/checkpoint/formats/internal/shard_files.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/checkpoint/unrecognized.h"
 
@@ -82,13 +83,32 @@ const CheckpointFormat& format_of(const Probe& probe) {
   fail(ErrorCode::kUnsupported, "the content is of no checkpoint format that is known");
 }
 
+Probe probe_of(const RandomAccessFile& file, const std::filesystem::path& path) {
+  Probe probe{path, file.size(), {}};
+  probe.head.resize(std::min(probe.size, Probe::kHeadBytes));
+  file.read(0, std::as_writable_bytes(std::span(probe.head)));
+  return probe;
+}
+
+/// Whether a file of a folder lists the tensors of the others. The names alone are too common.
+bool is_index(const std::filesystem::path& path, const FileSystem& files) {
+  const std::string name = path.filename().string();
+  if (name == "model.safetensors.index.json" || name == "param_name_map.json") return true;
+  if (name != "metadata.json") return false;
+  const Probe probe = probe_of(*files.open(path), path);
+  const auto recognizes = [&](const CheckpointFormat* format) { return format->recognizes(probe); };
+  return std::ranges::any_of(all_formats(), recognizes);
+}
+
 /// The one checkpoint in a folder.
 std::filesystem::path checkpoint_in(const std::filesystem::path& folder, const FileSystem& files) {
   std::vector<std::string> found;
+  std::vector<std::string> indexes;
   for (const std::string& name : files.list(folder)) {
-    if (name == "model.safetensors.index.json") return folder / name;
+    if (is_index(folder / name, files)) indexes.push_back(name);
     if (name.ends_with(".ckpt") || name.ends_with(".safetensors")) found.push_back(name);
   }
+  if (!indexes.empty()) found = std::move(indexes);
   require(!found.empty(), "the folder holds no .ckpt or .safetensors file");
   if (found.size() > 1)
     fail(ErrorCode::kInvalidArgument,
@@ -104,9 +124,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions&
   const FileSystem& files = options.file_system();
   if (files.is_folder(path)) return open_checkpoint(checkpoint_in(path, files), options);
   std::shared_ptr<const RandomAccessFile> file = files.open(path);
-  Probe probe{path, file->size(), {}};
-  probe.head.resize(std::min(probe.size, Probe::kHeadBytes));
-  file->read(0, std::as_writable_bytes(std::span(probe.head)));
+  const Probe probe = probe_of(*file, path);
   require_valid(probe.size > 0, "the file is empty");
   Checkpoint checkpoint = format_of(probe).open(std::move(file), probe, options);
   if (checkpoint.catalog.by_name.size() != checkpoint.catalog.records.size())
@@ -116,24 +134,9 @@ Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions&
 
 Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
                            const OpenOptions& options) {
-  Catalog all;
-  std::vector<std::shared_ptr<const RandomAccessFile>> sources;
-  for (const std::filesystem::path& path : paths) {
-    Checkpoint one = open_checkpoint(path, options);
-    const int first = static_cast<int>(all.files.size());
-    for (Record& record : one.catalog.records) {
-      for (Piece& piece : record.pieces) piece.file += first;
-      for (Record& part : record.parts)
-        for (Piece& piece : part.pieces) piece.file += first;
-      all.records.push_back(std::move(record));
-    }
-    for (CatalogFile& file : one.catalog.files) all.files.push_back(std::move(file));
-    all.metadata.merge(one.catalog.metadata);
-    for (std::string& note : one.catalog.deviations) all.deviations.push_back(std::move(note));
-    for (const auto& file : one.bytes->files()) sources.push_back(file);
-  }
-  index_records(all);
-  return {std::move(all), std::make_shared<const ByteSource>(std::move(sources))};
+  internal::JoinedCheckpoint joined;
+  for (const std::filesystem::path& path : paths) joined.add(open_checkpoint(path, options));
+  return joined.take();
 }
 
 std::string describe_files(const Checkpoint& checkpoint) {

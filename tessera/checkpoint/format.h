@@ -37,7 +37,8 @@ struct FileImage {
   };
   uint64_t size = 0;
   std::vector<Fixed> fixed;       // by offset; together with the contents they fill the file
-  std::vector<Content> contents;  // by offset; one per entry, more where the format cuts entries
+  std::vector<Content> contents;  // by offset; several of an entry that the format cuts,
+                                  // none of one without elements
 };
 
 class CheckpointFormat {

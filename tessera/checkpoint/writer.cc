@@ -1,6 +1,6 @@
 #include "tessera/checkpoint/writer.h"
 
-#include <set>
+#include <unordered_set>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -19,6 +19,18 @@ const CheckpointFormat& format_for(const std::filesystem::path& path, const std:
 }
 
 }  // namespace
+
+void check_names(std::span<const SaveEntry> entries) {
+  require(!entries.empty(), "there is nothing to save");
+  std::unordered_set<std::string_view> names(entries.size());
+  for (const SaveEntry& entry : entries) {
+    require(!entry.name.empty(), "a tensor without a name cannot be saved");
+    if (!is_utf8(entry.name))
+      fail(ErrorCode::kInvalidArgument, "the name '{}' is not UTF-8", printable(entry.name));
+    if (!names.insert(entry.name).second)
+      fail(ErrorCode::kInvalidArgument, "two tensors are called '{}'", printable(entry.name));
+  }
+}
 
 CheckpointWriter::CheckpointWriter(std::filesystem::path path, WriteOptions options)
     : path_(std::move(path)),
@@ -68,13 +80,7 @@ void CheckpointWriter::add_text(std::string name, std::string text) {
 
 void CheckpointWriter::finish() {
   const ErrorContext context([&] { return "saving " + printable(path_.string()); });
-  require(!entries_.empty(), "there is nothing to save");
-  std::set<std::string_view> names;
-  for (const SaveEntry& entry : entries_) {
-    require(!entry.name.empty(), "a tensor without a name cannot be saved");
-    require(is_utf8(entry.name), "the name '{}' is not UTF-8", printable(entry.name));
-    require(names.insert(entry.name).second, "two tensors are called '{}'", printable(entry.name));
-  }
+  check_names(entries_);
   FileSystem& files = options_.files != nullptr ? *options_.files : local_file_system();
   AtomicFile file(files, path_, {options_.sync});
   format_->write(entries_, options_, file.file());

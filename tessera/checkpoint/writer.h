@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct WriteOptions {
   std::string cipher = "AES-GCM";  // or "AES-CBC", "SM4-CBC"
   bool crc = false;                // stores MindSpore's CRC; not together with a key
   bool sync = true;                // false: a crash of the machine may lose the file
-  std::map<std::string, std::string> metadata;  // of safetensors, besides {"format":"ms"}
+  std::map<std::string, std::string> metadata;  // of safetensors; "format" is "ms" if not here
   FileSystem* files = nullptr;                  // null: local_file_system()
 };
 
@@ -39,6 +40,10 @@ struct SaveEntry {
   std::function<Tensor()> produce;  // contiguous, of this dtype and shape
   std::string text;                 // of a string, UTF-8
 };
+
+/// What every format asks of entries: there are some, and each has a name of its own that is UTF-8.
+/// Throws kInvalidArgument.
+void check_names(std::span<const SaveEntry> entries);
 
 class CheckpointWriter {
  public:

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ struct OutputRequest {
   const Catalog& catalog;
   const Destination& destination;
   std::string prefix = "model";  // of file names
+  /// The records that the source's strategy does not name, by index: MindSpore's unified form keeps
+  /// them apart ("hyper parameters": learning_rate, global_step, …). Empty: none are.
+  std::set<uint32_t> unnamed = {};
 };
 
 class OutputFormat {

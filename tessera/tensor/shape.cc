@@ -1,5 +1,7 @@
 #include "tessera/tensor/shape.h"
 
+#include <fmt/format.h>
+
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 
@@ -48,7 +50,11 @@ int64_t element_count(const Shape& shape) {
 
 std::string to_string(const Shape& shape) {
   std::string text = "[";
-  for (size_t d = 0; d < shape.size(); ++d) text += (d > 0 ? "," : "") + std::to_string(shape[d]);
+  for (size_t d = 0; d < shape.size(); ++d) {
+    const fmt::format_int extent(shape[d]);
+    if (d > 0) text += ',';
+    text.append(extent.data(), extent.size());
+  }
   return text + "]";
 }
 

@@ -6,6 +6,7 @@
 #include "tessera/checkpoint/formats/internal/cipher_blocks.h"
 #include "tessera/checkpoint/formats/internal/ckpt_records.h"
 #include "tessera/checkpoint/formats/internal/ckpt_write.h"
+#include "tessera/checkpoint/formats/internal/image.h"
 #include "tessera/checkpoint/formats/internal/stored_crc.h"
 
 namespace tessera {
@@ -70,6 +71,11 @@ class MindSporeCkpt : public CheckpointFormat {
   void write(std::span<const SaveEntry> entries, const WriteOptions& options,
              WritableFile& file) const override {
     internal::write_ckpt(entries, options, file);
+  }
+  FileImage image(std::span<const SaveEntry> entries, const WriteOptions& options) const override {
+    check_names(entries);
+    internal::require_independent_bytes(options);
+    return internal::ckpt_image(entries, options);
   }
 };
 

@@ -14,6 +14,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/format.h"
+#include "tessera/checkpoint/formats/internal/image.h"
 #include "tessera/checkpoint/formats/internal/safetensors_write.h"
 #include "tessera/checkpoint/formats/internal/stored_crc.h"
 #include "tessera/checkpoint/load_plan.h"
@@ -218,6 +219,11 @@ class Safetensors : public CheckpointFormat {
   void write(std::span<const SaveEntry> entries, const WriteOptions& options,
              WritableFile& file) const override {
     internal::write_safetensors(entries, options, file);
+  }
+  FileImage image(std::span<const SaveEntry> entries, const WriteOptions& options) const override {
+    check_names(entries);
+    internal::require_independent_bytes(options);
+    return internal::safetensors_image(entries, options);
   }
 };
 

@@ -6,43 +6,48 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/formats/internal/cipher_blocks.h"
+#include "tessera/checkpoint/formats/internal/image.h"
 #include "tessera/io/crc.h"
 
 namespace tessera::internal {
 namespace {
-
-/// MindSpore cuts a parameter into entries of at most this many bytes of content.
-constexpr uint64_t kPiece = uint64_t{512} << 20;
 
 void put_varint(uint64_t value, std::string& out) {
   for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
   out += static_cast<char>(value);
 }
 
-void put_bytes(char key, std::string_view bytes, std::string& out) {
+uint64_t varint_size(uint64_t value) {
+  uint64_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+/// A field's key with a number: its value, or how many bytes follow.
+void put_field(char key, uint64_t size, std::string& out) {
   out += key;
-  put_varint(bytes.size(), out);
-  out += bytes;
+  put_varint(size, out);
 }
 
 /// Everything of an entry that precedes its content of `content` bytes.
 std::string entry_header(std::string_view name, const Shape& dims, std::string_view type,
                          uint64_t content) {
-  std::string tensor;
-  for (const int64_t dim : dims) {
-    tensor += '\x08';
-    put_varint(static_cast<uint64_t>(dim), tensor);
-  }
-  put_bytes('\x12', type, tensor);
-  tensor += '\x1A';
-  put_varint(content, tensor);
-  std::string value;
-  put_bytes('\x0A', name, value);
-  value += '\x12';
-  put_varint(tensor.size() + content, value);
-  std::string entry = "\x0A";
-  put_varint(value.size() + tensor.size() + content, entry);
-  return entry + value + tensor;
+  const auto field = [](uint64_t size) { return 1 + varint_size(size) + size; };
+  uint64_t tensor = field(type.size()) + field(content);
+  for (const int64_t dim : dims) tensor += 1 + varint_size(static_cast<uint64_t>(dim));
+  const uint64_t value = field(name.size()) + field(tensor);
+
+  std::string header;
+  header.reserve(field(value) - content);
+  put_field('\x0A', value, header);
+  put_field('\x0A', name.size(), header);
+  header += name;
+  put_field('\x12', tensor, header);
+  for (const int64_t dim : dims) put_field('\x08', static_cast<uint64_t>(dim), header);
+  put_field('\x12', type.size(), header);
+  header += type;
+  put_field('\x1A', content, header);
+  return header;
 }
 
 /// The buffer of the numpy string that MindSpore saves: UTF-32, one zero for "".
@@ -61,75 +66,76 @@ std::vector<uint32_t> code_points(std::string_view text) {
   return codes;
 }
 
-class CkptWriter {
- public:
-  CkptWriter(const WriteOptions& options, WritableFile& file) : options_(options), file_(file) {
-    if (!options.key.empty()) cipher_.emplace(file, options);
+void add_pieces(size_t entry, const SaveEntry& tensor, uint64_t most, ImageBuilder& image) {
+  if (element_count(tensor.shape) == 0)
+    fail(ErrorCode::kInvalidArgument,
+         "'{}' {}{} has no elements: a .ckpt has no form for that (MindSpore leaves it out or "
+         "makes a scalar of it); save it as .safetensors",
+         printable(tensor.name), to_string(tensor.dtype), to_string(tensor.shape));
+  const std::string_view type = info(tensor.dtype).mindspore_name;
+  const uint64_t size = content_size(tensor);
+  for (uint64_t begin = 0; begin < size; begin += most) {
+    const uint64_t piece = std::min(size - begin, most);
+    image.add_fixed(entry_header(tensor.name, tensor.shape, type, piece));
+    image.add_content(entry, begin, piece);
   }
+}
 
-  void write(const SaveEntry& entry) {
-    if (entry.kind == RecordKind::kString) {
-      require(is_utf8(entry.text), "the string '{}' is not UTF-8", printable(entry.name));
-      require(entry.text.empty() || entry.text.back() != '\0',
-              "the string '{}' ends with a zero byte, which the format drops",
-              printable(entry.name));
-      const std::vector<uint32_t> codes = code_points(entry.text);
-      return write_pieces(entry.name, {0}, "str", std::as_bytes(std::span(codes)));
-    }
-    require(entry.kind == RecordKind::kTensor, "'{}' is a map, which is not written",
-            printable(entry.name));
-    require(element_count(entry.shape) > 0,
-            "'{}' {}{} has no elements: a .ckpt has no form for that (MindSpore leaves it out or "
-            "makes a scalar of it); save it as .safetensors",
-            printable(entry.name), to_string(entry.dtype), to_string(entry.shape));
-    const Tensor tensor = entry.produce();
-    require(tensor.dtype() == entry.dtype && tensor.shape() == entry.shape,
-            "'{}' is {} but was announced as {}{}", printable(entry.name), describe(tensor),
-            to_string(entry.dtype), to_string(entry.shape));
-    write_pieces(entry.name, entry.shape, info(entry.dtype).mindspore_name, tensor.bytes());
+void add_string(const SaveEntry& string, uint64_t most, ImageBuilder& image) {
+  require(is_utf8(string.text), "the string '{}' is not UTF-8", printable(string.name));
+  require(string.text.empty() || string.text.back() != '\0',
+          "the string '{}' ends with a zero byte, which the format drops", printable(string.name));
+  const std::vector<uint32_t> codes = code_points(string.text);
+  std::string_view bytes(reinterpret_cast<const char*>(codes.data()), codes.size() * 4);
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<uint64_t>(bytes.size(), most))) {
+    const std::string_view piece = bytes.substr(0, most);
+    image.add_fixed(entry_header(string.name, {0}, "str", piece.size()));
+    image.add_fixed(piece);
   }
+}
 
-  void finish() {
-    if (cipher_) cipher_->finish();
-    if (!options_.crc) return;
-    std::string trailer = "crc_num";
-    for (int shift = 72; shift >= 0; shift -= 8)
-      trailer += shift < 32 ? static_cast<char>(crc_ >> shift) : '\0';
-    file_.append(std::as_bytes(std::span(trailer)));
-  }
-
- private:
-  void write_pieces(std::string_view name, const Shape& dims, std::string_view type,
-                    std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const auto piece = bytes.first(std::min<uint64_t>(bytes.size(), kPiece));
-      const std::string header = entry_header(name, dims, type, piece.size());
-      put(std::as_bytes(std::span(header)));
-      put(piece);
-      bytes = bytes.subspan(piece.size());
-    }
-  }
-
-  void put(std::span<const std::byte> bytes) {
-    if (cipher_) return cipher_->append(bytes);
-    if (options_.crc) crc_ = crc32(crc_, bytes);
-    file_.append(bytes);
-  }
-
-  const WriteOptions& options_;
-  WritableFile& file_;
-  std::optional<CipherBlockWriter> cipher_;
-  uint32_t crc_ = 0;
-};
+/// "crc_num" and ten bytes, big-endian.
+std::string crc_trailer(uint32_t crc) {
+  std::string trailer = "crc_num";
+  for (int shift = 72; shift >= 0; shift -= 8)
+    trailer += shift < 32 ? static_cast<char>(crc >> shift) : '\0';
+  return trailer;
+}
 
 }  // namespace
 
+FileImage ckpt_image(std::span<const SaveEntry> entries, const WriteOptions& options,
+                     uint64_t most) {
+  require(options.metadata.empty(), "a .ckpt holds no metadata; save it as .safetensors");
+  ImageBuilder image;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].kind == RecordKind::kMap) {
+      fail(ErrorCode::kInvalidArgument, "'{}' is a map, which is not written",
+           printable(entries[i].name));
+    } else if (entries[i].kind == RecordKind::kString) {
+      add_string(entries[i], most, image);
+    } else {
+      add_pieces(i, entries[i], most, image);
+    }
+  }
+  return image.take();
+}
+
 void write_ckpt(std::span<const SaveEntry> entries, const WriteOptions& options,
                 WritableFile& file) {
-  require(options.metadata.empty(), "a .ckpt holds no metadata; save it as .safetensors");
-  CkptWriter writer(options, file);
-  for (const SaveEntry& entry : entries) writer.write(entry);
-  writer.finish();
+  const FileImage image = ckpt_image(entries, options);
+  std::optional<CipherBlockWriter> cipher;
+  if (!options.key.empty()) cipher.emplace(file, options);
+  uint32_t crc = 0;
+  write_image(image, entries, [&](std::span<const std::byte> bytes) {
+    if (cipher) return cipher->append(bytes);
+    if (options.crc) crc = crc32(crc, bytes);
+    file.append(bytes);
+  });
+  if (cipher) cipher->finish();
+  if (!options.crc) return;
+  const std::string trailer = crc_trailer(crc);
+  file.append(std::as_bytes(std::span(trailer)));
 }
 
 }  // namespace tessera::internal

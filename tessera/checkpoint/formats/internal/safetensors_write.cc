@@ -7,6 +7,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/checkpoint/formats/internal/image.h"
 #include "tessera/io/crc.h"
 
 namespace tessera::internal {
@@ -21,8 +22,9 @@ constexpr DType kOrder[] = {DType::kU64, DType::kI64,  DType::kF64,  DType::kC64
 size_t place_of(const SaveEntry& entry) {
   const DType dtype = entry.dtype == DType::kI4x2 ? DType::kI8 : entry.dtype;
   const auto* found = std::find(std::begin(kOrder), std::end(kOrder), dtype);
-  require(found != std::end(kOrder), "'{}' is {}, which safetensors has no name for",
-          printable(entry.name), to_string(entry.dtype));
+  if (found == std::end(kOrder))
+    fail(ErrorCode::kInvalidArgument, "'{}' is {}, which safetensors has no name for",
+         printable(entry.name), to_string(entry.dtype));
   return static_cast<size_t>(found - std::begin(kOrder));
 }
 
@@ -33,18 +35,11 @@ std::string dtype_name(DType dtype) {
 }
 
 void check_entry(const SaveEntry& entry) {
-  require(entry.kind == RecordKind::kTensor,
-          "'{}' is a {}: safetensors holds tensors only; leave it out or save as .ckpt",
-          printable(entry.name), entry.kind == RecordKind::kString ? "string" : "map");
+  if (entry.kind != RecordKind::kTensor)
+    fail(ErrorCode::kInvalidArgument,
+         "'{}' is a {}: safetensors holds tensors only; leave it out or save as .ckpt",
+         printable(entry.name), entry.kind == RecordKind::kString ? "string" : "map");
   require(entry.name != "__metadata__", "a tensor cannot be called '__metadata__' in safetensors");
-}
-
-Tensor produce(const SaveEntry& entry) {
-  Tensor tensor = entry.produce();
-  require(tensor.dtype() == entry.dtype && tensor.shape() == entry.shape,
-          "'{}' is {} but was announced as {}{}", printable(entry.name), describe(tensor),
-          to_string(entry.dtype), to_string(entry.shape));
-  return tensor;
 }
 
 uint32_t sum_of(std::span<const SaveEntry> entries) {
@@ -65,11 +60,13 @@ uint32_t sum_of(std::span<const SaveEntry> entries) {
 
 std::string metadata_json(std::span<const SaveEntry> entries, const WriteOptions& options) {
   std::map<std::string, std::string> more = options.metadata;
-  more.erase("format");
   more.erase("crc_num");
   for (const SaveEntry& entry : entries)
     if (entry.dtype == DType::kI4x2) more[entry.name] = "Int4";
-  std::string text = R"({"format":"ms")";
+  const auto named = more.find("format");
+  std::string text =
+      fmt::format(R"({{"format":"{}")", named == more.end() ? "ms" : json_escape(named->second));
+  more.erase("format");
   if (options.crc) text += fmt::format(R"(,"crc_num":"{}")", sum_of(entries));
   for (const auto& [key, value] : more)
     text += fmt::format(R"(,"{}":"{}")", json_escape(key), json_escape(value));
@@ -105,34 +102,55 @@ uint32_t crc_of_integer_scalar(uint32_t before, DType dtype, std::span<const std
   return crc;
 }
 
-void write_safetensors(std::span<const SaveEntry> entries, const WriteOptions& options,
-                       WritableFile& file) {
+namespace {
+
+FileImage lay_out(std::span<const SaveEntry> entries, const std::string& metadata) {
   for (const SaveEntry& entry : entries) check_entry(entry);
-  std::vector<const SaveEntry*> order;
-  for (const SaveEntry& entry : entries) order.push_back(&entry);
-  std::sort(order.begin(), order.end(), [](const SaveEntry* a, const SaveEntry* b) {
-    return std::pair(place_of(*a), std::string_view(a->name)) <
-           std::pair(place_of(*b), std::string_view(b->name));
+  std::vector<std::pair<size_t, size_t>> order;  // place of the dtype, index
+  for (size_t i = 0; i < entries.size(); ++i) order.emplace_back(place_of(entries[i]), i);
+  std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : entries[a.second].name < entries[b.second].name;
   });
-  std::string header = R"({"__metadata__":)" + metadata_json(entries, options);
+  std::string header = R"({"__metadata__":)" + metadata;
   int64_t end = 0;
-  for (const SaveEntry* entry : order) {
+  for (const auto& [place, index] : order) {
+    const SaveEntry& entry = entries[index];
     const int64_t begin = end;
-    require(!__builtin_add_overflow(
-                begin, checked_product(element_count(entry->shape), byte_size(entry->dtype)), &end),
+    require(!__builtin_add_overflow(begin, static_cast<int64_t>(content_size(entry)), &end),
             "the tensors have more than 2^63 bytes together");
-    header += fmt::format(R"(,"{}":{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})",
-                          json_escape(entry->name), dtype_name(entry->dtype),
-                          to_string(entry->shape), begin, end);
+    header += ",\"";
+    header += json_escape(entry.name);
+    header += R"(":{"dtype":")";
+    header += dtype_name(entry.dtype);
+    header += R"(","shape":)";
+    header += to_string(entry.shape);
+    header += R"(,"data_offsets":)";
+    header += to_string(Shape{begin, end});
+    header += '}';
   }
   header += '}';
   header.resize((header.size() + 7) / 8 * 8, ' ');
   require(header.size() <= 100'000'000, "the header would have {}, more than the format allows",
           human_bytes(header.size()));
   const uint64_t size = header.size();
-  file.append(std::as_bytes(std::span(&size, 1)));
-  file.append(std::as_bytes(std::span(header)));
-  for (const SaveEntry* entry : order) file.append(produce(*entry).bytes());
+  ImageBuilder image;
+  image.add_fixed({reinterpret_cast<const char*>(&size), sizeof size});
+  image.add_fixed(header);
+  for (const auto& [place, index] : order)
+    image.add_content(index, 0, content_size(entries[index]));
+  return image.take();
+}
+
+}  // namespace
+
+FileImage safetensors_image(std::span<const SaveEntry> entries, const WriteOptions& options) {
+  return lay_out(entries, metadata_json(entries, options));
+}
+
+void write_safetensors(std::span<const SaveEntry> entries, const WriteOptions& options,
+                       WritableFile& file) {
+  const FileImage image = safetensors_image(entries, options);
+  write_image(image, entries, [&](std::span<const std::byte> bytes) { file.append(bytes); });
 }
 
 }  // namespace tessera::internal

@@ -3,10 +3,13 @@
 
 #include <span>
 
+#include "tessera/checkpoint/format.h"
 #include "tessera/checkpoint/writer.h"
 
 namespace tessera::internal {
 
+/// Where every byte lies. Produces the tensors where the options ask for a CRC.
+FileImage safetensors_image(std::span<const SaveEntry> entries, const WriteOptions& options);
 void write_safetensors(std::span<const SaveEntry> entries, const WriteOptions& options,
                        WritableFile& file);
 
