@@ -67,7 +67,7 @@ Destination ReshardRequest::destination(const Source& source, std::string& layou
                 "say where to: --to STRATEGY, or --whole for one rank with everything");
   if (is_whole) return whole_destination(source.catalog());
   const Strategy strategy = read_strategy(to);
-  layouts = "";
+  layouts = to_string(strategy);
   DestinationOptions options;
   options.interleave_fields = shards.interleave_fields;
   options.allow = shards.checkpoint.allow;
