@@ -133,6 +133,10 @@ const StrategyForm& strategy_layouts_txt() {
   return form;
 }
 
+Strategy parse_layouts(std::string_view text) {
+  return internal::read_layouts(text);
+}
+
 std::string to_string(const Strategy& strategy) {
   require(!strategy.parameters.empty(), "a strategy without parameters has no text");
   return Writer(strategy).write();
