@@ -48,23 +48,37 @@ struct BySlices {
   bool operator()(uint32_t slices, const Feed& feed) const { return slices < feed.slices; }
 };
 
-/// Follows reads through the files: a part that begins where the last one ended joins its read.
+/// Follows reads through the files: a part that begins where the last one ended joins its read,
+/// which is cut where it gets longer than staging memory.
 class ReadCounter {
  public:
-  explicit ReadCounter(std::span<uint64_t> ends) : ends_(ends) {}
+  struct Range {
+    uint64_t begin = 0, end = 0;
+  };
+  /// `ranges`: by file, what is read there at the moment.
+  ReadCounter(std::span<Range> ranges, uint64_t longest) : ranges_(ranges), longest_(longest) {}
 
   /// How many reads the part adds.
   uint64_t add(const Piece& piece, const Extents& extents) {
     if (extents.count == 0) return 0;
-    uint64_t& end = ends_[static_cast<size_t>(piece.file)];
+    Range& range = ranges_[static_cast<size_t>(piece.file)];
     const uint64_t begin = piece.bytes.offset + extents.begin;
-    const bool joins = end != 0 && begin >= end && begin - end < PlanOptions::kGap;
-    end = piece.bytes.offset + extents.end;
-    return extents.count - (joins ? 1 : 0);
+    const uint64_t end = piece.bytes.offset + extents.end;
+    const bool joins = range.end != 0 && begin >= range.end &&
+                       begin - range.end < PlanOptions::kGap && extents.count == 1;
+    uint64_t before = 0;
+    if (joins) {
+      before = (range.end - range.begin + longest_ - 1) / longest_;
+    } else {
+      range.begin = extents.count == 1 ? begin : end - std::min(extents.run, end - begin);
+    }
+    range.end = end;
+    return extents.count - 1 + (range.end - range.begin + longest_ - 1) / longest_ - before;
   }
 
  private:
-  std::span<uint64_t> ends_;  // by file: where the last part ended
+  std::span<Range> ranges_;
+  uint64_t longest_;
 };
 
 class Planner {
@@ -88,13 +102,13 @@ class Planner {
       count_route(plan_.routes[r], counts_[r]);
     });
     require_nothing_lost();
-    choose_compared_files();
-    count_source();
-    count_ranks();
     const auto workers = static_cast<uint64_t>(threads_);
     plan_.staging = std::clamp<uint64_t>(plan_.options.memory / (4 * workers), uint64_t{64} << 10,
                                          uint64_t{4} << 20);
     plan_.peak_memory = 4 * workers * plan_.staging;
+    choose_compared_files();
+    count_source();
+    count_ranks();
     return std::move(plan_);
   }
 
@@ -275,8 +289,8 @@ class Planner {
   }
 
   void count_source() {
-    std::vector<uint64_t> ends(source_.catalog().files.size(), 0);
-    ReadCounter reads(ends);
+    std::vector<ReadCounter::Range> ranges(source_.catalog().files.size());
+    ReadCounter reads(ranges, plan_.staging);
     for (uint32_t i = 0; i < records_.size(); ++i) {
       if (plan_.route_of[i] == ReshardPlan::kNoRoute) continue;
       const Route& route = plan_.routes[plan_.route_of[i]];
@@ -303,7 +317,7 @@ class Planner {
       const auto first = static_cast<uint32_t>(ranks_.size() * group / groups);
       const auto last = static_cast<uint32_t>(ranks_.size() * (group + 1) / groups);
       const size_t files = source_.catalog().files.size();
-      std::vector<uint64_t> ends(files * (last - first), 0);
+      std::vector<ReadCounter::Range> ranges(files * (last - first));
       for (size_t i = 0; i < records_.size(); ++i) {
         if (plan_.route_of[i] == ReshardPlan::kNoRoute) continue;
         const Counts& counts = counts_[plan_.route_of[i]];
@@ -311,7 +325,7 @@ class Planner {
             std::lower_bound(counts.takers.begin(), counts.takers.end(), first,
                              [](const Taker& one, uint32_t rank) { return one.rank < rank; });
         for (; taker != counts.takers.end() && taker->rank < last; ++taker) {
-          ReadCounter reads({ends.data() + files * (taker->rank - first), files});
+          ReadCounter reads({ranges.data() + files * (taker->rank - first), files}, plan_.staging);
           count_taker(records_[i], counts, *taker, reads);
         }
       }
