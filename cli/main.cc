@@ -1,9 +1,11 @@
 // tessera: one program, one word per task. Errors go to stderr, data to stdout.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -19,11 +21,19 @@
 namespace tessera::cli {
 namespace {
 
+/// The word of words/<file>.cc: file names have no '-'.
+std::string_view word_name(std::string_view file) {
+  static std::deque<std::string> names;
+  std::string& name = names.emplace_back(file);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
 std::vector<Word> make_words() {
   std::vector<Word> words;
 #define TESSERA_FILE(file)                 \
   words.push_back(::define_word_##file()); \
-  words.back().name = #file;
+  words.back().name = word_name(#file);
 #include "cli_words.inc"
 #undef TESSERA_FILE
   return words;

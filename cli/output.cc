@@ -108,9 +108,10 @@ std::string Table::to_string() const {
   return text;
 }
 
-Progress::Progress(std::string_view what, int64_t total, bool quiet)
+Progress::Progress(std::string_view what, int64_t total, bool quiet, bool bytes)
     : what_(what),
       total_(std::max<int64_t>(total, 1)),
+      bytes_(bytes),
       shown_(!quiet && isatty(STDERR_FILENO) != 0),
       start_(Clock::now()),
       last_(start_) {}
@@ -132,8 +133,8 @@ void Progress::update(int64_t done) {
   const int full = static_cast<int>(part * kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
-  fmt::print(stderr, "\r\033[K{} {} {:3.0f}%  {:.0f}/s  {:.0f} s left", what_, bar, part * 100,
-             rate, left);
+  fmt::print(stderr, "\r\033[K{} {} {:3.0f}%  {}/s  {:.0f} s left", what_, bar, part * 100,
+             bytes_ ? human_bytes(static_cast<uint64_t>(rate)) : fmt::format("{:.0f}", rate), left);
   std::fflush(stderr);
 }
 

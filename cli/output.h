@@ -58,7 +58,8 @@ class Table {
 /// terminal or `quiet`. update() is cheap: it draws ten times a second at most.
 class Progress {
  public:
-  Progress(std::string_view what, int64_t total, bool quiet);
+  /// `bytes`: what is counted are bytes, and rates are printed so.
+  Progress(std::string_view what, int64_t total, bool quiet, bool bytes = false);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -68,6 +69,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   std::string what_;
   int64_t total_;
+  bool bytes_;
   bool shown_;
   Clock::time_point start_;
   Clock::time_point last_;

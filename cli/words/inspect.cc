@@ -5,8 +5,10 @@
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/output.h"
+#include "cli/strategy_text.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/checkpoint/strategy.h"
 
 namespace tessera::cli {
 namespace {
@@ -161,6 +163,30 @@ void inspect_file(const Request& request, const fs::path& path) {
   fmt::print("{}\n", out.text());
 }
 
+/// Whether the file begins as a strategy does.
+bool is_strategy(const fs::path& path) {
+  const std::unique_ptr<RandomAccessFile> file = local_file_system().open(path);
+  std::string head(std::min<uint64_t>(file->size(), 1024), '\0');
+  file->read(0, std::as_writable_bytes(std::span(head)));
+  return looks_like_strategy(head);
+}
+
+std::string strategy_line(const Strategy& strategy, const fs::path& path) {
+  return fmt::format(
+      "{}: it says how parameters are cut and holds no weights; 'tessera layout {}' "
+      "prints it",
+      describe(strategy), printable(path.string()));
+}
+
+void inspect_strategy(const Request& request, const fs::path& path) {
+  const Strategy strategy = read_strategy(path);
+  if (!request.common.json)
+    return fmt::print("{}: {}\n", printable(path.string()), strategy_line(strategy, path));
+  Json out;
+  out.open('{').field("path", path.string()).key("strategy").raw(strategy_json(strategy));
+  fmt::print("{}\n", out.close().text());
+}
+
 /// Files below a folder whose names say that they are checkpoints, in order.
 std::vector<fs::path> checkpoint_files(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -185,6 +211,12 @@ void inspect_folder(const Request& request) {
   for (const fs::path& path : files) {
     const std::string name = printable(fs::relative(path, request.path).string());
     try {
+      if (is_strategy(path)) {
+        table.add({name, "-", std::to_string(fs::file_size(path)),
+                   strategy_line(read_strategy(path), path)});
+        out.open('{').field("path", path.string()).field("format", "strategy").close();
+        continue;
+      }
       const Checkpoint checkpoint = request.checkpoint.open(path.string());
       const CatalogFile& file = checkpoint.catalog.files.front();
       table.add({name, std::to_string(checkpoint.catalog.records.size()),
@@ -210,6 +242,7 @@ void inspect_folder(const Request& request) {
 
 void inspect(const Request& request) {
   const bool folder = fs::is_directory(request.path);
+  if (!folder && is_strategy(request.path)) return inspect_strategy(request, request.path);
   if (!folder || !indexes_in(request.path).empty()) return inspect_file(request, request.path);
   inspect_folder(request);
 }

@@ -59,11 +59,14 @@ Digest digest_box(const Tensor& tensor, const Shape& global, const Box& box) {
           "a tensor {} does not hold the box {} of {}", to_string(tensor.shape()), to_string(box),
           to_string(global));
   const Tensor elements = tensor.contiguous();
-  const int width = byte_size(tensor.dtype());
-  const std::byte* bytes = elements.bytes().data();
+  return digest_part(elements.bytes(), byte_size(tensor.dtype()), global, box, box);
+}
+
+Digest digest_part(std::span<const std::byte> bytes, int width, const Shape& global,
+                   const Box& held, const Box& part) {
   Digest sum;
-  for_each_run(whole(global), box, box, [&](int64_t at, int64_t in_box, int64_t count) {
-    add_run(width, bytes + in_box * width, static_cast<uint64_t>(at), count, sum);
+  for_each_run(whole(global), held, part, [&](int64_t at, int64_t in_held, int64_t count) {
+    add_run(width, bytes.data() + in_held * width, static_cast<uint64_t>(at), count, sum);
   });
   return sum;
 }

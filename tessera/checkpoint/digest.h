@@ -6,7 +6,9 @@
 //   digest = digest_box(upper, shape, upper_box) + digest_box(lower, shape, lower_box)
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "tessera/tensor/tensor.h"
@@ -32,6 +34,10 @@ std::string to_string(const Digest& digest);
 /// The digest of the elements of `box` of a tensor of shape `global`; `tensor` holds them, in any
 /// memory order. The bits count: 0.0 and -0.0 differ.
 Digest digest_box(const Tensor& tensor, const Shape& global, const Box& box);
+/// The digest of the elements of `part`, out of row-major `bytes` that hold those of `held`, of
+/// `width` bytes each, of a tensor of shape `global`.
+Digest digest_part(std::span<const std::byte> bytes, int width, const Shape& global,
+                   const Box& held, const Box& part);
 /// The digest of a whole tensor.
 Digest digest(const Tensor& tensor);
 

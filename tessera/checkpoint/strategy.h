@@ -51,19 +51,32 @@ struct Strategy {
   std::vector<OperatorStrategy> operators;
 
   int rank_count() const { return stage_count * ranks_per_stage; }
-  /// How `name` is cut in `stage`, or null. A pattern's layout has any number of dims.
+  /// How `name` is cut in `stage`, or null: the first parameter or pattern that matches.
   const ParameterLayout* find(std::string_view name, int stage) const;
   /// Whether any stage names it.
   bool names(std::string_view name) const;
-  bool operator==(const Strategy&) const = default;
+  /// The index is not compared.
+  bool operator==(const Strategy& other) const;
+
+  /// Filled by index_parameters; find() is slow without it.
+  struct Index {
+    std::vector<uint32_t> by_name;   // the parameters that are no patterns, by name and place
+    std::vector<uint32_t> patterns;  // in order
+    size_t indexed = 0;              // parameters when it was made
+  };
+  Index index;
 };
 
-/// Checks what the parts say of each other (ranks per stage, stages, layouts). Throws
-/// kCorruptData naming the parameter.
+/// To be called when `parameters` has changed; the functions here that return one have done it.
+void index_parameters(Strategy& strategy);
+
+/// Checks what the parts say of each other: layouts, equal ranks per stage, no name twice in a
+/// stage, and every stage has parameters. Throws kCorruptData naming the parameter.
 void validate(const Strategy& strategy);
 
-/// Reads any of the forms, told apart by content. Throws kNotFound, kCorruptData (with the offset),
-/// kUnsupported, kIo.
+/// Reads any of the forms, told apart by content. What MindSpore saved for one stage of a pipeline
+/// reads as a strategy whose other stages are empty: validate() refuses it, merge_stages() takes
+/// it. Throws kNotFound, kCorruptData (with the offset), kUnsupported, kIo.
 Strategy read_strategy(const std::filesystem::path& path,
                        const FileSystem& files = local_file_system());
 /// Writes the form that the suffix says: ".json", ".txt" (layouts.txt), else MindSpore's protobuf;
@@ -78,8 +91,20 @@ std::string to_string(const Strategy& strategy);
 /// count once. Throws kInvalidArgument unless the stages are 0 … k-1.
 Strategy merge_stages(std::span<const Strategy> stages);
 
-/// The layout with optimizer sharding as a further cut of dim 0.
+struct NamedShape {
+  std::string name;
+  Shape shape;
+};
+
+/// What MindSpore's forms can hold of `strategy`: patterns replaced by those of `tensors`, whole
+/// ones, that they match, "[...]" by as many whole dims as the tensor has, and every parameter that
+/// is among them with its shape. Tensors that the strategy does not name are left out. Throws
+/// kNotFound for a pattern that matches none, kInvalidArgument for a shape that does not fit.
+Strategy with_shapes(const Strategy& strategy, std::span<const NamedShape> tensors);
+
+/// The layout with optimizer sharding as a further cut of dim 0. `ndim` counts for "[...]".
 Layout full_layout(const ParameterLayout& parameter);
+Layout full_layout(const ParameterLayout& parameter, size_t ndim);
 
 /// The elements of a parameter of shape `global` that the rank with this place in its stage holds:
 /// boxes that follow each other in its local tensor along dim 0. One box, except for

@@ -107,6 +107,14 @@ std::filesystem::path FaultyFileSystem::destination(const std::filesystem::path&
   return inner_.destination(path);
 }
 
+void FaultyFileSystem::create_folders(const std::filesystem::path& folder) {
+  inner_.create_folders(folder);
+}
+
+bool FaultyFileSystem::remove_empty_folder(const std::filesystem::path& folder) {
+  return !state_->crashed && inner_.remove_empty_folder(folder);
+}
+
 void FaultyFileSystem::sync_folder(const std::filesystem::path& folder) {
   if (state_->faults.fail_sync) fail(ErrorCode::kIo, "syncing a folder: the disk went away");
   inner_.sync_folder(folder);

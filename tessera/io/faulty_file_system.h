@@ -45,6 +45,8 @@ class FaultyFileSystem : public FileSystem {
   void rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   void remove(const std::filesystem::path& path) override;
   std::filesystem::path destination(const std::filesystem::path& path) const override;
+  void create_folders(const std::filesystem::path& folder) override;
+  bool remove_empty_folder(const std::filesystem::path& folder) override;
   void sync_folder(const std::filesystem::path& folder) override;
   bool exists(const std::filesystem::path& path) const override;
   bool is_folder(const std::filesystem::path& path) const override;

@@ -17,6 +17,14 @@ void RandomAccessFile::read_scattered(uint64_t offset,
   }
 }
 
+void WritableFile::write_gathered(uint64_t offset,
+                                  std::span<const std::span<const std::byte>> parts) {
+  for (const std::span<const std::byte> part : parts) {
+    write_at(offset, part);
+    offset += part.size();
+  }
+}
+
 namespace {
 
 std::filesystem::path temporary_sibling(const std::filesystem::path& path) {
@@ -74,12 +82,23 @@ void AtomicFile::commit() {
 }
 
 std::string read_text(const std::filesystem::path& path, uint64_t limit) {
-  const std::unique_ptr<RandomAccessFile> file = local_file_system().open(path);
+  return read_text(local_file_system(), path, limit);
+}
+
+std::string read_text(const FileSystem& files, const std::filesystem::path& path, uint64_t limit) {
+  const std::unique_ptr<RandomAccessFile> file = files.open(path);
   require(file->size() <= limit, "'{}' has {}, more than the {} that are read as text",
           printable(path.string()), human_bytes(file->size()), human_bytes(limit));
   std::string text(file->size(), '\0');
   file->read(0, std::as_writable_bytes(std::span(text)));
   return text;
+}
+
+void write_text(FileSystem& files, const std::filesystem::path& path, std::string_view text,
+                AtomicFile::Options options) {
+  AtomicFile file(files, path, options);
+  file.file().append(std::as_bytes(std::span(text)));
+  file.commit();
 }
 
 }  // namespace tessera

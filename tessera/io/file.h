@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,6 +54,8 @@ class WritableFile {
   virtual void append(std::span<const std::byte> bytes) = 0;
   /// Writes at an offset, growing the file as needed; does not move the point of append.
   virtual void write_at(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Writes `parts` one after the other from `offset` on: one call of the system where it can.
+  virtual void write_gathered(uint64_t offset, std::span<const std::span<const std::byte>> parts);
   /// Makes what was written survive a loss of power.
   virtual void sync() = 0;
   /// Closes and reports the errors that closing finds. The destructor closes silently.
@@ -72,6 +75,10 @@ class FileSystem {
   /// The file that saving under `path` replaces or creates: `path`, or what it leads to where it is
   /// a symbolic link. Throws kInvalidArgument for a folder, pipe, socket or device.
   virtual std::filesystem::path destination(const std::filesystem::path& path) const;
+  /// Creates `folder` and those above it, where they are not there yet.
+  virtual void create_folders(const std::filesystem::path& folder) = 0;
+  /// Removes `folder` when it is empty; says whether it did.
+  virtual bool remove_empty_folder(const std::filesystem::path& folder) = 0;
   /// Makes renames and creations in `folder` survive a loss of power.
   virtual void sync_folder(const std::filesystem::path& folder) = 0;
   virtual bool exists(const std::filesystem::path& path) const = 0;
@@ -100,6 +107,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   WritableFile& file() { return *file_; }
+  /// Where the bytes are until commit().
+  const std::filesystem::path& temporary() const { return temporary_; }
   void commit();
 
  private:
@@ -113,5 +122,10 @@ class AtomicFile {
 
 /// The whole content. Throws kInvalidArgument when the file is larger than `limit`.
 std::string read_text(const std::filesystem::path& path, uint64_t limit = uint64_t{64} << 20);
+std::string read_text(const FileSystem& files, const std::filesystem::path& path,
+                      uint64_t limit = uint64_t{64} << 20);
+/// Puts `text` under the name at once, as AtomicFile does.
+void write_text(FileSystem& files, const std::filesystem::path& path, std::string_view text,
+                AtomicFile::Options options);
 
 }  // namespace tessera

@@ -102,6 +102,16 @@ void MemoryFileSystem::remove(const std::filesystem::path& path) {
     fail(ErrorCode::kNotFound, "there is no file {} in memory", printable(path.string()));
 }
 
+void MemoryFileSystem::create_folders(const std::filesystem::path& folder) {
+  // Folders are there while files are in them; only a file in the way is wrong.
+  for (std::filesystem::path path = folder; path.has_relative_path(); path = path.parent_path())
+    require(!exists(path), "{} is a file; a folder is wanted", printable(path.string()));
+}
+
+bool MemoryFileSystem::remove_empty_folder(const std::filesystem::path& /*folder*/) {
+  return false;
+}
+
 void MemoryFileSystem::sync_folder(const std::filesystem::path& /*folder*/) {}
 
 bool MemoryFileSystem::exists(const std::filesystem::path& path) const {

@@ -22,6 +22,8 @@ class MemoryFileSystem : public FileSystem {
   std::unique_ptr<WritableFile> create(const std::filesystem::path& path) override;
   void rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   void remove(const std::filesystem::path& path) override;
+  void create_folders(const std::filesystem::path& folder) override;
+  bool remove_empty_folder(const std::filesystem::path& folder) override;
   void sync_folder(const std::filesystem::path& folder) override;
   bool exists(const std::filesystem::path& path) const override;
   bool is_folder(const std::filesystem::path& path) const override;

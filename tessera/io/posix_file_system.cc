@@ -147,6 +147,37 @@ class PosixWritableFile : public WritableFile {
       offset += static_cast<uint64_t>(put);
     }
   }
+  void write_gathered(uint64_t offset, std::span<const std::span<const std::byte>> parts) override {
+    constexpr size_t kMostParts = 512;
+    std::array<iovec, kMostParts> batch;
+    while (!parts.empty()) {
+      const size_t count = std::min(parts.size(), kMostParts);
+      size_t wanted = 0;
+      for (size_t i = 0; i < count; ++i) {
+        batch[i] = {const_cast<std::byte*>(parts[i].data()), parts[i].size()};
+        wanted += parts[i].size();
+      }
+      const ssize_t put = ::pwritev(descriptor_.number(), batch.data(), static_cast<int>(count),
+                                    static_cast<off_t>(offset));
+      if (put < 0 && errno != EINTR) write_at(offset, parts.front());  // which says what is wrong
+      auto done = put < 0 ? size_t{0} : static_cast<size_t>(put);
+      if (done == wanted) {
+        offset += wanted;
+        parts = parts.subspan(count);
+        continue;
+      }
+      // The system stopped on the way: go on part by part.
+      for (; !parts.empty() && done >= parts.front().size();
+           parts = parts.subspan(1)) {
+        done -= parts.front().size();
+        offset += parts.front().size();
+      }
+      if (parts.empty()) return;
+      write_at(offset + done, parts.front().subspan(done));
+      offset += parts.front().size();
+      parts = parts.subspan(1);
+    }
+  }
   void sync() override {
     if (::fsync(descriptor_.number()) != 0)
       fail(ErrorCode::kIo, "{}: syncing: {}", printable(name_), reason(errno));
@@ -217,6 +248,15 @@ class PosixFileSystem : public FileSystem {
     }
     fail(ErrorCode::kInvalidArgument, "'{}' leads through more than {} symbolic links", shown(path),
          kMostLinks);
+  }
+
+  void create_folders(const std::filesystem::path& folder) override {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) fail(ErrorCode::kIo, "creating the folder {}: {}", shown(folder), error.message());
+  }
+  bool remove_empty_folder(const std::filesystem::path& folder) override {
+    return ::rmdir(folder.c_str()) == 0;
   }
 
   void sync_folder(const std::filesystem::path& folder) override {

@@ -28,10 +28,14 @@ struct Destination {
 
 /// All of every record on one rank.
 Destination whole_destination(const Catalog& catalog);
+struct DestinationOptions {
+  bool interleave_fields = false;  // see slices_of
+  std::vector<std::string> allow;  // patterns of names that may be in the strategy only
+};
 /// What `strategy` says. Tensors that it does not name, strings and maps are whole on every rank,
-/// which a note says. `interleave_fields`: see slices_of. Throws kInvalidArgument naming the
-/// tensor when its shape does not fit, kNotFound when the strategy names none of the tensors.
+/// which a note says. Throws kInvalidArgument naming the tensor when its shape does not fit,
+/// kNotFound when the strategy names a tensor that is not there, or none of those that are.
 Destination destination_of(const Catalog& catalog, const Strategy& strategy,
-                           bool interleave_fields = false);
+                           const DestinationOptions& options = {});
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 #include "tessera/tensor/cover.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tessera/base/error.h"
@@ -25,26 +26,44 @@ void append_rest(Box box, const Box& hole, std::vector<Box>& rest) {
 
 }  // namespace
 
+std::vector<Box> cover(std::span<const Box> pieces, const Box& wanted, std::vector<Copy>& copies) {
+  if (is_empty(wanted)) return {};
+  std::vector<Box> missing{wanted};
+  std::vector<Box> still_missing;
+  for (size_t p = 0; p < pieces.size() && !missing.empty(); ++p) {
+    const auto meets = [&](const Box& gap) { return overlaps(pieces[p], gap); };
+    if (std::none_of(missing.begin(), missing.end(), meets)) continue;
+    still_missing.clear();
+    for (Box& gap : missing) {
+      if (!overlaps(pieces[p], gap)) {
+        still_missing.push_back(std::move(gap));
+        continue;
+      }
+      Box common = intersect(pieces[p], gap);
+      append_rest(gap, common, still_missing);
+      copies.push_back({p, std::move(common)});
+    }
+    std::swap(missing, still_missing);
+  }
+  return missing;
+}
+
 std::vector<Copy> cover(std::span<const Box> pieces, const Box& wanted) {
   std::vector<Copy> copies;
-  if (is_empty(wanted)) return copies;
-  std::vector<Box> missing{wanted};
-  for (size_t p = 0; p < pieces.size() && !missing.empty(); ++p) {
-    std::vector<Box> still_missing;
-    for (const Box& gap : missing) {
-      const Box common = intersect(pieces[p], gap);
-      if (is_empty(common)) {
-        still_missing.push_back(gap);
-      } else {
-        append_rest(gap, common, still_missing);
-        copies.push_back({p, common});
-      }
-    }
-    missing = std::move(still_missing);
-  }
+  const std::vector<Box> missing = cover(pieces, wanted, copies);
   if (!missing.empty())
     fail(ErrorCode::kNotFound, "no piece holds the elements {}", to_string(missing.front()));
   return copies;
+}
+
+bool covers(std::span<const Box> pieces, const Box& wanted) {
+  std::vector<Copy> copies;
+  return cover(pieces, wanted, copies).empty();
+}
+
+std::vector<Box> subtract(const Box& box, std::span<const Box> holes) {
+  std::vector<Copy> copies;
+  return cover(holes, box, copies);
 }
 
 }  // namespace tessera

@@ -19,5 +19,12 @@ struct Copy {
 /// Copies that fill `wanted` exactly once. Pieces may overlap, as replicas do; earlier pieces are
 /// preferred. Throws kNotFound, naming the first missing region, when the pieces leave a hole.
 std::vector<Copy> cover(std::span<const Box> pieces, const Box& wanted);
+/// The same without the error: returns the regions that no piece holds, disjoint.
+std::vector<Box> cover(std::span<const Box> pieces, const Box& wanted, std::vector<Copy>& copies);
+
+/// Whether the pieces hold all of `wanted`.
+bool covers(std::span<const Box> pieces, const Box& wanted);
+/// `box` without what `holes` hold, as disjoint boxes.
+std::vector<Box> subtract(const Box& box, std::span<const Box> holes);
 
 }  // namespace tessera

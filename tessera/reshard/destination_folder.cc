@@ -1,0 +1,179 @@
+#include "tessera/reshard/destination_folder.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tessera/base/error.h"
+#include "tessera/base/text.h"
+#include "tessera/io/json.h"
+#include "tessera/reshard/rank_files.h"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kLongestList = size_t{256} << 20;
+
+std::string shown(const fs::path& path) {
+  return printable(path.string());
+}
+
+/// The "files" of a marker or manifest: paths inside the folder, as far as they are such.
+std::vector<std::string> listed_files(std::string_view text) {
+  std::vector<std::string> files;
+  const Json root = parse_json(text, {kLongestList, 8});
+  for (const Json& file : root.at("files").items()) {
+    const std::string& name = file.is_object() ? file.at("path").as_string() : file.as_string();
+    const fs::path path = name;
+    const bool leaves =
+        path.is_absolute() ||
+        std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
+    require_valid(!leaves && !name.empty(), "it lists '{}', which is not inside the folder",
+                  printable(name));
+    files.push_back(name);
+  }
+  return files;
+}
+
+/// Whether `name` is a temporary sibling of `file`: "model0.ckpt.4711-1.tmp".
+bool is_temporary_of(std::string_view name, std::string_view file) {
+  if (!name.starts_with(file) || !name.ends_with(".tmp")) return false;
+  name.remove_prefix(file.size());
+  name.remove_suffix(4);
+  return name.size() > 1 && name[0] == '.' &&
+         name.substr(1).find_first_not_of("0123456789-") == name.npos;
+}
+
+}  // namespace
+
+DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
+                                     std::vector<fs::path> files, Options options)
+    : file_system_(file_system),
+      root_(std::move(root)),
+      files_(std::move(files)),
+      options_(options) {
+  const ErrorContext context([&] { return "preparing the folder " + shown(root_); });
+  require(!file_system_.exists(root_) || file_system_.is_folder(root_),
+          "{} is a file; a folder is wanted", shown(root_));
+  made_root_ = !file_system_.exists(root_);
+  const fs::path marker = root_ / kMarker;
+  const bool was_dead = file_system_.exists(marker);
+  if (!made_root_ && !was_dead) check_contents(options_.force);
+  file_system_.create_folders(root_);
+  if (&file_system_ == &local_file_system()) {
+    lock_ = FileLock::try_lock(marker);
+    require(lock_.has_value(), "another process is writing to {} now; wait for it or stop it",
+            shown(root_));
+    if (was_dead) {
+      remove_dead_run(lock_->read(kLongestList));
+      check_contents(options_.force);
+    }
+  }
+  if (file_system_.exists(root_ / kManifest))
+    old_files_ = listed_files(read_text(file_system_, root_ / kManifest, kLongestList));
+  std::string list = fmt::format("{{\"process\":{},\"files\":[", ::getpid());
+  for (size_t i = 0; i < files_.size(); ++i)
+    list += fmt::format("{}\"{}\"", i > 0 ? "," : "", json_escape(files_[i].string()));
+  list += "]}\n";
+  if (lock_) lock_->write(list);
+  std::set<fs::path> folders;
+  for (const fs::path& file : files_) folders.insert((root_ / file).parent_path());
+  for (const fs::path& folder : folders) file_system_.create_folders(folder);
+}
+
+void DestinationFolder::check_contents(bool force) const {
+  std::vector<std::string> names = file_system_.list(root_);
+  std::erase(names, kMarker);
+  if (names.empty()) return;
+  require(force, "{} is not empty: it holds {}{}; --force replaces an earlier result", shown(root_),
+          printable(names[0]),
+          names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : std::string());
+  // A checkpoint that stays beside the new ones would be taken for one of them.
+  std::set<std::string> known{std::string(kManifest)};
+  for (const fs::path& file : files_) known.insert(file.string());
+  if (file_system_.exists(root_ / kManifest))
+    for (std::string& file : listed_files(read_text(file_system_, root_ / kManifest, kLongestList)))
+      known.insert(std::move(file));
+  const auto check = [&](const fs::path& path) {
+    const std::string name = path.string();
+    const bool is_checkpoint = name.ends_with(".ckpt") || name.ends_with(".safetensors");
+    require(!is_checkpoint || known.contains(name),
+            "{} holds {}, which is not of this result and would be taken for a part of it; move it "
+            "away first",
+            shown(root_), printable(name));
+  };
+  for (const std::string& name : names) {
+    check(name);
+    if (!file_system_.is_folder(root_ / name) || rank_in_path(name) < 0) continue;
+    for (const std::string& inner : file_system_.list(root_ / name)) check(fs::path(name) / inner);
+  }
+}
+
+void DestinationFolder::remove_dead_run(std::string_view list) {
+  if (trim(list).empty()) return;  // it ended before it made anything
+  const ErrorContext context([&] { return "reading what a killed run left in " + shown(root_); });
+  remove_files(listed_files(list));
+}
+
+void DestinationFolder::remove_files(std::span<const std::string> files) {
+  std::map<fs::path, std::vector<std::string>> listings;
+  std::set<fs::path> folders;
+  for (const std::string& file : files) {
+    const fs::path path = root_ / file;
+    const fs::path folder = path.parent_path();
+    if (!file_system_.is_folder(folder)) continue;
+    const auto [known, is_new] = listings.try_emplace(folder);
+    if (is_new) known->second = file_system_.list(folder);
+    const std::string name = path.filename().string();
+    for (const std::string& there : known->second)
+      if (there == name || is_temporary_of(there, name)) file_system_.remove(folder / there);
+    folders.insert(folder);
+  }
+  for (const fs::path& folder : folders)
+    if (folder != root_) file_system_.remove_empty_folder(folder);
+}
+
+void DestinationFolder::begin_commit() {
+  began_commit_ = true;
+  if (!old_files_.empty() || file_system_.exists(root_ / kManifest))
+    file_system_.remove(root_ / kManifest);
+}
+
+void DestinationFolder::commit(std::string_view manifest) {
+  std::set<std::string> kept;
+  for (const fs::path& file : files_) kept.insert(file.string());
+  std::erase_if(old_files_, [&](const std::string& file) { return kept.contains(file); });
+  remove_files(old_files_);
+  write_text(file_system_, root_ / kManifest, manifest, {options_.sync});
+  is_committed_ = true;
+  if (lock_) file_system_.remove(root_ / kMarker);
+}
+
+void DestinationFolder::remove_empty_folders() {
+  std::set<fs::path> folders;
+  for (const fs::path& file : files_) folders.insert((root_ / file).parent_path());
+  for (const fs::path& folder : folders)
+    if (folder != root_) file_system_.remove_empty_folder(folder);
+  if (made_root_) file_system_.remove_empty_folder(root_);
+}
+
+DestinationFolder::~DestinationFolder() {
+  if (is_committed_) return;
+  try {
+    // What lies under these names is ours: the folder was empty, or old files were replaced.
+    if (began_commit_ || !options_.force) {
+      std::vector<std::string> files;
+      for (const fs::path& file : files_) files.push_back(file.string());
+      remove_files(files);
+    }
+    if (lock_) file_system_.remove(root_ / kMarker);
+    remove_empty_folders();
+  } catch (const Error&) {  // already unwinding: there is nobody to tell
+  }
+}
+
+}  // namespace tessera

@@ -1,0 +1,63 @@
+#include "tessera/reshard/internal/slabs.h"
+
+#include <algorithm>
+
+namespace tessera::internal {
+
+SlabGrid::SlabGrid(const Shape& shape, int64_t width, uint64_t bytes) : shape_(shape) {
+  // `row`: the bytes of one step of dim `dim_`.
+  auto row = static_cast<uint64_t>(width);
+  for (size_t d = 1; d < shape.size(); ++d) row *= static_cast<uint64_t>(shape[d]);
+  while (dim_ + 1 < shape.size() && row > bytes) {
+    outer_ *= static_cast<uint64_t>(shape[dim_]);
+    ++dim_;
+    row /= static_cast<uint64_t>(shape[dim_]);
+  }
+  if (shape.empty()) return;
+  const int64_t most = std::max<int64_t>(static_cast<int64_t>(bytes / row), 1);
+  step_ = std::min(most, shape[dim_]);
+  per_outer_ = static_cast<uint64_t>((shape[dim_] + step_ - 1) / step_);
+}
+
+Box SlabGrid::box(uint64_t index) const {
+  Box box = whole(shape_);
+  if (shape_.empty()) return box;
+  box.begin[dim_] = static_cast<int64_t>(index % per_outer_) * step_;
+  box.size[dim_] = std::min(step_, shape_[dim_] - box.begin[dim_]);
+  index /= per_outer_;
+  for (size_t d = dim_; d-- > 0;) {
+    box.begin[d] = static_cast<int64_t>(index % static_cast<uint64_t>(shape_[d]));
+    box.size[d] = 1;
+    index /= static_cast<uint64_t>(shape_[d]);
+  }
+  return box;
+}
+
+std::vector<SlabItem> make_items(const ReshardPlan& plan, const Source& source) {
+  constexpr uint32_t kMostTogether = 1024;
+  std::vector<SlabItem> items;
+  uint64_t together = 0;  // bytes of the item that still takes records
+  bool is_open = false;
+  const auto& records = source.catalog().records;
+  for (uint32_t r = 0; r < records.size(); ++r) {
+    if (plan.route_of[r] == ReshardPlan::kNoRoute || element_count(records[r].shape) == 0) continue;
+    const uint64_t bytes = byte_count(records[r]);
+    if (bytes > plan.staging) {
+      const SlabGrid grid(records[r].shape, byte_size(records[r].dtype), plan.staging);
+      for (uint64_t slab = 0; slab < grid.count(); ++slab) items.push_back({r, r + 1, slab, false});
+      is_open = false;
+      continue;
+    }
+    if (is_open && together + bytes <= plan.staging && r - items.back().first < kMostTogether) {
+      items.back().last = r + 1;
+      together += bytes;
+      continue;
+    }
+    items.push_back({r, r + 1, 0, true});
+    together = bytes;
+    is_open = true;
+  }
+  return items;
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,172 @@
+#include "tessera/reshard/source.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "tessera/base/error.h"
+#include "tessera/base/parallel.h"
+#include "tessera/base/text.h"
+#include "tessera/reshard/internal/assemble.h"
+
+namespace tessera {
+namespace {
+
+using internal::Holder;
+using internal::Holders;
+
+/// The shards of all files by the name of their tensor.
+class Collection {
+ public:
+  Collection(std::span<const RankFile> files, const SourceOptions& options)
+      : files_(files), options_(options) {}
+
+  void open_all(Source& source) {
+    constexpr size_t kAtOnce = 16;  // so that not all catalogs are in memory together
+    for (size_t begin = 0; begin < files_.size(); begin += kAtOnce) {
+      const size_t count = std::min(kAtOnce, files_.size() - begin);
+      std::vector<Checkpoint> opened(count);
+      parallel_for(count, options_.threads > 0 ? options_.threads : default_thread_count(),
+                   [&](size_t i) { opened[i] = open(files_[begin + i]); });
+      for (size_t i = 0; i < count; ++i) add(files_[begin + i], std::move(opened[i]), source);
+    }
+  }
+
+  std::vector<Holders> take() { return std::move(all_); }
+  std::vector<std::shared_ptr<const RandomAccessFile>> take_bytes() { return std::move(bytes_); }
+
+ private:
+  Checkpoint open(const RankFile& file) const {
+    const ErrorContext context(
+        [&] { return fmt::format("opening the file of rank {}", file.rank); });
+    Checkpoint checkpoint = open_checkpoint(file.path, options_.open);
+    if (!options_.renaming.empty()) {
+      const std::vector<std::string> names = rename(checkpoint.catalog.names(), options_.renaming);
+      for (size_t i = 0; i < names.size(); ++i) checkpoint.catalog.records[i].name = names[i];
+    }
+    return checkpoint;
+  }
+
+  void add(const RankFile& file, Checkpoint opened, Source& source) {
+    const int first = static_cast<int>(source.checkpoint.catalog.files.size());
+    for (Record& record : opened.catalog.records) {
+      const auto leaves_out = [&](const std::string& pattern) {
+        return matches(pattern, record.name);
+      };
+      if (std::any_of(options_.except.begin(), options_.except.end(), leaves_out)) continue;
+      const auto [known, is_new] = by_name_.try_emplace(record.name, all_.size());
+      if (is_new) {
+        Holders& holders = all_.emplace_back();
+        holders.name = record.name;
+        holders.kind = record.kind;
+        holders.dtype = record.dtype;
+      }
+      Holders& holders = all_[known->second];
+      require_valid(holders.kind == record.kind && holders.dtype == record.dtype,
+                    "'{}' is {} in {} of rank {} but {} in that of rank {}", printable(record.name),
+                    describe(record), printable(file.path.string()), file.rank,
+                    to_string(holders.dtype), holders.all[0].rank);
+      for (Piece& piece : record.pieces) piece.file += first;
+      for (Record& part : record.parts)
+        for (Piece& piece : part.pieces) piece.file += first;
+      holders.all.push_back({file.rank, std::move(record)});
+    }
+    Catalog& catalog = source.checkpoint.catalog;
+    for (CatalogFile& one : opened.catalog.files) {
+      catalog.files.push_back(std::move(one));
+      source.rank_of_file.push_back(file.rank);
+    }
+    for (std::string& note : opened.catalog.deviations)
+      catalog.deviations.push_back(fmt::format("rank {}: {}", file.rank, note));
+    catalog.metadata.merge(opened.catalog.metadata);
+    for (const auto& bytes : opened.bytes->files()) bytes_.push_back(bytes);
+  }
+
+  std::span<const RankFile> files_;
+  const SourceOptions& options_;
+  std::unordered_map<std::string, size_t> by_name_;
+  std::vector<Holders> all_;
+  std::vector<std::shared_ptr<const RandomAccessFile>> bytes_;
+};
+
+/// How many ranks the strategy speaks of, when `given` files are there.
+int ranks_of(const Strategy* strategy, std::span<const RankFile> files) {
+  const int given = files.back().rank + 1;
+  if (strategy == nullptr || strategy->ranks_per_stage == 1)
+    return std::max(given, strategy == nullptr ? 1 : strategy->stage_count);
+  require(given <= strategy->rank_count(),
+          "the strategy is for {} ranks ({} stage{} of {}) but there is a file of rank {}: it "
+          "belongs to another training run",
+          strategy->rank_count(), strategy->stage_count, strategy->stage_count == 1 ? "" : "s",
+          strategy->ranks_per_stage, files.back().rank);
+  return strategy->rank_count();
+}
+
+void note_missing_ranks(std::span<const RankFile> files, Source& source) {
+  std::vector<std::string> missing;
+  size_t next = 0;
+  for (Rank rank = 0; rank < source.rank_count; ++rank) {
+    if (next < files.size() && files[next].rank == rank) {
+      ++next;
+    } else {
+      missing.push_back(std::to_string(rank));
+    }
+  }
+  if (!missing.empty())
+    source.notes.push_back(fmt::format(
+        "no file of rank {} of {} is given; replicas of their slices are used where there are any",
+        join(missing, ", "), source.rank_count));
+}
+
+void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all) {
+  std::vector<std::string> names;
+  for (const Holders& holders : all) names.push_back(holders.name);
+  const auto is_named = [&](const std::string& name) { return strategy.names(name); };
+  if (std::any_of(names.begin(), names.end(), is_named) || strategy.parameters.empty()) return;
+  fail(ErrorCode::kNotFound,
+       "the strategy names none of the {} tensors in the files: it is of another model; it has "
+       "'{}'{}",
+       names.size(), printable(strategy.parameters[0].name),
+       suggest(strategy.parameters[0].name, names));
+}
+
+/// What the strategy names and no file holds.
+void note_absent(const Strategy& strategy, std::span<const Holders> all, Source& source) {
+  std::vector<std::string> known;
+  for (const Holders& holders : all) known.push_back(holders.name);
+  std::sort(known.begin(), known.end());
+  for (const ParameterLayout& parameter : strategy.parameters) {
+    if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name))
+      continue;
+    source.notes.push_back(fmt::format("the strategy names '{}', which no file holds{}",
+                                       printable(parameter.name), suggest(parameter.name, known)));
+  }
+}
+
+}  // namespace
+
+Source open_source(std::span<const RankFile> files, const Strategy* strategy,
+                   const SourceOptions& options) {
+  require(!files.empty(), "no source file is given");
+  Source source;
+  source.rank_count = ranks_of(strategy, files);
+  note_missing_ranks(files, source);
+  Collection collection(files, options);
+  collection.open_all(source);
+  source.checkpoint.bytes = std::make_shared<const ByteSource>(collection.take_bytes());
+  std::vector<Holders> all = collection.take();
+  if (all.empty()) fail(ErrorCode::kNotFound, "the files hold nothing that is not left out");
+  if (strategy != nullptr) {
+    check_strategy_fits(*strategy, all);
+    note_absent(*strategy, all, source);
+  }
+  internal::Assembler assembler(strategy, files, options, source);
+  for (Holders& holders : all) {
+    assembler.add(holders);
+    holders = {};
+  }
+  index_records(source.checkpoint.catalog);
+  return source;
+}
+
+}  // namespace tessera
