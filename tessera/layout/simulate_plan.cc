@@ -1,7 +1,6 @@
 #include "tessera/layout/simulate_plan.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "tessera/base/error.h"
 
