@@ -16,11 +16,13 @@ double size_of(int64_t extent, int64_t part, int64_t count) {
 }
 
 double floor_size(int64_t extent, int64_t count) {
-  return static_cast<double>(extent / count);
+  const int64_t size = extent / count;
+  return static_cast<double>(size);
 }
 
 double ceil_size(int64_t extent, int64_t count) {
-  return static_cast<double>(extent / count + (extent % count != 0 ? 1 : 0));
+  const int64_t size = extent / count + (extent % count != 0 ? 1 : 0);
+  return static_cast<double>(size);
 }
 
 /// The most that a rank at coordinate `at` of an axis of `size` gains when parts of `extent` that
