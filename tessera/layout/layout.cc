@@ -84,6 +84,7 @@ std::vector<Rank> Mesh::group(Rank rank, AxisId axis) const {
   const int step = stride(axis);
   const int first = place_of(rank) - coordinate(rank, axis) * step;
   std::vector<Rank> members;
+  members.reserve(static_cast<size_t>(axes[index(axis)].size));
   for (int i = 0; i < axes[index(axis)].size; ++i) members.push_back(rank_at(first + i * step));
   return members;
 }
@@ -194,31 +195,27 @@ std::vector<Rank> replica_group(const Layout& layout, Rank rank) {
   }
   std::sort(places.begin(), places.end());
   std::vector<Rank> group;
+  group.reserve(places.size());
   for (const int place : places) group.push_back(mesh.rank_at(place));
   return group;
 }
 
 std::vector<std::vector<Rank>> replica_groups(const Layout& layout) {
-  struct Holder {
-    std::vector<int> part;
-    int place;
-    auto operator<=>(const Holder&) const = default;
-  };
+  using Holder = std::pair<std::vector<int>, int>;  // a part, and the place that holds it
   const Mesh& mesh = *layout.mesh;
-  std::vector<Holder> holders;
+  std::vector<Holder> holders(static_cast<size_t>(mesh.rank_count()));
   for (int place = 0; place < mesh.rank_count(); ++place) {
-    Holder holder{{}, place};
-    for (size_t d = 0; d < layout.dims.size(); ++d)
-      holder.part.push_back(part_at(layout, d, place));
+    auto& [part, held_at] = holders[static_cast<size_t>(place)];
+    held_at = place;
+    for (size_t d = 0; d < layout.dims.size(); ++d) part.push_back(part_at(layout, d, place));
     for (const Partial& partial : layout.partial)
-      holder.part.push_back(mesh.coordinate_at(place, partial.axis));
-    holders.push_back(std::move(holder));
+      part.push_back(mesh.coordinate_at(place, partial.axis));
   }
   std::sort(holders.begin(), holders.end());
   std::vector<std::vector<Rank>> groups;
   for (size_t i = 0; i < holders.size(); ++i) {
-    if (i == 0 || holders[i].part != holders[i - 1].part) groups.emplace_back();
-    groups.back().push_back(mesh.rank_at(holders[i].place));
+    if (i == 0 || holders[i].first != holders[i - 1].first) groups.emplace_back();
+    groups.back().push_back(mesh.rank_at(holders[i].second));
   }
   return groups;
 }

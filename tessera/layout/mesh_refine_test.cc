@@ -156,7 +156,7 @@ std::map<Rank, std::vector<int64_t>> rows_by_counting(const Layout& layout, int 
 TEST(ShardOptimizer, CutsTheRowsOfEqualPartsInChunksOfNeighbours) {
   std::mt19937 random(6);
   int cut = 0, refused = 0;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     Layout layout = random_layout(random, 1 + random() % 3);
     layout.partial.clear();
     const auto group = static_cast<int>(replica_groups(layout).front().size());
@@ -188,8 +188,8 @@ TEST(ShardOptimizer, CutsTheRowsOfEqualPartsInChunksOfNeighbours) {
         ASSERT_EQ(part_index(*sharded, d, rank), part_index(layout, d, rank));
     }
   }
-  EXPECT_GT(cut, 400);
-  EXPECT_GT(refused, 5);
+  EXPECT_GT(cut, 150);
+  EXPECT_GT(refused, 1);
 }
 
 TEST(ShardOptimizer, SaysWhyItCannotCut) {

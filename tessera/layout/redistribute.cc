@@ -169,23 +169,6 @@ class Search {
   std::priority_queue<Open> open_;
 };
 
-Traffic step_traffic(const Layout& before, const Step& step, const Shape& global,
-                     int64_t element_bytes, Rank rank, const CostModel& model) {
-  if (step.kind == StepKind::kExchange || step.kind == StepKind::kSendReceive)
-    return step.after.mesh->find_place(rank)
-               ? exchange_traffic(before, step.after, global, element_bytes, rank)
-               : Traffic{};
-  if (step.kind == StepKind::kSlice || !before.mesh->find_place(rank)) return {};
-  const int others = before.mesh->axes[index(step.axis)].size - 1;
-  const Box had = local_box(before, global, rank), has = local_box(step.after, global, rank);
-  const int64_t elements = element_count(has.size);
-  if (step.kind == StepKind::kAllReduce)
-    return all_reduce_traffic(elements, element_bytes, others + 1, model);
-  if (step.kind == StepKind::kReduceScatter)
-    return {others, checked_product(elements * others, element_bytes)};
-  return {others, (elements - element_count(intersect(had, has).size)) * element_bytes};
-}
-
 }  // namespace
 
 std::string_view to_string(StepKind kind) {
@@ -228,10 +211,11 @@ double cost(const Plan& plan, const Shape& global, int64_t element_bytes, const 
 
 Traffic traffic(const Plan& plan, const Shape& global, int64_t element_bytes, Rank rank,
                 const CostModel& model) {
+  const StepCosts costs(global, element_bytes, model);
   Traffic total;
   const Layout* before = &plan.from;
   for (const Step& step : plan.steps) {
-    const Traffic one = step_traffic(*before, step, global, element_bytes, rank, model);
+    const Traffic one = costs.traffic(*before, step, rank);
     total.messages += one.messages;
     total.bytes += one.bytes;
     before = &step.after;

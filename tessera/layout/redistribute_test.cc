@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "tessera/base/error.h"
+#include "tessera/layout/moves.h"
 #include "tests/support/layout_oracle.h"
 
 namespace tessera::testing {
@@ -84,7 +85,7 @@ TEST(Redistribution, EveryPairOfLayoutsMovesEveryElement) {
     for (const Shape& global : {Shape{7}, Shape{1}, Shape{5, 7}, Shape{4, 6}, Shape{5, 3, 7}}) {
       const std::vector<Layout> layouts = every_layout(mesh, global.size(), true);
       const size_t pairs = layouts.size() * layouts.size();
-      count(check_pairs(layouts, layouts, global, std::max<size_t>(1, pairs / 1500)));
+      count(check_pairs(layouts, layouts, global, std::max<size_t>(1, pairs / 700)));
       ASSERT_FALSE(HasFailure());
     }
   }
@@ -130,6 +131,11 @@ TEST(Redistribution, TakesTheCollectiveThatSaysIt) {
             "{a=2,b=4} [a b, -]\nall_gather b 0: [a, -]");
   EXPECT_EQ(plan_text("{a=2,b=4} [a b, -]", "{a=2,b=4} [a, b]", big),
             "{a=2,b=4} [a b, -]\nall_to_all b 0 -> 1: [a, b]");
+  // As cheap as the exchange, so the collectives are taken, although they are two steps.
+  EXPECT_EQ(plan_text("{a=2,b=2} [a, -, -]", "{a=2,b=2} [-, a, b]", {64, 64, 64}),
+            "{a=2,b=2} [a, -, -]\n"
+            "slice b -> 2: [a, -, b]\n"
+            "all_to_all a 0 -> 1: [-, a, b]");
   EXPECT_EQ(plan_text("{a=4} [-, -] +a", "{a=4} [-, -]", big),
             "{a=4} [-, -] +a\nall_reduce a: [-, -]");
   EXPECT_EQ(plan_text("{a=4} [-, -] max:a", "{a=4} [-, a]", big),
@@ -171,6 +177,30 @@ TEST(Redistribution, CostsFollowTheModel) {
   EXPECT_EQ(cost(sum, {100}, 4, {1e6}), 3 * (1e6 + 400)) << "from every other rank";
 }
 
+TEST(Redistribution, EveryStepCostsWhatTheBusiestRankReceives) {
+  const MeshPtr mesh = parse_mesh("{a=2,b=3,c=2}");
+  const CostModel model{100};
+  int steps = 0;
+  for (const Shape& global : {Shape{5, 7}, Shape{3, 11}, Shape{6, 12}, Shape{1, 4}})
+    for (const Layout& from : every_layout(mesh, 2, true)) {
+      std::vector<Move> moves = moves_from(from);
+      for (const Move& move : reductions_from(from, replicated(mesh, 2))) moves.push_back(move);
+      for (const Move& move : moves) {
+        const Step step{move.kind, move.axis, move.from_dim, move.to_dim, applied(from, move)};
+        const Plan plan{from, {step}};
+        double most = 0;
+        for (Rank rank = 0; rank < 12; ++rank) {
+          const Traffic one = traffic(plan, global, kBytes, rank, model);
+          most = std::max(most, static_cast<double>(100 * one.messages + one.bytes));
+        }
+        ASSERT_EQ(cost(plan, global, kBytes, model), most)
+            << to_string(plan) << " of " << to_string(global);
+        ++steps;
+      }
+    }
+  EXPECT_GT(steps, 1000);
+}
+
 TEST(Redistribution, NeverMakesPartialSumsAndRefusesWhatCannotBe) {
   const auto message = [](std::string_view from, std::string_view to) -> std::string {
     try {
@@ -202,8 +232,7 @@ TEST(Redistribution, ManyAxesEndInBoundedTime) {
   const Shape global{100, 101, 102, 103};
   const std::string_view layouts[] = {
       "[a0 a1 a2, a3 a4 a5, a6 a7 a8, a9]", "[a9 a3, a0 a7 a5 a4, a1 a8, a6]",
-      "[a0 a1 a2 a3 a4 a5 a6 a7 a8 a9, -, -, -]", "[-, -, a3 a2 a1 a0 a9 a4, -]",
-      "[-, -, -, -] +a0 +a1 +a2 +a3 +a4 +a5 +a6 +a7 +a8 +a9"};
+      "[-, -, a3 a2 a1 a0 a9 a4, -]", "[-, -, -, -] +a0 +a1 +a2 +a3 +a4 +a5 +a6 +a7 +a8 +a9"};
   size_t most = 0;
   const auto start = std::chrono::steady_clock::now();
   for (const std::string_view source : layouts)
@@ -229,6 +258,8 @@ TEST(Exchange, PartsFillTheBoxOnceFromRanksThatHoldThem) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"{a=2,b=3} [b, a]", "{x=4} [-, x]"},
       {"{a=8} [a, -]", "{x=2,y=2} [x, y]"},
+      {"{a=2,b=3,c=2} [c a, b]", "{x=5} [x, -]"},
+      {"{a=2,b=2,c=2} [a b c, -]", "{a=2,b=2,c=2} [c, b a]"},
       {"{a=2,b=2,c=2} [c, -] +a +b", "{a=2,b=2,c=2} [-, b] +a"},
       {"{a=2,b=2 @ 9 3 4 1} [-, -]", "{x=3 @ 1-3} [x, -]"}};
   const Shape global{5, 7};

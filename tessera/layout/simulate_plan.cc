@@ -1,7 +1,6 @@
 #include "tessera/layout/simulate_plan.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "tessera/base/error.h"
 
@@ -206,6 +205,7 @@ class Simulation {
       if (!is_kept_elsewhere) terms[term].push_back(source.rank_at(from));
     }
     std::vector<std::vector<Rank>> lists;
+    lists.reserve(terms.size());
     for (auto& [term, ranks] : terms) lists.push_back(std::move(ranks));
     return lists;
   }

@@ -16,11 +16,13 @@ double size_of(int64_t extent, int64_t part, int64_t count) {
 }
 
 double floor_size(int64_t extent, int64_t count) {
-  return static_cast<double>(extent / count);
+  const int64_t size = extent / count;
+  return static_cast<double>(size);
 }
 
 double ceil_size(int64_t extent, int64_t count) {
-  return static_cast<double>(extent / count + (extent % count != 0 ? 1 : 0));
+  const int64_t size = extent / count + (extent % count != 0 ? 1 : 0);
+  return static_cast<double>(size);
 }
 
 /// The most that a rank at coordinate `at` of an axis of `size` gains when parts of `extent` that
@@ -34,17 +36,28 @@ double gain_at(int64_t extent, int64_t count, int64_t size, int64_t at) {
 
 }  // namespace
 
-Traffic all_reduce_traffic(int64_t elements, int64_t element_bytes, int size,
-                           const CostModel& model) {
+Traffic StepCosts::all_reduce(int64_t elements, int size) const {
   const int64_t others = size - 1;
   const int64_t part = (elements + size - 1) / size;
-  const Traffic direct{others, checked_product(others * element_bytes, elements)};
-  const Traffic ring{2 * others, checked_product(2 * others * element_bytes, part)};
-  const auto cost = [&](const Traffic& traffic) {
-    return model.latency_bytes * static_cast<double>(traffic.messages) +
-           static_cast<double>(traffic.bytes);
-  };
-  return cost(direct) <= cost(ring) ? direct : ring;
+  const Traffic direct{others, checked_product(others * element_bytes_, elements)};
+  const Traffic ring{2 * others, checked_product(2 * others * element_bytes_, part)};
+  return price(direct) <= price(ring) ? direct : ring;
+}
+
+Traffic StepCosts::traffic(const Layout& before, const Step& step, Rank rank) const {
+  if (step.axis < 0)
+    return step.after.mesh->find_place(rank)
+               ? exchange_traffic(before, step.after, global_, element_bytes_, rank)
+               : Traffic{};
+  if (step.kind == StepKind::kSlice || !before.mesh->find_place(rank)) return {};
+  const int size = before.mesh->axes[static_cast<size_t>(step.axis)].size;
+  const Box had = local_box(before, global_, rank), has = local_box(step.after, global_, rank);
+  const int64_t elements = element_count(has.size);
+  if (step.kind == StepKind::kAllReduce) return all_reduce(elements, size);
+  const int64_t received = step.kind == StepKind::kReduceScatter
+                               ? checked_product(elements, size - 1)
+                               : elements - element_count(intersect(had, has).size);
+  return {size - 1, checked_product(received, element_bytes_)};
 }
 
 double StepCosts::largest(size_t dim, int count) const {
@@ -91,27 +104,23 @@ double StepCosts::of_move(const Move& move, const std::vector<int>& counts, int 
   const double others = size - 1;
   const double start_up = others * model_.latency_bytes;
   const auto dim = static_cast<size_t>(std::max(move.from_dim, 0));
+  const auto bytes = static_cast<double>(element_bytes_);
   switch (move.kind) {
     case StepKind::kSlice:
       return 0;
     case StepKind::kAllGather:
-      return start_up + element_bytes_ * gathered(dim, counts[dim] / size, size) *
+      return start_up + bytes * gathered(dim, counts[dim] / size, size) *
                             largest_of_others(counts, move.from_dim, -1);
     case StepKind::kAllToAll:
-      return start_up + element_bytes_ * turned(move, counts, size) *
+      return start_up + bytes * turned(move, counts, size) *
                             largest_of_others(counts, move.from_dim, move.to_dim);
     case StepKind::kReduceScatter: {
       const auto to = static_cast<size_t>(move.to_dim);
-      return start_up + element_bytes_ * others * largest(to, counts[to] * size) *
+      return start_up + bytes * others * largest(to, counts[to] * size) *
                             largest_of_others(counts, move.to_dim, -1);
     }
-    case StepKind::kAllReduce: {
-      const Traffic traffic =
-          all_reduce_traffic(static_cast<int64_t>(largest_of_others(counts, -1, -1)),
-                             static_cast<int64_t>(element_bytes_), size, model_);
-      return model_.latency_bytes * static_cast<double>(traffic.messages) +
-             static_cast<double>(traffic.bytes);
-    }
+    case StepKind::kAllReduce:
+      return price(all_reduce(static_cast<int64_t>(largest_of_others(counts, -1, -1)), size));
     case StepKind::kSendReceive:
     case StepKind::kExchange:
       break;
@@ -119,14 +128,11 @@ double StepCosts::of_move(const Move& move, const std::vector<int>& counts, int 
   fail(ErrorCode::kInternal, "an exchange has no axis");
 }
 
-double StepCosts::of_exchange(const Layout& from, const Layout& to) {
+double StepCosts::of_exchange(const Layout& from, const Layout& to) const {
   double most = 0;
-  for (int place = 0; place < to.mesh->rank_count(); ++place) {
-    const Traffic traffic = exchange_traffic(
-        from, to, global_, static_cast<int64_t>(element_bytes_), to.mesh->rank_at(place));
-    most = std::max(most, model_.latency_bytes * static_cast<double>(traffic.messages) +
-                              static_cast<double>(traffic.bytes));
-  }
+  for (int place = 0; place < to.mesh->rank_count(); ++place)
+    most = std::max(
+        most, price(exchange_traffic(from, to, global_, element_bytes_, to.mesh->rank_at(place))));
   return most;
 }
 

@@ -13,14 +13,16 @@ namespace tessera {
 class StepCosts {
  public:
   StepCosts(const Shape& global, int64_t element_bytes, const CostModel& model)
-      : global_(global), element_bytes_(static_cast<double>(element_bytes)), model_(model) {}
+      : global_(global), element_bytes_(element_bytes), model_(model) {}
 
   /// The cost of a collective over an axis of `size` where dim d was cut into counts[d] parts.
   double of_move(const Move& move, const std::vector<int>& counts, int size);
   /// The cost of an exchange: looks at every rank of `to`.
-  double of_exchange(const Layout& from, const Layout& to);
+  double of_exchange(const Layout& from, const Layout& to) const;
   /// Whether every rank receives from at most one other in it.
   bool is_send_receive(const Layout& from, const Layout& to) const;
+  /// What one rank receives in a step.
+  Traffic traffic(const Layout& before, const Step& step, Rank rank) const;
 
  private:
   /// The elements of the largest part of dim `dim` in `count` parts.
@@ -30,16 +32,19 @@ class StepCosts {
   double gathered(size_t dim, int count, int size);
   double turned(const Move& move, const std::vector<int>& counts, int size);
 
+  double price(const Traffic& traffic) const {
+    return model_.latency_bytes * static_cast<double>(traffic.messages) +
+           static_cast<double>(traffic.bytes);
+  }
+  /// In a group of `size` each rank receives from every other, or partial results go round in a
+  /// ring twice, whichever is cheaper.
+  Traffic all_reduce(int64_t elements, int size) const;
+
   const Shape& global_;
-  double element_bytes_;
+  int64_t element_bytes_;
   CostModel model_;
   std::map<std::array<int64_t, 3>, double> gathered_;
   std::map<std::array<int64_t, 5>, double> turned_;
 };
-
-/// The traffic of an all-reduce of `bytes` in a group of `size`: each rank receives from every
-/// other, or partial results go round in a ring twice, whichever is cheaper.
-Traffic all_reduce_traffic(int64_t elements, int64_t element_bytes, int size,
-                           const CostModel& model);
 
 }  // namespace tessera

@@ -17,6 +17,7 @@
 //   same D M S            whether this layout of shape S gives every rank the same elements
 //   to D M | to TEXT      the layout to reach from the one above
 //   plan                  the plan, which the simulator also runs
+//   cost                  what the plan and the exchange cost, of f32, in bytes
 //   needs RANK            the ranks whose values the rank takes in an exchange
 //   list RANK OPS         the bytes of f32 that another planner's list of ops, separated by ';',
 //                         makes the rank receive, and those of ours: reshape S, concat RANKS DIM,
@@ -153,6 +154,11 @@ class Commands {
       const Plan plan = plan_redistribution(layout_, to_, shape_, kBytes);
       print(to_string(plan));
       expect_moves_every_element(plan, to_, small(shape_));
+    } else if (name == "cost") {
+      const Plan plan = plan_redistribution(layout_, to_, shape_, kBytes);
+      const Plan exchange{plan.from, {{StepKind::kExchange, -1, -1, -1, to_}}};
+      print(fmt::format("the plan costs {}, the exchange {}", cost(plan, shape_, kBytes),
+                        cost(exchange, shape_, kBytes)));
     } else if (name == "needs") {
       std::set<Rank> sources;
       const auto terms = exchange_parts(layout_, to_, shape_, std::stoi(words.at(0)));
