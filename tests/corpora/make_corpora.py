@@ -256,6 +256,7 @@ def write_strategies():
                   'stage 1\n"a b" {d=2} [d] shape=4\noperator Op [2,1] []\n',
         "ranks": "mesh {a=2,b=2 @ 3 1 2 0}\nw [b a] +\nv [-] +a max:b\n",
         "hidden": "mesh {a=2}\n*.w [a]\nx.w [-]\n",
+        "control_byte": "mesh {a=2}\n*.\x7f [a]\nx.w [-]\n",
         "name": 'mesh {a=2}\n"\\u00e4\\n\\"" [a]\n',
     }
     for name, text in texts.items():

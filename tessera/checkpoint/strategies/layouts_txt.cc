@@ -32,7 +32,9 @@ std::string name_text(const std::string& name, bool is_pattern) {
   if (is_pattern)
     fail(ErrorCode::kUnsupported, "the pattern '{}' cannot be written in layouts.txt: {}",
          printable(name), plain ? "it has neither '*' nor '?'" : "it has a space; '?' matches one");
-  return "\"" + json_escape(name) + "\"";
+  std::string text = "\"";
+  for (const char c : json_escape(name)) text += c == 0x7F ? "\\u007f" : std::string(1, c);
+  return text + "\"";
 }
 
 std::string options_text(const ParameterLayout& one) {
