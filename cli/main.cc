@@ -51,6 +51,8 @@ int report(const std::string& message, int status) {
 int run(int argc, const char* const* argv) {
   try {
     return parse_and_run(argc, argv, "tessera " TESSERA_VERSION);
+  } catch (const ExitStatus& exit) {
+    return exit.status;
   } catch (const Error& error) {
     return report(error.what(), error.code() == ErrorCode::kInternal ? kExitInternal : kExitInput);
   } catch (const UsageError& error) {
@@ -108,7 +110,7 @@ int main(int argc, char** argv) {
   const int status = tessera::cli::run(argc, argv);
   // A full disk or a closed pipe shows only when the buffers are written.
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-  if (lost && status == tessera::cli::kExitOk)
+  if (lost && (status == tessera::cli::kExitOk || status == tessera::cli::kExitDifferent))
     return tessera::cli::report("the output could not be written", tessera::cli::kExitInput);
   return status;
 }

@@ -13,6 +13,10 @@ void ShardOptions::declare(Arguments& arguments) {
   arguments.option("--from", from,
                    "how the source is cut: a MindSpore strategy file or a layouts.txt; not "
                    "needed for what tessera itself wrote");
+  declare_reading(arguments);
+}
+
+void ShardOptions::declare_reading(Arguments& arguments) {
   arguments.option("--pick", pick,
                    "of several files of a rank, the one with this name (a pattern)");
   arguments.options("--except", except, "names of tensors to leave out, a pattern; repeatable");
@@ -42,29 +46,38 @@ Source ShardOptions::open(int threads) const {
   return open_source(files, strategy ? &*strategy : nullptr, options);
 }
 
-void ReshardRequest::declare(Arguments& arguments) {
-  shards.declare(arguments);
-  arguments.option("--to", to, "how the result is cut: a strategy file or a layouts.txt");
-  arguments.flag("--whole", is_whole, "one rank with everything");
-  arguments.option("--rank", rank, "make the file of this rank only");
+void StreamOptions::declare(Arguments& arguments) {
   arguments.option("--memory", memory, "bound of the memory for staging, such as 64MiB");
   arguments.flag("--check-replicas", check_replicas,
                  "read and compare all replicas, not only those in files that are read anyway");
   arguments.flag("--no-check-replicas", no_check_replicas, "compare none");
-  common.declare(arguments);
 }
 
-PlanOptions ReshardRequest::plan_options() const {
+PlanOptions StreamOptions::plan_options(int threads) const {
   PlanOptions options;
   require_usage(!check_replicas || !no_check_replicas,
                 "--check-replicas and --no-check-replicas do not go together");
   if (check_replicas) options.replicas = ReplicaCheck::kAll;
   if (no_check_replicas) options.replicas = ReplicaCheck::kNone;
-  if (rank >= 0) options.ranks = {static_cast<Rank>(rank)};
   options.memory = read_usage([&] { return parse_bytes(memory); });
   require_usage(options.memory >= uint64_t{1} << 20, "--memory is {}; at least 1MiB is wanted",
                 memory);
-  options.threads = common.thread_count();
+  options.threads = threads;
+  return options;
+}
+
+void ReshardRequest::declare(Arguments& arguments) {
+  shards.declare(arguments);
+  arguments.option("--to", to, "how the result is cut: a strategy file or a layouts.txt");
+  arguments.flag("--whole", is_whole, "one rank with everything");
+  arguments.option("--rank", rank, "make the file of this rank only");
+  stream.declare(arguments);
+  common.declare(arguments);
+}
+
+PlanOptions ReshardRequest::plan_options() const {
+  PlanOptions options = stream.plan_options(common.thread_count());
+  if (rank >= 0) options.ranks = {static_cast<Rank>(rank)};
   return options;
 }
 
