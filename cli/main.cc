@@ -1,4 +1,5 @@
 // tessera: one program, one word per task. Errors go to stderr, data to stdout.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -85,6 +86,14 @@ static void limit_spinning(int /*argc*/, char** /*argv*/, char** /*environment*/
 __attribute__((section(".preinit_array"),
                used)) static void (*const kBeforeLibraries)(int, char**, char**) = limit_spinning;
 
+/// Hundreds of ranks are hundreds of open files: takes as many as the system grants.
+static void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// Removes what is half-written, then ends as the signal would have.
 static void on_signal(int signal) {
   tessera::remove_temporary_files();
@@ -97,6 +106,7 @@ int main(int argc, char** argv) {
   // A file that may not grow is an error of the write, which then cleans up, not the end of the
   // process.
   std::signal(SIGXFSZ, SIG_IGN);
+  allow_many_files();
   const int status = tessera::cli::run(argc, argv);
   // A full disk or a closed pipe shows only when the buffers are written.
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;

@@ -2,6 +2,7 @@
 
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/destination_folder.h"
 
 namespace tessera::cli {
 
@@ -10,7 +11,8 @@ void ShardOptions::declare(Arguments& arguments) {
                         "a folder with rank_<i> folders, a pattern in quotes, or the files in the "
                         "order of the ranks");
   arguments.option("--from", from,
-                   "how the source is cut: a MindSpore strategy file or a layouts.txt");
+                   "how the source is cut: a MindSpore strategy file or a layouts.txt; not "
+                   "needed for what tessera itself wrote");
   declare_reading(arguments);
 }
 
@@ -35,9 +37,13 @@ Source ShardOptions::open(int threads) const {
   options.except = except;
   options.interleave_fields = interleave_fields;
   options.threads = threads;
-  if (from.empty()) return open_source(files, nullptr, options);
-  const Strategy strategy = read_strategy(from);
-  return open_source(files, &strategy, options);
+  std::optional<Strategy> strategy;
+  if (!from.empty()) {
+    strategy = read_strategy(from);
+  } else if (sources.size() == 1) {
+    strategy = strategy_in(local_file_system(), sources[0]);
+  }
+  return open_source(files, strategy ? &*strategy : nullptr, options);
 }
 
 void StreamOptions::declare(Arguments& arguments) {
@@ -80,7 +86,7 @@ Destination ReshardRequest::destination(const Source& source, std::string& layou
                 "say where to: --to STRATEGY, or --whole for one rank with everything");
   if (is_whole) return whole_destination(source.catalog());
   const Strategy strategy = read_strategy(to);
-  layouts = "";
+  layouts = to_string(strategy);
   DestinationOptions options;
   options.interleave_fields = shards.interleave_fields;
   options.allow = shards.checkpoint.allow;

@@ -122,7 +122,7 @@ void print_table(const Checkpoint& checkpoint) {
   fmt::print("\n");
   for (const auto& [key, value] : catalog.metadata)
     fmt::print("metadata {} = {}\n", printable(key), printable(value));
-  for (const std::string& deviation : catalog.deviations) fmt::print("allowed: {}\n", deviation);
+  for (const std::string& deviation : catalog.deviations) fmt::print("accepted: {}\n", deviation);
 }
 
 void append_json(Json& out, const Checkpoint& checkpoint, const LoadOptions& options) {

@@ -84,6 +84,8 @@ Strategy read_strategy(const std::filesystem::path& path,
 /// the parameter and the form that can.
 void write_strategy(const Strategy& strategy, const std::filesystem::path& path,
                     FileSystem& files = local_file_system());
+/// Reads the text of layouts.txt. Throws kCorruptData with the line and the column.
+Strategy parse_layouts(std::string_view text);
 /// The text of layouts.txt.
 std::string to_string(const Strategy& strategy);
 

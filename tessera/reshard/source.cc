@@ -130,17 +130,24 @@ void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all)
        suggest(strategy.parameters[0].name, names));
 }
 
-/// What the strategy names and no file holds.
+/// What the strategy names and no file holds: one note for all.
 void note_absent(const Strategy& strategy, std::span<const Holders> all, Source& source) {
+  constexpr size_t kShown = 3;
   std::vector<std::string> known;
   for (const Holders& holders : all) known.push_back(holders.name);
   std::sort(known.begin(), known.end());
+  size_t count = 0;
+  std::string text;
   for (const ParameterLayout& parameter : strategy.parameters) {
     if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name))
       continue;
-    source.notes.push_back(fmt::format("the strategy names '{}', which no file holds{}",
-                                       printable(parameter.name), suggest(parameter.name, known)));
+    if (++count <= kShown)
+      text += fmt::format("{}'{}'{}", count > 1 ? ", " : "", printable(parameter.name),
+                          suggest(parameter.name, known));
   }
+  if (count == 0) return;
+  if (count > kShown) text += fmt::format(" and {} more", count - kShown);
+  source.notes.push_back("the strategy names what no file holds: " + text);
 }
 
 }  // namespace

@@ -197,43 +197,6 @@ def write_json():
         write("json", "%02d" % i, text.encode())
 
 
-def write_metadata_json():
-    """Over two files a and b that both hold w f32[2,2] and b f32[2]."""
-    def parts(shape, cuts, local, numbers, layout="null"):
-        chunks = ",".join('{"global_offset":[%d],"local_shape":%s}' % (n, local) for n in numbers)
-        return ('{"properties":{"dtype":"Float32","replica_id":0,"allow_shape_mismatch":false,"allow_to_save":true},'
-                '"global_shape":%s,"axis_fragmentations":%s,"layout":%s,"chunk":[%s]}' % (shape, cuts, layout, chunks))
-
-    def at(*files):
-        return "[%s]" % ",".join('{"file_name":"%s.safetensors","storage_rank":%d,"rank_group":[%d]}' % (f, r, r)
-                                 for r, f in enumerate(files))
-
-    layout = ('{"device_matrix":[2,1],"tensor_map":[1,[-1,0]],"interleaved_parallel":false,'
-              '"alias_name":["x","y"],"rank_list":[%s]}')
-    good = ('{"state_dict_metadata":{"w":%s,"b":%s},"storage_data":{"(\'w\', (0,))":%s,"(\'w\', (1,))":%s,'
-            '"(\'b\', (0,))":%s}}')
-    second = '[{"file_name":"b.safetensors","storage_rank":1}]'
-    whole = parts("[2]", "[1]", "[2]", [0])
-    write("metadata_json", "rows", (good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1], layout % "0,1"), whole,
-                                            at("a"), second, at("a", "b"))).encode())
-    write("metadata_json", "columns", (good % (parts("[2,4]", "[1,2]", "[2,2]", [0, 1]), whole,
-                                               at("a"), second, at("a", "b"))).encode())
-    write("metadata_json", "hole", (good % (parts("[8,2]", "[4,1]", "[2,2]", [0, 1]), whole,
-                                            at("a"), second, at("a", "b"))).encode())
-    write("metadata_json", "huge", (good % (parts("[4611686018427387904,2]", "[2305843009213693952,1]", "[2,2]", [0, 1]),
-                                            whole, at("a"), second, at("a", "b"))).encode())
-    write("metadata_json", "layout_contradicts", (
-        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1], layout % "1,0"), whole, at("a"), second, at("a", "b"))).encode())
-    write("metadata_json", "missing_file", (
-        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1]), whole, at("a"), second, at("a", "b", "c"))).encode())
-    write("metadata_json", "outside", (
-        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1]), whole, at("../a"), second, at("a", "b"))).encode())
-    write("metadata_json", "map", b'{"metadata":{"total_size":24},"weight_map":{"w":"a.safetensors","b":"a.safetensors"}}')
-    write("metadata_json", "flat_map", b'{"w":"a.safetensors","b":"a.safetensors"}')
-    write("metadata_json", "two_files", b'{"weight_map":{"w":"a.safetensors","b":"b.safetensors"}}')
-    write("metadata_json", "itself", b'{"weight_map":{"w":"model.safetensors.index.json"}}')
-
-
 def numbers(number, values, packed=False):
     if packed:
         return field(number, field(1, b"".join(varint(v) for v in values)))
@@ -293,15 +256,52 @@ def write_strategies():
                   'stage 1\n"a b" {d=2} [d] shape=4\noperator Op [2,1] []\n',
         "ranks": "mesh {a=2,b=2 @ 3 1 2 0}\nw [b a] +\nv [-] +a max:b\n",
         "hidden": "mesh {a=2}\n*.w [a]\nx.w [-]\n",
+        "control_byte": "mesh {a=2}\n*.\x7f [a]\nx.w [-]\n",
         "name": 'mesh {a=2}\n"\\u00e4\\n\\"" [a]\n',
     }
     for name, text in texts.items():
         write("layouts_txt", name, text.encode())
+
+def write_metadata_json():
+    """Over two files a and b that both hold w f32[2,2] and b f32[2]."""
+    def parts(shape, cuts, local, numbers, layout="null"):
+        chunks = ",".join('{"global_offset":[%d],"local_shape":%s}' % (n, local) for n in numbers)
+        return ('{"properties":{"dtype":"Float32","replica_id":0,"allow_shape_mismatch":false,"allow_to_save":true},'
+                '"global_shape":%s,"axis_fragmentations":%s,"layout":%s,"chunk":[%s]}' % (shape, cuts, layout, chunks))
+
+    def at(*files):
+        return "[%s]" % ",".join('{"file_name":"%s.safetensors","storage_rank":%d,"rank_group":[%d]}' % (f, r, r)
+                                 for r, f in enumerate(files))
+
+    layout = ('{"device_matrix":[2,1],"tensor_map":[1,[-1,0]],"interleaved_parallel":false,'
+              '"alias_name":["x","y"],"rank_list":[%s]}')
+    good = ('{"state_dict_metadata":{"w":%s,"b":%s},"storage_data":{"(\'w\', (0,))":%s,"(\'w\', (1,))":%s,'
+            '"(\'b\', (0,))":%s}}')
+    second = '[{"file_name":"b.safetensors","storage_rank":1}]'
+    whole = parts("[2]", "[1]", "[2]", [0])
+    write("metadata_json", "rows", (good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1], layout % "0,1"), whole,
+                                            at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "columns", (good % (parts("[2,4]", "[1,2]", "[2,2]", [0, 1]), whole,
+                                               at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "hole", (good % (parts("[8,2]", "[4,1]", "[2,2]", [0, 1]), whole,
+                                            at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "huge", (good % (parts("[4611686018427387904,2]", "[2305843009213693952,1]", "[2,2]", [0, 1]),
+                                            whole, at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "layout_contradicts", (
+        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1], layout % "1,0"), whole, at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "missing_file", (
+        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1]), whole, at("a"), second, at("a", "b", "c"))).encode())
+    write("metadata_json", "outside", (
+        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1]), whole, at("../a"), second, at("a", "b"))).encode())
+    write("metadata_json", "map", b'{"metadata":{"total_size":24},"weight_map":{"w":"a.safetensors","b":"a.safetensors"}}')
+    write("metadata_json", "flat_map", b'{"w":"a.safetensors","b":"a.safetensors"}')
+    write("metadata_json", "two_files", b'{"weight_map":{"w":"a.safetensors","b":"b.safetensors"}}')
+    write("metadata_json", "itself", b'{"weight_map":{"w":"model.safetensors.index.json"}}')
 
 
 write_encrypted()
 write_ckpt()
 write_safetensors()
 write_json()
-write_metadata_json()
 write_strategies()
+write_metadata_json()

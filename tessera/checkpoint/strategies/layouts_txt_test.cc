@@ -105,7 +105,9 @@ TEST(LayoutsTxt, EveryMistakeIsNamedWithItsLineAndColumn) {
       {"mesh {tp=4} x\nw [tp]", "line 1, column 13: the end of the line is wanted"},
       {"mesh {tp=4}\nw [tp]\noperator Op [1,x]", "line 3, column 16: numbers from 0"},
       {"# nothing\n", "the text says the layout of no parameter"},
+      {"mesh {tp=4}\n{w* [tp]", "line 2, column 1: a name is wanted; one that begins with"},
       {"w \xFF [tp]", "line 1 is not UTF-8"},
+      {"mesh {tp=4}\nw\x7F* [tp]", "line 2, column 2: a control byte 0x7f"},
   };
   for (const auto& one : cases) {
     const std::string error = error_of(one.text);

@@ -227,6 +227,28 @@ std::string Assembler::find_lost(const Holders& holders, const Shape& global) {
   return join(lost, ", ");
 }
 
+/// Names the holder whose shape most others do not share, where there is one, else `holder`.
+void Assembler::fail_shape(const Holders& holders, const Holder& holder,
+                           const ParameterLayout& parameter, const Shape& wanted,
+                           const Shape& global) const {
+  std::map<std::string, std::vector<const Holder*>> by_shape;
+  for (const Holder& one : holders.all) by_shape[to_string(one.record.shape)].push_back(&one);
+  const auto fewer = [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); };
+  const auto most = std::max_element(by_shape.begin(), by_shape.end(), fewer);
+  const auto least = std::min_element(by_shape.begin(), by_shape.end(), fewer);
+  const std::string layout =
+      parameter.any_ndim ? std::string("[...]") : to_string(full_layout(parameter));
+  if (2 * most->second.size() > holders.all.size() && least != most)
+    fail(ErrorCode::kCorruptData,
+         "it is {}, but {} in the files of {} other ranks, and the strategy says {}: that file is "
+         "damaged or of another run",
+         described(*least->second[0]), most->first, most->second.size(), layout);
+  fail(ErrorCode::kCorruptData,
+       "it is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
+       "to another run, or the file does",
+       described(holder), layout, to_string(wanted), to_string(global));
+}
+
 /// The files of the tensor's stages that lack it although others hold what they should.
 void Assembler::note_lacking(const Holders& holders) {
   std::vector<std::string> lacking;
@@ -263,12 +285,7 @@ void Assembler::add_named(Holders& holders) {
     std::vector<Box> boxes;
     for (const auto& slice : slices) boxes.push_back(*slice);
     const Shape wanted = local_shape(boxes);
-    require_valid(
-        holder.record.shape == wanted,
-        "it is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy "
-        "belongs to another run, or the file does",
-        described(holder), parameter->any_ndim ? "[...]" : to_string(full_layout(*parameter)),
-        to_string(wanted), to_string(global));
+    if (holder.record.shape != wanted) fail_shape(holders, holder, *parameter, wanted, global);
     append_pieces(holder, slices, record);
   }
   std::string lost = find_lost(holders, global);

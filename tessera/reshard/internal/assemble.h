@@ -48,6 +48,9 @@ class Assembler {
   const Cut& cut_of(const ParameterLayout& layout, const Shape& global);
   void append_pieces(const Holder& holder, const Slices& slices, Record& record);
   std::string find_lost(const Holders& holders, const Shape& global);
+  [[noreturn]] void fail_shape(const Holders& holders, const Holder& holder,
+                               const ParameterLayout& parameter, const Shape& wanted,
+                               const Shape& global) const;
   void note_lacking(const Holders& holders);
   void finish(Record record, bool is_unnamed, std::string lost);
 
