@@ -7,6 +7,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/model/internal/match_net.h"
+#include "tessera/reshard/destination_folder.h"
 #include "tessera/reshard/load_rank.h"
 #include "tessera/reshard/tensor_source.h"
 
@@ -76,6 +77,8 @@ class DistributedLoad {
       const ErrorContext context([&] { return "reading " + printable(train.string()); });
       train_ = read_strategy(train);
       validate(*train_);
+    } else if (files.size() == 1) {
+      train_ = strategy_in(local_file_system(), files[0]);
     }
     open(files);
     place(predict);

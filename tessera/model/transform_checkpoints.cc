@@ -4,6 +4,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/destination_folder.h"
 #include "tessera/reshard/ranks_needed.h"
 
 namespace tessera {
@@ -12,12 +13,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::optional<Strategy> strategy_in(const fs::path& file) {
+std::optional<Strategy> strategy_of(const fs::path& file) {
   if (file.empty()) return std::nullopt;
   const ErrorContext context([&] { return "reading " + printable(file.string()); });
   Strategy strategy = read_strategy(file);
   validate(strategy);
   return strategy;
+}
+
+/// The same; without a file what the folder's manifest says, if Tessera made it.
+std::optional<Strategy> strategy_of(const fs::path& file, const fs::path& folder) {
+  return file.empty() ? strategy_in(local_file_system(), folder) : strategy_of(file);
 }
 
 const Strategy* pointer(const std::optional<Strategy>& strategy) {
@@ -42,12 +48,18 @@ void allow_other_stages(const Strategy& strategy, Rank rank, std::vector<std::st
     if (one.stage != stage && strategy.find(one.name, stage) == nullptr) allow.push_back(one.name);
 }
 
+/// Of which ranks files are made, and how.
+struct Wanted {
+  std::vector<Rank> ranks;  // empty: of all
+  ReshardOptions how;
+};
+
 /// From opened files to written ones.
-ReshardReport transform(std::span<const RankFile> files, const fs::path& to,
-                        const TransformOptions& options, const ReshardOptions& how,
-                        const std::vector<Rank>& ranks) {
-  const std::optional<Strategy> from = strategy_in(options.src_strategy_file);
-  const std::optional<Strategy> into = strategy_in(options.dst_strategy_file);
+ReshardReport transform(std::span<const RankFile> files, const std::optional<Strategy>& from,
+                        const fs::path& to, const TransformOptions& options, Wanted wanted) {
+  const std::optional<Strategy> into = strategy_of(options.dst_strategy_file);
+  const std::vector<Rank>& ranks = wanted.ranks;
+  if (into) wanted.how.layouts = to_string(*into);
   SourceOptions open;
   open.open.key = options.dec_key;
   open.open.allow = options.allow;
@@ -64,7 +76,7 @@ ReshardReport transform(std::span<const RankFile> files, const fs::path& to,
   plan_options.ranks = ranks;
   const ReshardPlan plan = plan_reshard(source, destination, plan_options);
   verify(plan, source, destination);
-  return reshard(source, destination, plan, to, how);
+  return reshard(source, destination, plan, to, wanted.how);
 }
 
 ReshardOptions reshard_options(const TransformOptions& options, std::string_view format) {
@@ -83,8 +95,8 @@ ReshardOptions reshard_options(const TransformOptions& options, std::string_view
 
 std::vector<Rank> rank_list_for_transform(Rank rank, const fs::path& src_strategy_file,
                                           const fs::path& dst_strategy_file) {
-  const std::optional<Strategy> from = strategy_in(src_strategy_file);
-  const std::optional<Strategy> into = strategy_in(dst_strategy_file);
+  const std::optional<Strategy> from = strategy_of(src_strategy_file);
+  const std::optional<Strategy> into = strategy_of(dst_strategy_file);
   std::vector<Rank> ranks = ranks_needed(pointer(from), pointer(into), rank);
   std::reverse(ranks.begin(), ranks.end());
   return ranks;
@@ -103,8 +115,8 @@ ReshardReport transform_checkpoint_by_rank(Rank rank,
           printable(save_checkpoint_file_name.string()));
   std::vector<RankFile> files;
   for (const auto& [of, path] : checkpoint_files_map) files.push_back({of, path});
-  return transform(files, save_checkpoint_file_name, options,
-                   reshard_options(options, suffix.substr(1)), {rank});
+  return transform(files, strategy_of(options.src_strategy_file), save_checkpoint_file_name,
+                   options, {{rank}, reshard_options(options, suffix.substr(1))});
 }
 
 ReshardReport transform_checkpoints(const fs::path& src_checkpoints_dir,
@@ -114,15 +126,16 @@ ReshardReport transform_checkpoints(const fs::path& src_checkpoints_dir,
   ReshardOptions how = reshard_options(
       options, options.output_format.empty() ? "ckpt" : std::string_view(options.output_format));
   how.prefix = ckpt_prefix;
-  return transform(files_in(src_checkpoints_dir, options.pick, options.allow), dst_checkpoints_dir,
-                   options, how, {});
+  const std::vector<RankFile> files = files_in(src_checkpoints_dir, options.pick, options.allow);
+  return transform(files, strategy_of(options.src_strategy_file, src_checkpoints_dir),
+                   dst_checkpoints_dir, options, {{}, std::move(how)});
 }
 
 ReshardReport unified_safetensors(const fs::path& src_dir, const fs::path& src_strategy_file,
                                   const fs::path& dst_dir, const UnifyOptions& options) {
   const std::string pick =
       options.file_suffix.empty() ? "" : fmt::format("*{}.safetensors", options.file_suffix);
-  const std::optional<Strategy> from = strategy_in(src_strategy_file);
+  const std::optional<Strategy> from = strategy_of(src_strategy_file, src_dir);
   SourceOptions open;
   open.open.allow = options.allow;
   open.except = {"accu_grads*"};

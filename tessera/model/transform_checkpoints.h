@@ -1,5 +1,6 @@
 // MindSpore's functions that write the checkpoint of M ranks for N others, by their names and with
-// their meanings. An empty strategy file stands for None: whole tensors on one rank.
+// their meanings. An empty strategy file stands for None: whole tensors on one rank (or, for a
+// source folder that Tessera wrote, what its manifest says).
 //
 //   transform_checkpoints("src", "dst", "net", {.src_strategy_file = "train.ckpt"});
 //
