@@ -167,9 +167,9 @@ class ValueComparer {
     const Record& record_b = b_.record(b.record);
     const int64_t width_a = byte_size(record_a.dtype), width_b = byte_size(record_b.dtype);
     for_each_run(a.box, b.box, common, [&](int64_t in_a, int64_t in_b, int64_t count) {
-      const int64_t beyond =
-          internal::compare_run(record_a.dtype, a.memory.data() + in_a * width_a, record_b.dtype,
-                                b.memory.data() + in_b * width_b, count, options_.tolerance, found);
+      const int64_t beyond = internal::compare_run(
+          {record_a.dtype, a.memory.data() + in_a * width_a},
+          {record_b.dtype, b.memory.data() + in_b * width_b}, count, options_.tolerance, found);
       if (beyond < 0) return;
       const int64_t index = index_of(in_a + beyond, a.box, record_a.shape);
       if (found.first_beyond < 0 || index < found.first_beyond) found.first_beyond = index;

@@ -120,22 +120,22 @@ void convert(DType dtype, const std::byte* bytes, int64_t count, Chunk& out) {
 
 }  // namespace
 
-int64_t compare_run(DType a_dtype, const std::byte* a, DType b_dtype, const std::byte* b,
-                    int64_t count, const Tolerance& tolerance, ValueDifference& tally) {
-  if (a_dtype == b_dtype) {
-    const auto bytes = static_cast<size_t>(count) * static_cast<size_t>(byte_size(a_dtype));
-    if (std::memcmp(a, b, bytes) == 0) return -1;
-    return visit_dtype(a_dtype, [&](auto tag) {
+int64_t compare_run(const Elements& a, const Elements& b, int64_t count, const Tolerance& tolerance,
+                    ValueDifference& tally) {
+  const int64_t width_a = byte_size(a.dtype), width_b = byte_size(b.dtype);
+  if (a.dtype == b.dtype) {
+    if (std::memcmp(a.bytes, b.bytes, static_cast<size_t>(count * width_a)) == 0) return -1;
+    return visit_dtype(a.dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      return compare_equal_dtypes<T>(a, b, count, tolerance, tally);
+      return compare_equal_dtypes<T>(a.bytes, b.bytes, count, tolerance, tally);
     });
   }
   int64_t first = -1;
   Chunk x, y;
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t size = std::min(kChunk, count - begin);
-    convert(a_dtype, a + begin * byte_size(a_dtype), size, x);
-    convert(b_dtype, b + begin * byte_size(b_dtype), size, y);
+    convert(a.dtype, a.bytes + begin * width_a, size, x);
+    convert(b.dtype, b.bytes + begin * width_b, size, y);
     for (int64_t i = 0; i < size; ++i) {
       const double p = x[static_cast<size_t>(i)], q = y[static_cast<size_t>(i)];
       if (p == q || (std::isnan(p) && std::isnan(q))) continue;

@@ -9,9 +9,15 @@
 
 namespace tessera::internal {
 
+/// Elements that follow each other in memory.
+struct Elements {
+  DType dtype = DType::kF32;
+  const std::byte* bytes = nullptr;
+};
+
 /// Adds what differs in `count` elements to `tally`, except for first_beyond. Returns the place in
 /// the run of the first element that is not close, or -1.
-int64_t compare_run(DType a_dtype, const std::byte* a, DType b_dtype, const std::byte* b,
-                    int64_t count, const Tolerance& tolerance, ValueDifference& tally);
+int64_t compare_run(const Elements& a, const Elements& b, int64_t count, const Tolerance& tolerance,
+                    ValueDifference& tally);
 
 }  // namespace tessera::internal
