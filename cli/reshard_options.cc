@@ -26,6 +26,9 @@ void ShardOptions::declare_reading(Arguments& arguments) {
 }
 
 Source ShardOptions::open(int threads) const {
+  require_usage(checkpoint.prefix.empty(),
+                "--prefix is for words that load a network; here --rename '{}*=*' takes it away",
+                checkpoint.prefix);
   FindOptions find;
   find.pick = pick;
   find.allow = checkpoint.allow;

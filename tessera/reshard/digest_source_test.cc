@@ -152,6 +152,42 @@ TEST(DigestSource, TheTotalKnowsWhichTensorHasWhichValuesNameAndShape) {
   EXPECT_EQ(total({{"a", x}, {"b", y}}), total({{"b", y}, {"a", x}}));
 }
 
+TEST(DigestSource, NamesWhatNoFileHolds) {
+  MemoryJob job(5);
+  const NamedTensors tensors{{"w", job.tensor(DType::kF32, {6, 2})}};
+  Strategy rows;
+  rows.ranks_per_stage = 3;
+  rows.parameters.push_back({.name = "w", .layout = parse_layout("{tp=3} [tp, -]")});
+  index_parameters(rows);
+  std::vector<RankFile> files = job.cut(tensors, rows, "one");
+  files.erase(files.begin() + 1);
+  try {
+    digest_source(job.open(files, &rows));
+    FAIL() << "a third of the rows is missing";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+    EXPECT_NE(std::string(error.what()).find("rank 1"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Plan, EveryRankAloneIsPlannedWhateverItsNumber) {
+  MemoryJob job(11);
+  const NamedTensors tensors{{"w", job.tensor(DType::kF32, {8})}};
+  Strategy both;
+  both.ranks_per_stage = 8;
+  both.parameters.push_back({.name = "w", .layout = parse_layout("{dp=8} [-]")});
+  index_parameters(both);
+  const Source source = job.open_whole(tensors, "whole");
+  const Destination destination = destination_of(source.catalog(), both);
+  for (Rank rank = 0; rank < 8; ++rank) {
+    PlanOptions options;
+    options.ranks = {rank};
+    const ReshardPlan plan = plan_reshard(source, destination, options);
+    verify(plan, source, destination);
+    EXPECT_EQ(plan.bytes_written, 32U) << rank;
+  }
+}
+
 TEST(DigestSource, RefusesReplicasThatDiffer) {
   MemoryJob job(5);
   const NamedTensors tensors{{"w", job.tensor(DType::kF32, {6})}};
