@@ -13,47 +13,25 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/strategies/internal/mindspore_items.h"
+#include "tessera/checkpoint/strategies/internal/wire_text.h"
 #include "tessera/checkpoint/strategy_form.h"
 #include "tessera/io/memory_file_system.h"
-#include "tessera/io/protobuf_wire.h"
 
 namespace tessera {
 namespace {
 
+using internal::bytes_of;
+using internal::for_each_field;
 using internal::MindSporeItems;
 using internal::MindSporeLayout;
+using internal::number_of;
+using internal::numbers_in;
+using internal::put_bytes;
+using internal::put_number;
+using internal::put_numbers;
 
 constexpr uint64_t kMostNameBytes = 1 << 16;
 constexpr std::string_view kName = "mindspore protobuf";
-
-/// Visits the fields of the message in `field`.
-template <typename Visit>
-void for_each_field(WireWindow& window, ByteRange range, Visit visit) {
-  WireMessage message(window, range);
-  for (WireField field; message.next(field);) visit(field);
-}
-
-ByteRange bytes_of(const WireField& field, std::string_view what) {
-  require_type(field, WireType::kBytes, what);
-  return field.bytes;
-}
-
-int64_t number_of(const WireField& field, std::string_view what) {
-  require_type(field, WireType::kVarint, what);
-  return static_cast<int64_t>(field.value);
-}
-
-/// The numbers of {repeated int dim = 1}, packed or not.
-std::vector<int64_t> numbers_in(WireWindow& window, ByteRange range, std::string_view what) {
-  std::vector<int64_t> numbers;
-  for_each_field(window, range, [&](const WireField& field) {
-    if (field.number != 1) return;
-    if (field.type != WireType::kBytes) return numbers.push_back(number_of(field, what));
-    for (WireMessage packed(window, field.bytes); !packed.at_end();)
-      numbers.push_back(static_cast<int64_t>(packed.varint()));
-  });
-  return numbers;
-}
 
 MindSporeLayout read_layout(WireWindow& window, ByteRange range, const std::string& name) {
   MindSporeLayout layout;
@@ -168,29 +146,6 @@ MindSporeItems read_items(std::string_view content) {
   return items;
 }
 
-void put_varint(uint64_t value, std::string& out) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
-}
-
-void put_number(int field, int64_t value, std::string& out) {
-  out += static_cast<char>(field << 3);
-  put_varint(static_cast<uint64_t>(value), out);
-}
-
-void put_bytes(int field, std::string_view bytes, std::string& out) {
-  out += static_cast<char>(field << 3 | 2);
-  put_varint(bytes.size(), out);
-  out += bytes;
-}
-
-template <typename Numbers>
-void put_numbers(int field, const Numbers& numbers, std::string& out) {
-  std::string message;
-  for (const auto number : numbers) put_number(1, number, message);
-  put_bytes(field, message, out);
-}
-
 std::string layout_message(const MindSporeLayout& layout) {
   std::string out;
   put_numbers(1, layout.device_matrix, out);
@@ -248,7 +203,7 @@ class MindSporeProto : public StrategyForm {
 /// A varint at `at`, or nothing where the head ends or it is too long.
 std::optional<uint64_t> varint_at(std::string_view head, size_t& at) {
   uint64_t value = 0;
-  for (int shift = 0; shift < 63 && at < head.size(); shift += 7) {
+  for (int shift = 0; shift < 64 && at < head.size(); shift += 7) {
     const auto byte = static_cast<unsigned char>(head[at++]);
     value |= static_cast<uint64_t>(byte & 0x7F) << shift;
     if (byte < 0x80) return value;
@@ -256,26 +211,32 @@ std::optional<uint64_t> varint_at(std::string_view head, size_t& at) {
   return {};
 }
 
-/// An item of a map begins with a name, and a message of which the head may hold a part follows.
-/// An ONNX model has texts in these places.
+/// An item of a map begins with a name. An ONNX model has texts in these places.
 bool begins_with_item(std::string_view head, size_t at) {
   const std::optional<uint64_t> item = varint_at(head, at);
   if (!item || at >= head.size() || head[at++] != 0x0A) return false;
   const std::optional<uint64_t> name = varint_at(head, at);
-  if (!name || *name == 0 || *name > *item) return false;
-  if (*name >= head.size() - at) return is_utf8(head.substr(at, 8));
-  return is_utf8(head.substr(at, *name)) && head[at + *name] == 0x12;
+  return name && *name <= *item;
 }
 
 bool MindSporeProto::recognizes(std::string_view head) const {
-  size_t at = 0;
-  if (!head.empty() && head[0] == 0x08) {
-    ++at;
-    if (!varint_at(head, at)) return false;
-    if (at == head.size()) return true;
+  bool has_stage = false;
+  for (size_t at = 0; at < head.size();) {
+    const std::optional<uint64_t> key = varint_at(head, at);
+    if (!key || *key >> 3 == 0) return false;
+    if (*key == 0x12 || *key == 0x1A) return begins_with_item(head, at);
+    has_stage = has_stage || *key == 0x08;
+    if (*key >> 3 <= 3 && *key != 0x08) return false;
+    // Steps over the field.
+    const uint64_t type = *key & 7;
+    std::optional<uint64_t> size = type == 1 ? 8 : 4;
+    if (type == 0 || type == 2) size = varint_at(head, at);
+    if (!size || type == 3 || type == 4 || type > 5) return false;
+    if (type == 0) size = 0;
+    if (*size > head.size() - at) return false;
+    at += *size;
   }
-  return at < head.size() && (head[at] == 0x12 || head[at] == 0x1A) &&
-         begins_with_item(head, at + 1);
+  return has_stage;
 }
 
 }  // namespace

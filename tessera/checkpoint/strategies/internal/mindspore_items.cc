@@ -153,6 +153,9 @@ Strategy to_strategy(MindSporeItems items, std::string_view format) {
                 "strategy was saved");
   require_valid(items.current_stage >= 0 && items.current_stage <= 0x7FFFFFFF,
                 "current_stage is {}", items.current_stage);
+  for (const OperatorStrategy& op : items.operators)
+    require_valid(is_utf8(op.name), "the name '{}' of an operator is not UTF-8",
+                  printable(op.name));
   const bool merged = is_merged(items);
   const int stage = merged ? 0 : stage_of_operators(items.operators);
   Strategy strategy;
