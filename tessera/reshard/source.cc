@@ -130,14 +130,34 @@ void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all)
        suggest(strategy.parameters[0].name, names));
 }
 
-/// What the strategy names and no file holds.
-void note_absent(const Strategy& strategy, std::span<const Holders> all, Source& source) {
+/// What the strategy names and no file holds: lost where files are missing that could hold it,
+/// else not saved.
+void check_absent(const Strategy& strategy, std::span<const Holders> all,
+                  std::span<const RankFile> files, const SourceOptions& options, Source& source) {
   std::vector<std::string> known;
   for (const Holders& holders : all) known.push_back(holders.name);
   std::sort(known.begin(), known.end());
+  const int per_stage = (source.rank_count + strategy.stage_count - 1) / strategy.stage_count;
+  std::vector<int> given(static_cast<size_t>(strategy.stage_count), 0);
+  for (const RankFile& file : files) ++given[static_cast<size_t>(file.rank / per_stage)];
   for (const ParameterLayout& parameter : strategy.parameters) {
-    if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name))
+    const auto leaves_out = [&](const std::string& pattern) {
+      return matches(pattern, parameter.name);
+    };
+    if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name) ||
+        std::any_of(options.except.begin(), options.except.end(), leaves_out))
       continue;
+    if (given[static_cast<size_t>(parameter.stage)] < per_stage &&
+        !options.open.allows("missing_tensor", parameter.name))
+      fail(
+          ErrorCode::kNotFound,
+          "'{}' is lost: the strategy names it, but no file that is given holds any of it, and of "
+          "the files of ranks {} to {} only {} of {} {} given; '--allow missing_tensor:{}' goes on "
+          "without it",
+          printable(parameter.name), parameter.stage * per_stage,
+          (parameter.stage + 1) * per_stage - 1, given[static_cast<size_t>(parameter.stage)],
+          per_stage, given[static_cast<size_t>(parameter.stage)] == 1 ? "is" : "are",
+          printable(parameter.name));
     source.notes.push_back(fmt::format("the strategy names '{}', which no file holds{}",
                                        printable(parameter.name), suggest(parameter.name, known)));
   }
@@ -158,7 +178,7 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
   if (all.empty()) fail(ErrorCode::kNotFound, "the files hold nothing that is not left out");
   if (strategy != nullptr) {
     check_strategy_fits(*strategy, all);
-    note_absent(*strategy, all, source);
+    check_absent(*strategy, all, files, options, source);
   }
   internal::Assembler assembler(strategy, files, options, source);
   for (Holders& holders : all) {
