@@ -169,6 +169,10 @@ void write_output(const Request& request, const Strategy& strategy) {
 }
 
 void layout(const Request& request) {
+  require_usage(request.names.empty() || request.output.empty(),
+                "names are drawn and -o writes all of the strategy; give one of them");
+  require_usage(!request.names.empty() || request.ranks.empty(),
+                "--ranks chooses what is drawn; name a parameter");
   Strategy strategy = read_strategy(request.path);
   const std::vector<NamedShape> shapes = given_shapes(request);
   if (!request.output.empty()) {

@@ -116,19 +116,18 @@ class Planner {
   /// Numbers the kinds of tensors: equal shape and dtype, cut alike on both sides.
   void group_records() {
     std::vector<uint64_t> keys(records_.size(), 0);
-    std::vector<bool> is_needed(records_.size(), false);
-    for (const Rank rank : ranks_) {
+    std::vector<bool> is_wanted(records_.size(), false);
+    for (const Rank rank : ranks_)
       for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)]) {
-        is_needed[holding.record] = true;
+        is_wanted[holding.record] = true;
         keys[holding.record] =
             mix(mix(keys[holding.record] + 1, static_cast<uint64_t>(rank)), holding.slices);
       }
-    }
     plan_.route_of.assign(records_.size(), ReshardPlan::kNoRoute);
     std::unordered_map<uint64_t, std::vector<uint32_t>> known;
     for (size_t r = 0; r < records_.size(); ++r) {
       const Record& record = records_[r];
-      if (!is_needed[r] || record.kind != RecordKind::kTensor) continue;
+      if (!is_wanted[r] || record.kind != RecordKind::kTensor) continue;
       uint64_t key = mix(keys[r], static_cast<uint64_t>(record.dtype));
       for (const int64_t extent : record.shape) key = mix(key, static_cast<uint64_t>(extent));
       for (const Piece& piece : record.pieces)
@@ -245,13 +244,53 @@ class Planner {
          count == 1 ? "" : "s", text, notes);
   }
 
+  /// Every other piece that holds a region is a replica of it. Where pieces overlap without being
+  /// equal (stages that cut a tensor differently), regions are cut so that each is held whole.
   static void find_replicas(std::span<const Box> pieces, Route& route) {
     std::map<std::string, std::vector<uint32_t>> by_box;
     for (uint32_t p = 0; p < pieces.size(); ++p) by_box[to_string(pieces[p])].push_back(p);
+    int64_t held = 0, read = 0;
+    for (const auto& [text, equal] : by_box) held += element_count(pieces[equal[0]].size);
+    for (const Region& region : route.regions) read += element_count(region.box.size);
+    if (held != read) return find_overlapping(pieces, by_box, route);
     if (by_box.size() == pieces.size()) return;
     for (Region& region : route.regions)
       for (const uint32_t other : by_box[to_string(pieces[region.piece])])
         if (other != region.piece) region.replicas.push_back(other);
+  }
+
+  static void find_overlapping(std::span<const Box> pieces,
+                               const std::map<std::string, std::vector<uint32_t>>& by_box,
+                               Route& route) {
+    std::vector<Region> regions;
+    for (const Region& region : route.regions) {
+      std::vector<Box> parts{region.box};
+      std::vector<const std::vector<uint32_t>*> overlapping;
+      for (const auto& [text, equal] : by_box) {
+        const Box& other = pieces[equal[0]];
+        if (is_empty(intersect(other, region.box))) continue;
+        overlapping.push_back(&equal);
+        std::vector<Box> cut;
+        for (Box& part : parts) {
+          Box common = intersect(part, other);
+          if (is_empty(common) || common == part) {
+            cut.push_back(std::move(part));
+            continue;
+          }
+          for (Box& rest : subtract(part, std::span(&common, 1))) cut.push_back(std::move(rest));
+          cut.push_back(std::move(common));
+        }
+        parts = std::move(cut);
+      }
+      for (Box& part : parts) {
+        Region& one = regions.emplace_back(Region{region.piece, std::move(part), {}});
+        for (const auto* equal : overlapping)
+          for (const uint32_t other : *equal)
+            if (other != region.piece && contains(pieces[other], one.box))
+              one.replicas.push_back(other);
+      }
+    }
+    route.regions = std::move(regions);
   }
 
   void choose_compared_files() {

@@ -130,24 +130,43 @@ void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all)
        suggest(strategy.parameters[0].name, names));
 }
 
-/// What the strategy names and no file holds: one note for all.
-void note_absent(const Strategy& strategy, std::span<const Holders> all, Source& source) {
+/// "'a', 'b' and 5 more".
+std::string shortened(std::span<const std::string> names) {
   constexpr size_t kShown = 3;
-  std::vector<std::string> known;
+  const std::string text = join(names.first(std::min(names.size(), kShown)), ", ");
+  return names.size() <= kShown ? text : fmt::format("{} and {} more", text, names.size() - kShown);
+}
+
+/// What the strategy names and no file holds: lost where files are missing that could hold it,
+/// else not saved.
+void check_absent(const Strategy& strategy, std::span<const Holders> all,
+                  std::span<const RankFile> files, const SourceOptions& options, Source& source) {
+  std::vector<std::string> known, lost, not_saved;
   for (const Holders& holders : all) known.push_back(holders.name);
   std::sort(known.begin(), known.end());
-  size_t count = 0;
-  std::string text;
+  const int per_stage = (source.rank_count + strategy.stage_count - 1) / strategy.stage_count;
+  std::vector<int> given(static_cast<size_t>(strategy.stage_count), 0);
+  for (const RankFile& file : files) ++given[static_cast<size_t>(file.rank / per_stage)];
   for (const ParameterLayout& parameter : strategy.parameters) {
-    if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name))
+    const auto leaves_out = [&](const std::string& pattern) {
+      return matches(pattern, parameter.name);
+    };
+    if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name) ||
+        std::any_of(options.except.begin(), options.except.end(), leaves_out))
       continue;
-    if (++count <= kShown)
-      text += fmt::format("{}'{}'{}", count > 1 ? ", " : "", printable(parameter.name),
-                          suggest(parameter.name, known));
+    const bool may_be_lost = given[static_cast<size_t>(parameter.stage)] < per_stage &&
+                             !options.open.allows("missing_tensor", parameter.name);
+    (may_be_lost ? lost : not_saved)
+        .push_back(fmt::format("'{}'{}", printable(parameter.name),
+                               not_saved.size() < 3 ? suggest(parameter.name, known) : ""));
   }
-  if (count == 0) return;
-  if (count > kShown) text += fmt::format(" and {} more", count - kShown);
-  source.notes.push_back("the strategy names what no file holds: " + text);
+  if (!lost.empty())
+    fail(ErrorCode::kNotFound,
+         "the strategy names {}, of which no file that is given holds any part; {} of {} files are "
+         "given; '--allow missing_tensor' goes on without it",
+         shortened(lost), files.size(), source.rank_count);
+  if (!not_saved.empty())
+    source.notes.push_back("the strategy names what no file holds: " + shortened(not_saved));
 }
 
 }  // namespace
@@ -165,7 +184,7 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
   if (all.empty()) fail(ErrorCode::kNotFound, "the files hold nothing that is not left out");
   if (strategy != nullptr) {
     check_strategy_fits(*strategy, all);
-    note_absent(*strategy, all, source);
+    check_absent(*strategy, all, files, options, source);
   }
   internal::Assembler assembler(strategy, files, options, source);
   for (Holders& holders : all) {

@@ -146,7 +146,9 @@ TEST_F(LayoutWord, MistakesAreNamed) {
             "line 2, column 3: the mesh {tp=4} has no axis");
   refuse({"layout", in_folder("layouts.txt"), "grid", "--ranks", "9"}, 2);
   refuse({"layout", in_folder("layouts.txt"), "grid", "--shape", "grid"}, 2);
-  expect_in(refuse({"layout", digits("lenet5_digits.ckpt")}), "no strategy form");
+  expect_in(refuse({"layout", digits("lenet5_digits.ckpt")}), "this is a checkpoint");
+  refuse({"layout", in_folder("layouts.txt"), "grid", "-o", in_folder("x.txt")}, 2);
+  refuse({"layout", in_folder("layouts.txt"), "--ranks", "0"}, 2);
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "tessera/reshard/internal/assemble.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/layout/sharding_rule.h"
 
 namespace tessera::internal {
 namespace {
@@ -29,6 +31,44 @@ Piece rows_of(const Record& record, const Piece& piece, int64_t begin, int64_t e
   box.begin[0] = first;
   box.size[0] = static_cast<int64_t>(rows);
   return part;
+}
+
+/// The rows of the parts of dim 0, of which the strategy lists each once per part of the others.
+int64_t listed_extent(const ParameterLayout& parameter) {
+  size_t others = 1;
+  for (size_t d = 1; d < parameter.layout.dims.size(); ++d)
+    others *= static_cast<size_t>(part_count(parameter.layout, d));
+  int64_t rows = 0;
+  for (size_t i = 0; i < parameter.split_rows.size(); i += others)
+    require_valid(!__builtin_add_overflow(rows, parameter.split_rows[i], &rows),
+                  "the strategy lists more than 2^63 rows");
+  return rows;
+}
+
+/// Fills in the parts of a dim that no file holds (-1) from the extents of the others: equal parts
+/// where they are, as in all of MindSpore's files, else the longest dim whose parts they are. So
+/// nothing is taken for empty that could have held something.
+void guess_missing(std::vector<int64_t>& parts) {
+  const auto count = static_cast<int64_t>(parts.size());
+  const int64_t longest = *std::max_element(parts.begin(), parts.end());
+  const auto fits = [&](int64_t extent) {
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t known = parts[static_cast<size_t>(i)];
+      if (known >= 0 && known != factor_part(extent, i, count).size) return false;
+    }
+    return true;
+  };
+  int64_t extent = 0;
+  bool is_found = !__builtin_mul_overflow(longest, count, &extent);
+  if (is_found && (extent == 0 || !fits(extent))) {
+    const int64_t shortest = std::max<int64_t>(extent - count, 0);
+    if (extent == 0) extent = count - 1;
+    while (extent > shortest && !fits(extent)) --extent;
+    is_found = fits(extent);
+  }
+  for (int64_t i = 0; i < count; ++i)
+    if (int64_t& part = parts[static_cast<size_t>(i)]; part < 0)
+      part = is_found ? factor_part(extent, i, count).size : longest;
 }
 
 }  // namespace
@@ -107,47 +147,65 @@ void Assembler::add_unnamed(Holders& holders) {
   finish(std::move(record), files_.size() > 1 && !takes_first, {});
 }
 
-/// From the slices: the parts of a dim that different places hold add up to its extent.
+/// From the slices, where the files of some stage hold all parts; else as far as that is known.
 Shape Assembler::global_shape(const Holders& holders) {
+  std::optional<Shape> guess;
+  int last_stage = -1;
   for (const Holder& first : holders.all) {
-    const ParameterLayout* parameter = by_stage_[static_cast<size_t>(stage_of(first.rank))];
+    const int stage = stage_of(first.rank);
+    if (stage == last_stage) continue;
+    last_stage = stage;
+    const ParameterLayout* parameter = by_stage_[static_cast<size_t>(stage)];
     if (parameter == nullptr) continue;
-    const Shape& local = first.record.shape;
-    if (parameter->any_ndim) return local;
-    const Layout cut = full_layout(*parameter);
-    require_valid(local.size() == cut.dims.size(), "it is {}, but the strategy has {} dims: {}",
-                  described(first), cut.dims.size(), to_string(cut));
-    Shape global;
-    for (size_t d = 0; d < local.size(); ++d) {
-      if (d == 0 && !parameter->split_rows.empty()) {
-        int64_t rows = 0;
-        for (const int64_t part : parameter->split_rows) rows += part;
-        global.push_back(rows);
-        continue;
-      }
-      std::vector<int64_t> extents(static_cast<size_t>(part_count(cut, d)), -1);
-      for (const Holder& holder : holders.all) {
-        if (stage_of(holder.rank) != stage_of(first.rank)) continue;
-        if (holder.record.shape.size() != local.size()) continue;  // check_shape says so
-        const int part = part_index(cut, d, place_of(holder.rank, *parameter));
-        int64_t& extent = extents[static_cast<size_t>(part)];
-        if (extent < 0) extent = holder.record.shape[d];
-      }
-      // A part that no file holds: in MindSpore's files all parts are equal.
-      int64_t sum = 0;
-      for (const int64_t extent : extents)
-        require_valid(!__builtin_add_overflow(sum, extent < 0 ? local[d] : extent, &sum),
-                      "its slices have more than 2^63 elements in dim {}", d);
-      global.push_back(sum);
-    }
-    if (parameter->shape && *parameter->shape != global &&
+    bool is_known = true;
+    Shape global = shape_in_stage(holders, first, is_known);
+    if (!is_known && parameter->shape && parameter->shape->size() == global.size())
+      global = *parameter->shape;  // what the files do hold must fit it
+    if (is_known && parameter->shape && *parameter->shape != global &&
         parameter->shape->size() == global.size())
       fail(ErrorCode::kCorruptData,
            "the strategy says that the whole is {}, but the slices that the files hold make up {}",
            to_string(*parameter->shape), to_string(global));
-    return global;
+    if (is_known) return global;
+    if (!guess) guess = std::move(global);
   }
-  return holders.all[0].record.shape;
+  return guess ? *guess : holders.all[0].record.shape;
+}
+
+/// From the slices in the stage of `first`: the parts of a dim that different places hold add up to
+/// its extent. `is_known` becomes false where no file holds a part.
+Shape Assembler::shape_in_stage(const Holders& holders, const Holder& first, bool& is_known) {
+  const ParameterLayout& parameter = *by_stage_[static_cast<size_t>(stage_of(first.rank))];
+  const Shape& local = first.record.shape;
+  if (parameter.any_ndim) return local;
+  const Layout cut = full_layout(parameter);
+  require_valid(local.size() == cut.dims.size(), "it is {}, but the strategy has {} dims: {}",
+                described(first), cut.dims.size(), to_string(cut));
+  Shape global;
+  for (size_t d = 0; d < local.size(); ++d) {
+    if (d == 0 && !parameter.split_rows.empty()) {
+      global.push_back(listed_extent(parameter));
+      continue;
+    }
+    std::vector<int64_t> extents(static_cast<size_t>(part_count(cut, d)), -1);
+    for (const Holder& holder : holders.all) {
+      if (stage_of(holder.rank) != stage_of(first.rank)) continue;
+      if (holder.record.shape.size() != local.size()) continue;  // add_named says so
+      const int part = part_index(cut, d, place_of(holder.rank, parameter));
+      int64_t& extent = extents[static_cast<size_t>(part)];
+      if (extent < 0) extent = holder.record.shape[d];
+    }
+    if (std::find(extents.begin(), extents.end(), -1) != extents.end()) {
+      is_known = false;
+      guess_missing(extents);
+    }
+    int64_t sum = 0;
+    for (const int64_t extent : extents)
+      require_valid(!__builtin_add_overflow(sum, extent, &sum),
+                    "its slices have more than 2^63 elements in dim {}", d);
+    global.push_back(sum);
+  }
+  return global;
 }
 
 const Assembler::Cut& Assembler::cut_of(const ParameterLayout& parameter, const Shape& global) {

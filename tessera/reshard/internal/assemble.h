@@ -45,6 +45,7 @@ class Assembler {
   int stage_of(Rank rank) const { return rank / ranks_per_stage_; }
   Rank place_of(Rank rank, const ParameterLayout& layout) const;
   Shape global_shape(const Holders& holders);
+  Shape shape_in_stage(const Holders& holders, const Holder& first, bool& is_known);
   const Cut& cut_of(const ParameterLayout& layout, const Shape& global);
   void append_pieces(const Holder& holder, const Slices& slices, Record& record);
   std::string find_lost(const Holders& holders, const Shape& global);
