@@ -301,6 +301,21 @@ void Assembler::note_lacking(const Holders& holders) {
                                         join(lacking, ", "), printable(holders.name)));
 }
 
+/// The slice that differs from the others is likely the wrong one, whichever was found.
+void Assembler::fail_shape(const Holders& holders, const Holder& holder, const Shape& wanted,
+                           const Shape& global) const {
+  const ParameterLayout& parameter = *by_stage_[static_cast<size_t>(stage_of(holder.rank))];
+  std::string others;
+  for (const Holder& other : holders.all)
+    if (others.empty() && other.record.shape != holder.record.shape)
+      others = fmt::format(" (it is {})", described(other));
+  fail(ErrorCode::kCorruptData,
+       "it is {}{}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
+       "to another run, or a file does",
+       described(holder), others, parameter.any_ndim ? "[...]" : to_string(full_layout(parameter)),
+       to_string(wanted), to_string(global));
+}
+
 void Assembler::add_named(Holders& holders) {
   const Shape global = global_shape(holders);
   element_count(global);  // throws where the product overflows
@@ -321,12 +336,7 @@ void Assembler::add_named(Holders& holders) {
     std::vector<Box> boxes;
     for (const auto& slice : slices) boxes.push_back(*slice);
     const Shape wanted = local_shape(boxes);
-    require_valid(
-        holder.record.shape == wanted,
-        "it is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy "
-        "belongs to another run, or the file does",
-        described(holder), parameter->any_ndim ? "[...]" : to_string(full_layout(*parameter)),
-        to_string(wanted), to_string(global));
+    if (holder.record.shape != wanted) fail_shape(holders, holder, wanted, global);
     append_pieces(holder, slices, record);
   }
   std::string lost = find_lost(holders, global);

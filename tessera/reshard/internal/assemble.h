@@ -40,6 +40,8 @@ class Assembler {
   using Cut = std::vector<Slices>;  // by place
 
   void add_unnamed(Holders& holders);
+  [[noreturn]] void fail_shape(const Holders& holders, const Holder& holder, const Shape& wanted,
+                               const Shape& global) const;
   void add_named(Holders& holders);
   void check_everywhere(const Holders& holders) const;
   int stage_of(Rank rank) const { return rank / ranks_per_stage_; }
