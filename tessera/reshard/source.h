@@ -32,6 +32,9 @@ struct Source {
   std::vector<bool> is_unnamed;
   /// Per record the slices that no file holds, as messages name them; empty where nothing is lost.
   std::vector<std::string> lost;
+  /// Records whose extents cannot be known, because no file holds one of the parts and layouts.txt,
+  /// which may cut unevenly, says no shape. They cannot be planned.
+  std::vector<bool> is_guessed;
   int rank_count = 1;
   std::vector<std::string> notes;  // for the report
 
