@@ -64,6 +64,7 @@ ReshardReport transform(std::span<const RankFile> files, const std::optional<Str
   open.open.key = options.dec_key;
   open.open.allow = options.allow;
   open.threads = options.process_num;
+  open.is_partial = !ranks.empty();
   const Source source = open_source(files, pointer(from), open);
   DestinationOptions place;
   place.allow = options.allow;

@@ -128,6 +128,7 @@ class Planner {
     for (size_t r = 0; r < records_.size(); ++r) {
       const Record& record = records_[r];
       if (!is_wanted[r] || record.kind != RecordKind::kTensor) continue;
+      require_known_shape(static_cast<uint32_t>(r));
       uint64_t key = mix(keys[r], static_cast<uint64_t>(record.dtype));
       for (const int64_t extent : record.shape) key = mix(key, static_cast<uint64_t>(extent));
       for (const Piece& piece : record.pieces)
@@ -141,6 +142,16 @@ class Planner {
       plan_.routes.push_back({static_cast<uint32_t>(r), {}, {}});
     }
     find_feeds();
+  }
+
+  void require_known_shape(uint32_t record) const {
+    if (record >= source_.is_guessed.size() || !source_.is_guessed[record]) return;
+    fail(ErrorCode::kNotFound,
+         "'{}': its extents cannot be known, because parts of it are lost: {} if it is {} (their "
+         "files are missing or lack it, and no replica is there); 'shape=' in layouts.txt says it",
+         printable(records_[record].name),
+         source_.lost[record].empty() ? "parts without elements" : source_.lost[record],
+         to_string(records_[record].shape));
   }
 
   static bool is_alike(const Record& a, const Record& b) {

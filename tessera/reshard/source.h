@@ -21,6 +21,8 @@ struct SourceOptions {
   /// For tensors with a `field`: MindSpore's merge of slices puts the fields' rows together,
   /// its transform functions ignore the field.
   bool interleave_fields = false;
+  /// The files of some ranks are given on purpose: a tensor that none of them holds is no error.
+  bool is_partial = false;
   int threads = 0;  // 0: default_thread_count()
 };
 
@@ -32,6 +34,9 @@ struct Source {
   std::vector<bool> is_unnamed;
   /// Per record the slices that no file holds, as messages name them; empty where nothing is lost.
   std::vector<std::string> lost;
+  /// Records whose extents cannot be known, because no file holds one of the parts and layouts.txt,
+  /// which may cut unevenly, says no shape. They cannot be planned.
+  std::vector<bool> is_guessed;
   int rank_count = 1;
   std::vector<std::string> notes;  // for the report
 

@@ -206,8 +206,8 @@ class Case {
     for (size_t t = 0; t < job_.tensors.size(); ++t) {
       const auto here = present(t);
       if (here.empty()) {
-        gone_.push_back(t);
         if (job_.from.is_named(t) || job_.to.is_named(t)) return job_.tensors[t].name;
+        gone_.push_back(t);
         continue;
       }
       std::vector<bool> held(static_cast<size_t>(job_.tensors[t].count()), false);

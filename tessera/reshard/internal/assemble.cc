@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -105,6 +106,7 @@ void Assembler::finish(Record record, bool is_unnamed, std::string lost) {
   source_.checkpoint.catalog.records.push_back(std::move(record));
   source_.is_unnamed.push_back(is_unnamed);
   source_.lost.push_back(std::move(lost));
+  source_.is_guessed.push_back(std::exchange(is_guessed_, false));
 }
 
 /// A tensor that nobody says how it is cut must be in every file of each stage that has it.
@@ -151,6 +153,7 @@ void Assembler::add_unnamed(Holders& holders) {
 /// From the slices, where the files of some stage hold all parts; else as far as that is known.
 Shape Assembler::global_shape(const Holders& holders) {
   std::optional<Shape> guess;
+  is_guessed_ = false;
   int last_stage = -1;
   for (const Holder& first : holders.all) {
     const int stage = stage_of(first.rank);
@@ -161,7 +164,7 @@ Shape Assembler::global_shape(const Holders& holders) {
     bool is_known = true;
     Shape global = shape_in_stage(holders, first, is_known);
     if (!is_known && parameter->shape && parameter->shape->size() == global.size())
-      global = *parameter->shape;  // what the files do hold must fit it
+      return *parameter->shape;  // what the files do hold must fit it
     if (is_known && parameter->shape && *parameter->shape != global &&
         parameter->shape->size() == global.size())
       fail(ErrorCode::kCorruptData,
@@ -170,6 +173,7 @@ Shape Assembler::global_shape(const Holders& holders) {
     if (is_known) return global;
     if (!guess) guess = std::move(global);
   }
+  is_guessed_ = guess && strategy_->format == "layouts.txt";
   return guess ? *guess : holders.all[0].record.shape;
 }
 

@@ -58,6 +58,7 @@ class Assembler {
   const SourceOptions& options_;
   Source& source_;
   int ranks_per_stage_ = 1;
+  bool is_guessed_ = false;  // the shape of the tensor that is being added
   std::vector<const ParameterLayout*> by_stage_;  // of the tensor that is being added
   std::map<std::string, Cut> cuts_;
 };
