@@ -86,6 +86,7 @@ tessera::Strategy make_strategy(int tensors, int shapes, int ranks) {
   for (int t = 0; t < tensors; ++t)
     strategy.parameters.push_back({.name = fmt::format("model.layers.{}.weight", t),
                                    .layout = layout_of(t, shapes, ranks, "48")});
+  tessera::index_parameters(strategy);
   return strategy;
 }
 

@@ -43,6 +43,7 @@ Source ShardOptions::open(int threads) const {
   std::optional<Strategy> strategy;
   if (!from.empty()) {
     strategy = read_strategy(from);
+    validate(*strategy);  // that no pipeline stage is missing
   } else if (sources.size() == 1) {
     strategy = strategy_in(local_file_system(), sources[0]);
   }
@@ -89,6 +90,7 @@ Destination ReshardRequest::destination(const Source& source, std::string& layou
                 "say where to: --to STRATEGY, or --whole for one rank with everything");
   if (is_whole) return whole_destination(source.catalog());
   const Strategy strategy = read_strategy(to);
+  validate(strategy);
   layouts = to_string(strategy);
   DestinationOptions options;
   options.interleave_fields = shards.interleave_fields;

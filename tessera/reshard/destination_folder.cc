@@ -116,10 +116,11 @@ void DestinationFolder::check_contents(bool force) const {
 void DestinationFolder::remove_dead_run(std::string_view list) {
   if (trim(list).empty()) return;  // it ended before it made anything
   const ErrorContext context([&] { return "reading what a killed run left in " + shown(root_); });
-  remove_files(listed_files(list));
+  // With a manifest there the run was to replace a result and had not begun to: that one is whole.
+  remove_files(listed_files(list), file_system_.exists(root_ / kManifest));
 }
 
-void DestinationFolder::remove_files(std::span<const std::string> files) {
+void DestinationFolder::remove_files(std::span<const std::string> files, bool only_temporary) {
   std::map<fs::path, std::vector<std::string>> listings;
   std::set<fs::path> folders;
   for (const std::string& file : files) {
@@ -130,7 +131,8 @@ void DestinationFolder::remove_files(std::span<const std::string> files) {
     if (is_new) known->second = file_system_.list(folder);
     const std::string name = path.filename().string();
     for (const std::string& there : known->second)
-      if (there == name || is_temporary_of(there, name)) file_system_.remove(folder / there);
+      if ((there == name && !only_temporary) || is_temporary_of(there, name))
+        file_system_.remove(folder / there);
     folders.insert(folder);
   }
   for (const fs::path& folder : folders)

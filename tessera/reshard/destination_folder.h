@@ -45,7 +45,7 @@ class DestinationFolder {
  private:
   void check_contents(bool force) const;
   void remove_dead_run(std::string_view list);
-  void remove_files(std::span<const std::string> files);
+  void remove_files(std::span<const std::string> files, bool only_temporary = false);
   void remove_empty_folders();
 
   FileSystem& file_system_;

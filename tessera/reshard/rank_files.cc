@@ -6,6 +6,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/destination_folder.h"
 
 namespace tessera {
 namespace {
@@ -145,6 +146,10 @@ class Finder {
   }
 
   std::vector<RankFile> in_folder(const fs::path& folder) const {
+    require(!files_.exists(folder / DestinationFolder::kMarker),
+            "{} is the result of a run that was stopped, or that still writes: {} lies in it; "
+            "finish that run first",
+            shown(folder), DestinationFolder::kMarker);
     std::map<Rank, std::vector<fs::path>> folders;
     std::vector<fs::path> checkpoints;
     bool has_index = false;
@@ -153,7 +158,7 @@ class Finder {
       if (files_.is_folder(path)) {
         if (const Rank rank = rank_in_name(name); rank >= 0) folders[rank].push_back(path);
       } else if (is_checkpoint_name(name)) {
-        checkpoints.push_back(path);
+        if (options_.pick.empty() || matches(options_.pick, name)) checkpoints.push_back(path);
       } else {
         has_index = has_index || name.ends_with(".index.json") || name == "metadata.json" ||
                     name == "param_name_map.json";

@@ -114,8 +114,7 @@ class Resharding {
       stream.on_progress(
           [&](const StreamCounts& counts) { options_.progress(counts.bytes_written); });
     const StreamCounts counts = stream.run();
-    if (options_.verify)
-      internal::check_result(source_, destination_, outputs, digests, plan_, files_);
+    if (options_.verify) internal::check_result(source_, destination_, outputs, digests, plan_);
     if (folder != nullptr) folder->begin_commit();
     outputs.commit(plan_.options.threads > 0 ? plan_.options.threads : default_thread_count());
     if (folder != nullptr) folder->commit(manifest(outputs, options_.verify ? &digests : nullptr));

@@ -75,7 +75,7 @@ void guess_missing(std::vector<int64_t>& parts) {
 
 Assembler::Assembler(const Strategy* strategy, std::span<const RankFile> files,
                      const SourceOptions& options, Source& source)
-    : strategy_(strategy), layouts_(strategy), files_(files), options_(options), source_(source) {
+    : strategy_(strategy), files_(files), options_(options), source_(source) {
   const int stages = strategy != nullptr ? strategy->stage_count : 1;
   ranks_per_stage_ = (source.rank_count + stages - 1) / stages;
   by_stage_.resize(static_cast<size_t>(stages));
@@ -90,7 +90,8 @@ void Assembler::add(Holders& holders) {
       [&] { return fmt::format("putting '{}' together", printable(holders.name)); });
   bool is_named = false;
   for (size_t stage = 0; stage < by_stage_.size(); ++stage) {
-    by_stage_[stage] = layouts_.find(holders.name, static_cast<int>(stage));
+    by_stage_[stage] =
+        strategy_ == nullptr ? nullptr : strategy_->find(holders.name, static_cast<int>(stage));
     is_named = is_named || by_stage_[stage] != nullptr;
   }
   if (is_named && holders.kind == RecordKind::kTensor) {
@@ -286,9 +287,9 @@ std::string Assembler::find_lost(const Holders& holders, const Shape& global) {
 }
 
 /// Names the holder whose shape most others do not share, where there is one, else `holder`.
-void Assembler::fail_shape(const Holders& holders, const Holder& holder,
-                           const ParameterLayout& parameter, const Shape& wanted,
+void Assembler::fail_shape(const Holders& holders, const Holder& holder, const Shape& wanted,
                            const Shape& global) const {
+  const ParameterLayout& parameter = *by_stage_[static_cast<size_t>(stage_of(holder.rank))];
   std::map<std::string, std::vector<const Holder*>> by_shape;
   for (const Holder& one : holders.all) by_shape[to_string(one.record.shape)].push_back(&one);
   const auto fewer = [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); };
@@ -323,6 +324,8 @@ void Assembler::note_lacking(const Holders& holders) {
                                         join(lacking, ", "), printable(holders.name)));
 }
 
+/// The slice that differs from the others is likely the wrong one, whichever was found.
+
 void Assembler::add_named(Holders& holders) {
   const Shape global = global_shape(holders);
   element_count(global);  // throws where the product overflows
@@ -343,7 +346,7 @@ void Assembler::add_named(Holders& holders) {
     std::vector<Box> boxes;
     for (const auto& slice : slices) boxes.push_back(*slice);
     const Shape wanted = local_shape(boxes);
-    if (holder.record.shape != wanted) fail_shape(holders, holder, *parameter, wanted, global);
+    if (holder.record.shape != wanted) fail_shape(holders, holder, wanted, global);
     append_pieces(holder, slices, record);
   }
   std::string lost = find_lost(holders, global);

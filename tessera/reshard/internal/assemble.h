@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "tessera/reshard/internal/layout_index.h"
 #include "tessera/reshard/source.h"
 
 namespace tessera::internal {
@@ -40,6 +39,8 @@ class Assembler {
   using Cut = std::vector<Slices>;  // by place
 
   void add_unnamed(Holders& holders);
+  [[noreturn]] void fail_shape(const Holders& holders, const Holder& holder, const Shape& wanted,
+                               const Shape& global) const;
   void add_named(Holders& holders);
   void check_everywhere(const Holders& holders) const;
   int stage_of(Rank rank) const { return rank / ranks_per_stage_; }
@@ -49,14 +50,10 @@ class Assembler {
   const Cut& cut_of(const ParameterLayout& layout, const Shape& global);
   void append_pieces(const Holder& holder, const Slices& slices, Record& record);
   std::string find_lost(const Holders& holders, const Shape& global);
-  [[noreturn]] void fail_shape(const Holders& holders, const Holder& holder,
-                               const ParameterLayout& parameter, const Shape& wanted,
-                               const Shape& global) const;
   void note_lacking(const Holders& holders);
   void finish(Record record, bool is_unnamed, std::string lost);
 
   const Strategy* strategy_;
-  LayoutIndex layouts_;
   std::span<const RankFile> files_;
   const SourceOptions& options_;
   Source& source_;

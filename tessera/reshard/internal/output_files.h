@@ -54,6 +54,7 @@ class OutputFiles : public ContentSink {
   const std::filesystem::path& temporary(size_t file) const { return files_[file]->temporary(); }
   uint64_t file_bytes() const { return file_bytes_; }
   const OutputSet& set() const { return set_; }
+  FileSystem& file_system() const { return options_.files; }
 
  private:
   struct Content {
