@@ -41,11 +41,13 @@ std::vector<RankFile> files_in(const fs::path& folder, const std::string& pick,
   return find_rank_files({&source, 1}, options);
 }
 
-/// The files for one rank need not hold what only other pipeline stages want.
-void allow_other_stages(const Strategy& strategy, Rank rank, std::vector<std::string>& allow) {
+/// What only other pipeline stages want: the files for `rank` need not hold it.
+std::vector<std::string> names_of_other_stages(const Strategy& strategy, Rank rank) {
   const int stage = rank / strategy.ranks_per_stage;
+  std::vector<std::string> names;
   for (const ParameterLayout& one : strategy.parameters)
-    if (one.stage != stage && strategy.find(one.name, stage) == nullptr) allow.push_back(one.name);
+    if (one.stage != stage && strategy.find(one.name, stage) == nullptr) names.push_back(one.name);
+  return names;
 }
 
 /// Of which ranks files are made, and how.
@@ -64,11 +66,15 @@ ReshardReport transform(std::span<const RankFile> files, const std::optional<Str
   open.open.key = options.dec_key;
   open.open.allow = options.allow;
   open.threads = options.process_num;
-  open.is_partial = !ranks.empty();
-  const Source source = open_source(files, pointer(from), open);
   DestinationOptions place;
   place.allow = options.allow;
-  if (into && !ranks.empty()) allow_other_stages(*into, ranks[0], place.allow);
+  if (into && !ranks.empty()) {
+    for (const std::string& name : names_of_other_stages(*into, ranks[0])) {
+      open.open.allow.push_back("missing_tensor:" + name);
+      place.allow.push_back(name);
+    }
+  }
+  const Source source = open_source(files, pointer(from), open);
   const Destination destination =
       into ? destination_of(source.catalog(), *into, place) : whole_destination(source.catalog());
   PlanOptions plan_options;

@@ -21,8 +21,6 @@ struct SourceOptions {
   /// For tensors with a `field`: MindSpore's merge of slices puts the fields' rows together,
   /// its transform functions ignore the field.
   bool interleave_fields = false;
-  /// The files of some ranks are given on purpose: a tensor that none of them holds is no error.
-  bool is_partial = false;
   int threads = 0;  // 0: default_thread_count()
 };
 
