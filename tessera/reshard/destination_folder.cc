@@ -70,7 +70,13 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
             shown(root_));
     if (was_dead) {
       remove_dead_run(lock_->read(kLongestList));
-      check_contents(options_.force);
+      try {
+        check_contents(options_.force);
+      } catch (const Error&) {
+        // What lies here with a manifest is whole: nothing is left of the dead run.
+        if (file_system_.exists(root_ / kManifest)) file_system_.remove(marker);
+        throw;
+      }
     }
   }
   if (file_system_.exists(root_ / kManifest))
@@ -118,6 +124,8 @@ void DestinationFolder::remove_dead_run(std::string_view list) {
   const ErrorContext context([&] { return "reading what a killed run left in " + shown(root_); });
   // With a manifest there the run was to replace a result and had not begun to: that one is whole.
   remove_files(listed_files(list), file_system_.exists(root_ / kManifest));
+  const std::vector<std::string> manifest{std::string(kManifest)};
+  remove_files(manifest, true);
 }
 
 void DestinationFolder::remove_files(std::span<const std::string> files, bool only_temporary) {

@@ -128,7 +128,8 @@ class Finder {
       std::vector<fs::path> next;
       for (const fs::path& path : paths) {
         if (!is_pattern(part.string())) {
-          if (files_.exists(path / part)) next.push_back(path / part);
+          if (files_.exists(path / part) || files_.is_folder(path / part))
+            next.push_back(path / part);
           continue;
         }
         const fs::path folder = path.empty() ? "." : path;
@@ -146,7 +147,8 @@ class Finder {
   }
 
   std::vector<RankFile> in_folder(const fs::path& folder) const {
-    require(!files_.exists(folder / DestinationFolder::kMarker),
+    require(!files_.exists(folder / DestinationFolder::kMarker) ||
+                files_.exists(folder / DestinationFolder::kManifest),
             "{} is the result of a run that was stopped, or that still writes: {} lies in it; "
             "finish that run first",
             shown(folder), DestinationFolder::kMarker);
