@@ -250,9 +250,10 @@ class Planner {
     if (count > kShown) text += fmt::format("\n  and {} more", count - kShown);
     std::string notes;
     for (const std::string& note : source_.notes) notes += "\n" + note;
-    fail(ErrorCode::kNotFound,
-         "no file holds these parts of {} tensor{}, and no replica of them is there:{}{}", count,
-         count == 1 ? "" : "s", text, notes);
+    fail(
+        ErrorCode::kNotFound,
+        "parts of {} tensor{} are lost: no file that is given holds them or a replica of them:{}{}",
+        count, count == 1 ? "" : "s", text, notes);
   }
 
   /// Every other piece that holds a region is a replica of it. Where pieces overlap without being

@@ -154,8 +154,7 @@ void check_absent(const Strategy& strategy, std::span<const Holders> all,
     if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name) ||
         std::any_of(options.except.begin(), options.except.end(), leaves_out))
       continue;
-    const bool may_be_lost = !options.is_partial &&
-                             given[static_cast<size_t>(parameter.stage)] < per_stage &&
+    const bool may_be_lost = given[static_cast<size_t>(parameter.stage)] < per_stage &&
                              !options.open.allows("missing_tensor", parameter.name);
     (may_be_lost ? lost : not_saved)
         .push_back(fmt::format("'{}'{}", printable(parameter.name),
