@@ -1,9 +1,12 @@
 // tessera: one program, one word per task. Errors go to stderr, data to stdout.
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -19,11 +22,19 @@
 namespace tessera::cli {
 namespace {
 
+/// The word of words/<file>.cc: file names have no '-'.
+std::string_view word_name(std::string_view file) {
+  static std::deque<std::string> names;
+  std::string& name = names.emplace_back(file);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
 std::vector<Word> make_words() {
   std::vector<Word> words;
 #define TESSERA_FILE(file)                 \
   words.push_back(::define_word_##file()); \
-  words.back().name = #file;
+  words.back().name = word_name(#file);
 #include "cli_words.inc"
 #undef TESSERA_FILE
   return words;
@@ -40,6 +51,8 @@ int report(const std::string& message, int status) {
 int run(int argc, const char* const* argv) {
   try {
     return parse_and_run(argc, argv, "tessera " TESSERA_VERSION);
+  } catch (const ExitStatus& exit) {
+    return exit.status;
   } catch (const Error& error) {
     return report(error.what(), error.code() == ErrorCode::kInternal ? kExitInternal : kExitInput);
   } catch (const UsageError& error) {
@@ -73,6 +86,14 @@ static void limit_spinning(int /*argc*/, char** /*argv*/, char** /*environment*/
 __attribute__((section(".preinit_array"),
                used)) static void (*const kBeforeLibraries)(int, char**, char**) = limit_spinning;
 
+/// Hundreds of ranks are hundreds of open files: takes as many as the system grants.
+static void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// Removes what is half-written, then ends as the signal would have.
 static void on_signal(int signal) {
   tessera::remove_temporary_files();
@@ -85,10 +106,11 @@ int main(int argc, char** argv) {
   // A file that may not grow is an error of the write, which then cleans up, not the end of the
   // process.
   std::signal(SIGXFSZ, SIG_IGN);
+  allow_many_files();
   const int status = tessera::cli::run(argc, argv);
   // A full disk or a closed pipe shows only when the buffers are written.
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-  if (lost && status == tessera::cli::kExitOk)
+  if (lost && (status == tessera::cli::kExitOk || status == tessera::cli::kExitDifferent))
     return tessera::cli::report("the output could not be written", tessera::cli::kExitInput);
   return status;
 }

@@ -10,9 +10,10 @@
 namespace tessera::cli {
 
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitInput = 1;     // the input is wrong: a file, a name, a value
-inline constexpr int kExitUsage = 2;     // the command line is wrong
-inline constexpr int kExitInternal = 3;  // a fault of Tessera's own
+inline constexpr int kExitInput = 1;      // the input is wrong: a file, a name, a value
+inline constexpr int kExitDifferent = 1;  // diff: no error, but the checkpoints are not equal
+inline constexpr int kExitUsage = 2;      // the command line is wrong
+inline constexpr int kExitInternal = 3;   // a fault of Tessera's own
 
 /// Parses the command line and runs the word it names; errors of the command line are printed here,
 /// all others are thrown.

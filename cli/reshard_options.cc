@@ -2,6 +2,7 @@
 
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/destination_folder.h"
 
 namespace tessera::cli {
 
@@ -10,7 +11,12 @@ void ShardOptions::declare(Arguments& arguments) {
                         "a folder with rank_<i> folders, a pattern in quotes, or the files in the "
                         "order of the ranks");
   arguments.option("--from", from,
-                   "how the source is cut: a MindSpore strategy file or a layouts.txt");
+                   "how the source is cut: a MindSpore strategy file or a layouts.txt; not "
+                   "needed for what tessera itself wrote");
+  declare_reading(arguments);
+}
+
+void ShardOptions::declare_reading(Arguments& arguments) {
   arguments.option("--pick", pick,
                    "of several files of a rank, the one with this name (a pattern)");
   arguments.options("--except", except, "names of tensors to leave out, a pattern; repeatable");
@@ -20,6 +26,9 @@ void ShardOptions::declare(Arguments& arguments) {
 }
 
 Source ShardOptions::open(int threads) const {
+  require_usage(checkpoint.prefix.empty(),
+                "--prefix is for words that load a network; here --rename '{}*=*' takes it away",
+                checkpoint.prefix);
   FindOptions find;
   find.pick = pick;
   find.allow = checkpoint.allow;
@@ -31,9 +40,34 @@ Source ShardOptions::open(int threads) const {
   options.except = except;
   options.interleave_fields = interleave_fields;
   options.threads = threads;
-  if (from.empty()) return open_source(files, nullptr, options);
-  const Strategy strategy = read_strategy(from);
-  return open_source(files, &strategy, options);
+  std::optional<Strategy> strategy;
+  if (!from.empty()) {
+    strategy = read_strategy(from);
+    validate(*strategy);  // that no pipeline stage is missing
+  } else if (sources.size() == 1) {
+    strategy = strategy_in(local_file_system(), sources[0]);
+  }
+  return open_source(files, strategy ? &*strategy : nullptr, options);
+}
+
+void StreamOptions::declare(Arguments& arguments) {
+  arguments.option("--memory", memory, "bound of the memory for staging, such as 64MiB");
+  arguments.flag("--check-replicas", check_replicas,
+                 "read and compare all replicas, not only those in files that are read anyway");
+  arguments.flag("--no-check-replicas", no_check_replicas, "compare none");
+}
+
+PlanOptions StreamOptions::plan_options(int threads) const {
+  PlanOptions options;
+  require_usage(!check_replicas || !no_check_replicas,
+                "--check-replicas and --no-check-replicas do not go together");
+  if (check_replicas) options.replicas = ReplicaCheck::kAll;
+  if (no_check_replicas) options.replicas = ReplicaCheck::kNone;
+  options.memory = read_usage([&] { return parse_bytes(memory); });
+  require_usage(options.memory >= uint64_t{1} << 20, "--memory is {}; at least 1MiB is wanted",
+                memory);
+  options.threads = threads;
+  return options;
 }
 
 void ReshardRequest::declare(Arguments& arguments) {
@@ -41,24 +75,13 @@ void ReshardRequest::declare(Arguments& arguments) {
   arguments.option("--to", to, "how the result is cut: a strategy file or a layouts.txt");
   arguments.flag("--whole", is_whole, "one rank with everything");
   arguments.option("--rank", rank, "make the file of this rank only");
-  arguments.option("--memory", memory, "bound of the memory for staging, such as 64MiB");
-  arguments.flag("--check-replicas", check_replicas,
-                 "read and compare all replicas, not only those in files that are read anyway");
-  arguments.flag("--no-check-replicas", no_check_replicas, "compare none");
+  stream.declare(arguments);
   common.declare(arguments);
 }
 
 PlanOptions ReshardRequest::plan_options() const {
-  PlanOptions options;
-  require_usage(!check_replicas || !no_check_replicas,
-                "--check-replicas and --no-check-replicas do not go together");
-  if (check_replicas) options.replicas = ReplicaCheck::kAll;
-  if (no_check_replicas) options.replicas = ReplicaCheck::kNone;
+  PlanOptions options = stream.plan_options(common.thread_count());
   if (rank >= 0) options.ranks = {static_cast<Rank>(rank)};
-  options.memory = read_usage([&] { return parse_bytes(memory); });
-  require_usage(options.memory >= uint64_t{1} << 20, "--memory is {}; at least 1MiB is wanted",
-                memory);
-  options.threads = common.thread_count();
   return options;
 }
 
@@ -67,7 +90,8 @@ Destination ReshardRequest::destination(const Source& source, std::string& layou
                 "say where to: --to STRATEGY, or --whole for one rank with everything");
   if (is_whole) return whole_destination(source.catalog());
   const Strategy strategy = read_strategy(to);
-  layouts = "";
+  validate(strategy);
+  layouts = to_string(strategy);
   DestinationOptions options;
   options.interleave_fields = shards.interleave_fields;
   options.allow = shards.checkpoint.allow;

@@ -13,7 +13,7 @@
 
 namespace tessera::cli {
 
-/// The files of a distributed checkpoint on a command line: of every word that reads one.
+/// The files of a distributed checkpoint on a command line: of every word that reads one or two.
 struct ShardOptions {
   std::vector<std::string> sources;
   std::string from;
@@ -22,10 +22,23 @@ struct ShardOptions {
   bool interleave_fields = false;
   CheckpointOptions checkpoint;
 
-  /// SRC…, --from, --pick, --except and the options of every word that opens a checkpoint.
+  /// SRC…, --from, and the options of declare_reading.
   void declare(Arguments& arguments);
+  /// --pick, --except and the options of every word that opens a checkpoint.
+  void declare_reading(Arguments& arguments);
   /// Finds and opens the files. Throws as find_rank_files, read_strategy and open_source do.
   Source open(int threads) const;
+};
+
+/// --memory and which replicas are compared: of every word that streams a checkpoint.
+struct StreamOptions {
+  std::string memory = "256MiB";
+  bool check_replicas = false;
+  bool no_check_replicas = false;
+
+  void declare(Arguments& arguments);
+  /// Throws UsageError.
+  PlanOptions plan_options(int threads) const;
 };
 
 struct ReshardRequest {
@@ -33,9 +46,7 @@ struct ReshardRequest {
   std::string to;
   bool is_whole = false;
   int64_t rank = -1;
-  std::string memory = "256MiB";
-  bool check_replicas = false;
-  bool no_check_replicas = false;
+  StreamOptions stream;
   CommonOptions common;
 
   void declare(Arguments& arguments);

@@ -19,6 +19,11 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Thrown by a word that has done its work, to end with another exit status than 0.
+struct ExitStatus {
+  int status = 0;
+};
+
 /// Requires `condition` of a value on the command line; throws UsageError otherwise.
 template <typename... Args>
 void require_usage(bool condition, fmt::format_string<Args...> format, Args&&... args) {

@@ -81,6 +81,7 @@ SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const R
   require(record.kind != RecordKind::kMap,
           "'{}' is a map tensor, which cannot be written; leave it out with --except",
           printable(record.name));
+  const LoadOptions options = request.checkpoint.load_options(request.common.thread_count());
   SaveEntry entry{.name = record.name,
                   .kind = record.kind,
                   .dtype = record.dtype,
@@ -88,14 +89,14 @@ SaveEntry entry_of(const Request& request, const Checkpoint& checkpoint, const R
                   .produce = nullptr,
                   .text = {}};
   if (record.kind == RecordKind::kString) {
-    entry.text = read_string(checkpoint, record);
+    entry.text = read_string(checkpoint, record, options);
     return entry;
   }
   const bool casts = !request.cast.empty() && info(record.dtype).is_floating;
   if (casts) entry.dtype = parse_dtype(request.cast);
   const bool may_overflow = request.checkpoint.allows(record.name);
-  entry.produce = [&checkpoint, &record, dtype = entry.dtype, may_overflow] {
-    Tensor tensor = load_record(checkpoint, record);
+  entry.produce = [&checkpoint, &record, options, dtype = entry.dtype, may_overflow] {
+    Tensor tensor = load_record(checkpoint, record, options);
     return tensor.dtype() == dtype ? tensor : cast_finite(tensor, dtype, record.name, may_overflow);
   };
   return entry;

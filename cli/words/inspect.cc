@@ -5,8 +5,10 @@
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/output.h"
+#include "cli/strategy_text.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/checkpoint/strategy.h"
 
 namespace tessera::cli {
 namespace {
@@ -17,6 +19,8 @@ struct Request {
   std::string path;
   CheckpointOptions checkpoint;
   CommonOptions common;
+
+  LoadOptions load_options() const { return checkpoint.load_options(common.thread_count()); }
 };
 
 /// The records with their parts: what a table shows, a line each.
@@ -76,6 +80,15 @@ std::string dtype_text(const Record& record) {
   return record.kind == RecordKind::kString ? "string" : std::string(to_string(record.dtype));
 }
 
+/// The file of a record, of the first piece where there are several.
+std::string place_of(const Catalog& catalog, const Record& record) {
+  if (record.pieces.empty()) return "-";
+  const CatalogFile& file = catalog.files[static_cast<size_t>(record.pieces.front().file)];
+  const std::string name = printable(file.path.filename().string());
+  const size_t more = record.pieces.size() - 1;
+  return more == 0 ? name : fmt::format("{} and {} more pieces", name, more);
+}
+
 void print_table(const Checkpoint& checkpoint) {
   const Catalog& catalog = checkpoint.catalog;
   const bool several = catalog.files.size() > 1;
@@ -92,9 +105,7 @@ void print_table(const Checkpoint& checkpoint) {
     std::vector<std::string> row{printable(record.name), dtype_text(record), shape_text(record),
                                  std::to_string(byte_count(record)),
                                  std::to_string(offset_of(record))};
-    if (several && !record.pieces.empty())
-      row.push_back(
-          catalog.files[static_cast<size_t>(record.pieces.front().file)].path.filename().string());
+    if (several) row.push_back(place_of(catalog, record));
     table.add(std::move(row));
     auto& [count, size] = mix[dtype_text(record)];
     ++count;
@@ -111,10 +122,10 @@ void print_table(const Checkpoint& checkpoint) {
   fmt::print("\n");
   for (const auto& [key, value] : catalog.metadata)
     fmt::print("metadata {} = {}\n", printable(key), printable(value));
-  for (const std::string& deviation : catalog.deviations) fmt::print("allowed: {}\n", deviation);
+  for (const std::string& deviation : catalog.deviations) fmt::print("accepted: {}\n", deviation);
 }
 
-void append_json(Json& out, const Checkpoint& checkpoint) {
+void append_json(Json& out, const Checkpoint& checkpoint, const LoadOptions& options) {
   const Catalog& catalog = checkpoint.catalog;
   uint64_t bytes = 0;
   out.open('{').key("files").open('[');
@@ -132,7 +143,8 @@ void append_json(Json& out, const Checkpoint& checkpoint) {
     out.field("dtype", to_string(record.dtype)).key("shape").raw(to_string(record.shape));
     out.field("bytes", byte_count(record)).field("offset", offset_of(record));
     out.field("pieces", static_cast<int64_t>(record.pieces.size()));
-    if (record.kind == RecordKind::kString) out.field("value", read_string(checkpoint, record));
+    if (record.kind == RecordKind::kString)
+      out.field("value", read_string(checkpoint, record, options));
     out.close();
   }
   out.close().field("entries", static_cast<int64_t>(catalog.records.size()));
@@ -147,8 +159,32 @@ void inspect_file(const Request& request, const fs::path& path) {
   const Checkpoint checkpoint = request.checkpoint.open(path.string());
   if (!request.common.json) return print_table(checkpoint);
   Json out;
-  append_json(out, checkpoint);
+  append_json(out, checkpoint, request.load_options());
   fmt::print("{}\n", out.text());
+}
+
+/// Whether the file begins as a strategy does.
+bool is_strategy(const fs::path& path) {
+  const std::unique_ptr<RandomAccessFile> file = local_file_system().open(path);
+  std::string head(std::min<uint64_t>(file->size(), 1024), '\0');
+  file->read(0, std::as_writable_bytes(std::span(head)));
+  return looks_like_strategy(head);
+}
+
+std::string strategy_line(const Strategy& strategy, const fs::path& path) {
+  return fmt::format(
+      "{}: it says how parameters are cut and holds no weights; 'tessera layout {}' "
+      "prints it",
+      describe(strategy), printable(path.string()));
+}
+
+void inspect_strategy(const Request& request, const fs::path& path) {
+  const Strategy strategy = read_strategy(path);
+  if (!request.common.json)
+    return fmt::print("{}: {}\n", printable(path.string()), strategy_line(strategy, path));
+  Json out;
+  out.open('{').field("path", path.string()).key("strategy").raw(strategy_json(strategy));
+  fmt::print("{}\n", out.close().text());
 }
 
 /// Files below a folder whose names say that they are checkpoints, in order.
@@ -175,11 +211,17 @@ void inspect_folder(const Request& request) {
   for (const fs::path& path : files) {
     const std::string name = printable(fs::relative(path, request.path).string());
     try {
+      if (is_strategy(path)) {
+        table.add({name, "-", std::to_string(fs::file_size(path)),
+                   strategy_line(read_strategy(path), path)});
+        out.open('{').field("path", path.string()).field("format", "strategy").close();
+        continue;
+      }
       const Checkpoint checkpoint = request.checkpoint.open(path.string());
       const CatalogFile& file = checkpoint.catalog.files.front();
       table.add({name, std::to_string(checkpoint.catalog.records.size()),
                  std::to_string(file.bytes), file.format + "; " + integrity(file)});
-      append_json(out, checkpoint);
+      append_json(out, checkpoint, request.load_options());
     } catch (const Error& error) {
       const std::string text = error.what();
       ++refused;
@@ -200,8 +242,8 @@ void inspect_folder(const Request& request) {
 
 void inspect(const Request& request) {
   const bool folder = fs::is_directory(request.path);
-  if (!folder || fs::exists(fs::path(request.path) / "model.safetensors.index.json"))
-    return inspect_file(request, request.path);
+  if (!folder && is_strategy(request.path)) return inspect_strategy(request, request.path);
+  if (!folder || !indexes_in(request.path).empty()) return inspect_file(request, request.path);
   inspect_folder(request);
 }
 

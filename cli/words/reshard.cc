@@ -71,6 +71,9 @@ void reshard_word(const Request& request) {
 
   ReshardReport report;
   if (request.dry_run) {
+    report.bytes_compared = plan.bytes_compared;
+    report.bytes_read = plan.bytes_needed + plan.bytes_compared;
+    report.bytes_written = plan.bytes_written;
     report.notes = source.notes;
     report.notes.insert(report.notes.end(), destination.notes.begin(), destination.notes.end());
   } else {

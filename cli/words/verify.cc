@@ -49,20 +49,25 @@ int64_t count_not_finite(const Tensor& tensor) {
   });
 }
 
-void read_record(const Checkpoint& checkpoint, const Record& record, const std::string& name,
-                 std::vector<Finding>& findings) {
-  for (const Record& part : record.parts)
-    read_record(checkpoint, part, fmt::format("{} ({})", name, part.name), findings);
-  if (!record.parts.empty()) return;
-  const Tensor tensor = load_record(checkpoint, record);
-  findings.push_back({name, describe(record), digest(tensor), count_not_finite(tensor)});
-}
+/// Reads one record, or each part of a map.
+class Reader {
+ public:
+  Reader(const Checkpoint& checkpoint, const LoadOptions& options)
+      : checkpoint_(checkpoint), options_(options) {}
 
-std::string crc_text(const Catalog& catalog) {
-  std::string text;
-  for (const CatalogFile& file : catalog.files) text = std::string(to_string(file.crc));
-  return text;
-}
+  void read(const Record& record, const std::string& name) {
+    for (const Record& part : record.parts) read(part, fmt::format("{} ({})", name, part.name));
+    if (!record.parts.empty()) return;
+    const Tensor tensor = load_record(checkpoint_, record, options_);
+    findings_.push_back({name, describe(record), digest(tensor), count_not_finite(tensor)});
+  }
+  const std::vector<Finding>& findings() const { return findings_; }
+
+ private:
+  const Checkpoint& checkpoint_;
+  const LoadOptions& options_;
+  std::vector<Finding> findings_;
+};
 
 /// What a reader may conclude from the fact that everything could be read.
 std::string conclusion(const Catalog& catalog) {
@@ -79,8 +84,10 @@ std::string conclusion(const Catalog& catalog) {
 void print_json(const Request& request, const Catalog& catalog,
                 const std::vector<Finding>& findings, const Digest& total) {
   Json out;
-  out.open('{').field("path", request.path).field("crc", crc_text(catalog));
-  out.field("digest", to_string(total)).key("tensors").open('[');
+  out.open('{').field("path", request.path).key("files").open('[');
+  for (const CatalogFile& file : catalog.files)
+    out.open('{').field("path", file.path.string()).field("crc", to_string(file.crc)).close();
+  out.close().field("digest", to_string(total)).key("tensors").open('[');
   for (const Finding& finding : findings)
     out.open('{')
         .field("name", finding.name)
@@ -103,12 +110,14 @@ void print_text(const Request& request, const Checkpoint& checkpoint,
 void verify(const Request& request) {
   const Checkpoint checkpoint =
       request.checkpoint.open(request.path, request.checkpoint.checked_open_options());
-  std::vector<Finding> findings;
+  const LoadOptions options = request.checkpoint.load_options(request.common.thread_count());
+  Reader reader(checkpoint, options);
+  const std::vector<Finding>& findings = reader.findings();
   {
     Progress progress("verifying", std::ssize(checkpoint.catalog.records),
                       request.common.quiet || request.common.json);
     for (const Record& record : checkpoint.catalog.records) {
-      read_record(checkpoint, record, record.name, findings);
+      reader.read(record, record.name);
       progress.update(std::ssize(findings));
     }
   }

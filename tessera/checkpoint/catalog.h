@@ -71,7 +71,7 @@ struct Catalog {
   std::vector<CatalogFile> files;
   std::deque<Record> records;  // in file order; a deque, so that adding to many moves none
   std::map<std::string, std::string> metadata;
-  std::vector<std::string> deviations;  // what was accepted only because it was allowed
+  std::vector<std::string> deviations;  // what was accepted although it is not as it should be
 
   /// The record called `name`, or null.
   const Record* find(std::string_view name) const;

@@ -100,15 +100,23 @@ bool is_index(const std::filesystem::path& path, const FileSystem& files) {
   return std::ranges::any_of(all_formats(), recognizes);
 }
 
+}  // namespace
+
+std::vector<std::string> indexes_in(const std::filesystem::path& folder, const FileSystem& files) {
+  std::vector<std::string> indexes;
+  for (const std::string& name : files.list(folder))
+    if (is_index(folder / name, files)) indexes.push_back(name);
+  return indexes;
+}
+
+namespace {
+
 /// The one checkpoint in a folder.
 std::filesystem::path checkpoint_in(const std::filesystem::path& folder, const FileSystem& files) {
-  std::vector<std::string> found;
-  std::vector<std::string> indexes;
-  for (const std::string& name : files.list(folder)) {
-    if (is_index(folder / name, files)) indexes.push_back(name);
-    if (name.ends_with(".ckpt") || name.ends_with(".safetensors")) found.push_back(name);
-  }
-  if (!indexes.empty()) found = std::move(indexes);
+  std::vector<std::string> found = indexes_in(folder, files);
+  if (found.empty())
+    for (const std::string& name : files.list(folder))
+      if (name.ends_with(".ckpt") || name.ends_with(".safetensors")) found.push_back(name);
   require(!found.empty(), "the folder holds no .ckpt or .safetensors file");
   if (found.size() > 1)
     fail(ErrorCode::kInvalidArgument,
@@ -174,10 +182,15 @@ void append_utf8(uint32_t code, std::string& text) {
 }  // namespace
 
 std::string read_string(const Checkpoint& checkpoint, const Record& record) {
+  return read_string(checkpoint, record, {});
+}
+
+std::string read_string(const Checkpoint& checkpoint, const Record& record,
+                        const LoadOptions& options) {
   require(record.kind == RecordKind::kString, "'{}' is {}, not a string", printable(record.name),
           describe(record));
   const ErrorContext context([&] { return "reading a string of " + describe_files(checkpoint); });
-  const Tensor codes = load_record(checkpoint, record);
+  const Tensor codes = load_record(checkpoint, record, options);
   std::span<const uint32_t> all = codes.data<uint32_t>();
   while (!all.empty() && all.back() == 0) all = all.first(all.size() - 1);  // numpy's padding
   std::string text;

@@ -55,6 +55,8 @@ class ByteSource {
   std::vector<std::shared_ptr<const RandomAccessFile>> files_;
 };
 
+struct LoadOptions;
+
 struct Checkpoint {
   Catalog catalog;
   std::shared_ptr<const ByteSource> bytes;
@@ -68,10 +70,17 @@ Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
                            const OpenOptions& options = {});
 Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options = {});
 
+/// The files of a folder that make the others one checkpoint: "model.safetensors.index.json",
+/// "param_name_map.json", or the "metadata.json" of MindFormers.
+std::vector<std::string> indexes_in(const std::filesystem::path& folder,
+                                    const FileSystem& files = local_file_system());
+
 /// The paths of the files, for messages: the first one and how many more there are.
 std::string describe_files(const Checkpoint& checkpoint);
 
 /// The text of a string record, as UTF-8. Throws kCorruptData when it is no text.
 std::string read_string(const Checkpoint& checkpoint, const Record& record);
+std::string read_string(const Checkpoint& checkpoint, const Record& record,
+                        const LoadOptions& options);
 
 }  // namespace tessera

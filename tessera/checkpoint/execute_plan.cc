@@ -287,7 +287,7 @@ std::vector<Tensor> load_tensors(const Checkpoint& checkpoint, std::span<const T
   return sink.take();
 }
 
-Tensor load_record(const Checkpoint& checkpoint, const Record& record) {
+Tensor load_record(const Checkpoint& checkpoint, const Record& record, const LoadOptions& options) {
   require(record.kind != RecordKind::kMap, "'{}' is a map; load its parts one by one",
           printable(record.name));
   Checkpoint one;
@@ -296,7 +296,7 @@ Tensor load_record(const Checkpoint& checkpoint, const Record& record) {
   one.catalog.records = {record};
   one.catalog.records[0].kind = RecordKind::kTensor;
   const Target target{record.name, record.dtype, record.shape, whole(record.shape)};
-  return load_tensors(one, {&target, 1})[0];
+  return load_tensors(one, {&target, 1}, options)[0];
 }
 
 }  // namespace tessera

@@ -97,7 +97,8 @@ void execute(const LoadPlan& plan, const Catalog& catalog, std::span<const Targe
 std::vector<Tensor> load_tensors(const Checkpoint& checkpoint, std::span<const Target> targets,
                                  const LoadOptions& options = {});
 /// All of one record of the checkpoint, or of a part of one.
-Tensor load_record(const Checkpoint& checkpoint, const Record& record);
+Tensor load_record(const Checkpoint& checkpoint, const Record& record,
+                   const LoadOptions& options = {});
 
 /// One line per read and transfer, for people.
 std::string to_string(const LoadPlan& plan, const Catalog& catalog,

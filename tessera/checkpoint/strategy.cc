@@ -6,6 +6,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/checkpoint/format.h"
 #include "tessera/checkpoint/strategy_form.h"
 
 namespace tessera {
@@ -161,6 +162,12 @@ const StrategyForm& form_of(const std::filesystem::path& path, std::string_view 
   const std::string_view head = content.substr(0, StrategyForm::kHeadBytes);
   for (const StrategyForm* form : all_strategy_forms())
     if (form->recognizes(head)) return *form;
+  const Probe probe{path, content.size(), std::string(head.substr(0, Probe::kHeadBytes))};
+  for (const CheckpointFormat* format : all_formats())
+    require_valid(!format->recognizes(probe),
+                  "this is a checkpoint ({}), not a strategy file: it does not say how its tensors "
+                  "were cut; 'tessera inspect' lists what it holds",
+                  format->name());
   std::vector<std::string> names;
   for (const StrategyForm* form : all_strategy_forms()) {
     // The name says what the content does not: the reader then says where it stops making sense.

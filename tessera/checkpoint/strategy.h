@@ -84,12 +84,25 @@ Strategy read_strategy(const std::filesystem::path& path,
 /// the parameter and the form that can.
 void write_strategy(const Strategy& strategy, const std::filesystem::path& path,
                     FileSystem& files = local_file_system());
+/// Reads the text of layouts.txt. Throws kCorruptData with the line and the column.
+Strategy parse_layouts(std::string_view text);
 /// The text of layouts.txt.
 std::string to_string(const Strategy& strategy);
 
 /// One strategy of all stages from one per stage: MindSpore's merge_pipeline_strategys. Equal ones
 /// count once. Throws kInvalidArgument unless the stages are 0 … k-1.
 Strategy merge_stages(std::span<const Strategy> stages);
+
+struct NamedShape {
+  std::string name;
+  Shape shape;
+};
+
+/// What MindSpore's forms can hold of `strategy`: patterns replaced by those of `tensors`, whole
+/// ones, that they match, "[...]" by as many whole dims as the tensor has, and every parameter that
+/// is among them with its shape. Tensors that the strategy does not name are left out. Throws
+/// kNotFound for a pattern that matches none, kInvalidArgument for a shape that does not fit.
+Strategy with_shapes(const Strategy& strategy, std::span<const NamedShape> tensors);
 
 /// The layout with optimizer sharding as a further cut of dim 0. `ndim` counts for "[...]".
 Layout full_layout(const ParameterLayout& parameter);

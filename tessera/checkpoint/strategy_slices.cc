@@ -138,4 +138,33 @@ Shape local_shape(std::span<const Box> slices) {
   return shape;
 }
 
+Strategy with_shapes(const Strategy& strategy, std::span<const NamedShape> tensors) {
+  Strategy result = strategy;
+  result.parameters.clear();
+  std::vector<bool> used(strategy.parameters.size(), false);
+  const auto add = [&](const ParameterLayout& from, const NamedShape& tensor) {
+    require_shape(from, tensor.shape);
+    ParameterLayout& one = result.parameters.emplace_back(from);
+    one.name = tensor.name;
+    one.layout = cut_of(from, tensor.shape.size());
+    one.shape = tensor.shape;
+    one.is_pattern = one.any_ndim = false;
+    if (!one.split_rows.empty()) listed_rows(one, tensor.shape.empty() ? 0 : tensor.shape[0]);
+    used[static_cast<size_t>(&from - strategy.parameters.data())] = true;
+  };
+  for (int stage = 0; stage < strategy.stage_count; ++stage)
+    for (const NamedShape& tensor : tensors)
+      if (const ParameterLayout* from = strategy.find(tensor.name, stage)) add(*from, tensor);
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) continue;
+    const ParameterLayout& one = strategy.parameters[i];
+    if (one.is_pattern || one.any_ndim)
+      fail(ErrorCode::kNotFound, "'{}' in pipeline stage {} matches no tensor", printable(one.name),
+           one.stage);
+    result.parameters.push_back(one);
+  }
+  index_parameters(result);
+  return result;
+}
+
 }  // namespace tessera

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tessera/base/text.h"
+#include "tessera/checkpoint/strategy.h"
 
 namespace tessera {
 namespace {
@@ -32,14 +33,14 @@ constexpr Magic kMagics[] = {
     {"GGUF", "this is a GGUF file; save the weights as .safetensors"},
 };
 
-/// A protobuf whose first field is an integer: `08 varint`, then a message or string.
-bool begins_with_integer_field(std::string_view head) {
+/// A protobuf whose first field is an integer, `08 varint`, then a message or string.
+bool is_onnx(std::string_view head) {
   if (head.size() < 2 || head[0] != 0x08) return false;
   size_t at = 1;
   while (at < head.size() && at < 6 && (static_cast<unsigned char>(head[at]) & 0x80) != 0) ++at;
   ++at;
   if (at >= head.size()) return true;
-  return head[at] == 0x12 || head[at] == 0x1A || head[at] == 0x22;
+  return head[at] == 0x12 || head[at] == 0x1A || head[at] == 0x22 || head[at] == 0x3A;
 }
 
 bool is_mindir(std::string_view head) {
@@ -66,9 +67,15 @@ std::optional<std::string> known_foreign_content(const Probe& probe) {
   const std::string_view head = probe.head;
   for (const Magic& magic : kMagics)
     if (head.starts_with(magic.bytes)) return std::string(magic.message);
-  if (begins_with_integer_field(head)) {
-    return "this is a MindSpore strategy file (how tensors were cut over ranks) or an ONNX model, "
-           "not a checkpoint: it holds no weights; name the .ckpt files that belong to it";
+  if (looks_like_strategy(head))
+    return fmt::format(
+        "this is a strategy file (how parameters were cut over ranks), not a checkpoint: it holds "
+        "no weights; 'tessera layout {}' prints it, the .ckpt files that belong to it are the "
+        "checkpoint",
+        printable(probe.path.string()));
+  if (is_onnx(head)) {
+    return "this is an ONNX model, not a checkpoint; save the weights as .safetensors with the "
+           "program that made it";
   }
   if (is_mindir(head)) {
     return "this is a MindIR model (a compiled graph), not a checkpoint; save the weights with "

@@ -167,8 +167,7 @@ class PosixWritableFile : public WritableFile {
         continue;
       }
       // The system stopped on the way: go on part by part.
-      for (; !parts.empty() && done >= parts.front().size();
-           parts = parts.subspan(1)) {
+      for (; !parts.empty() && done >= parts.front().size(); parts = parts.subspan(1)) {
         done -= parts.front().size();
         offset += parts.front().size();
       }

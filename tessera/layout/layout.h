@@ -22,6 +22,10 @@ namespace tessera {
 
 using AxisId = int;  // index into Mesh::axes
 
+// No mesh is larger: what a text or a file says is bounded before it is believed.
+inline constexpr int kMostRanks = 1 << 20;
+inline constexpr size_t kMostAxes = 64;
+
 struct MeshAxis {
   std::string name;
   int size = 1;
@@ -39,9 +43,11 @@ struct Mesh {
   }
   /// Throws kInvalidArgument when the mesh has no such rank.
   int place_of(Rank rank) const;
+  std::optional<int> find_place(Rank rank) const;
   /// How many places further the next coordinate along `axis` is.
   int stride(AxisId axis) const;
   int coordinate(Rank rank, AxisId axis) const;
+  int coordinate_at(int place, AxisId axis) const;
   /// The ranks that differ from `rank` along `axis` only, by increasing coordinate.
   std::vector<Rank> group(Rank rank, AxisId axis) const;
   std::optional<AxisId> find(std::string_view name) const;
@@ -51,7 +57,8 @@ struct Mesh {
 
 using MeshPtr = std::shared_ptr<const Mesh>;
 
-/// Checks the sizes, names and ranks. Throws kInvalidArgument.
+/// Checks the sizes, names and ranks; the list 0, 1, 2, … becomes the empty one. Throws
+/// kInvalidArgument.
 MeshPtr make_mesh(std::vector<MeshAxis> axes, std::vector<Rank> ranks = {});
 /// Reads "{dp=2,tp=4}". Throws kInvalidArgument with the column.
 MeshPtr parse_mesh(std::string_view text);
@@ -60,7 +67,8 @@ std::string to_string(const Mesh& mesh);
 /// The mesh with `axis` split into axes of these sizes, major to minor, called "tp.0", "tp.1", …;
 /// their product must be the axis' size. The ranks stay where they are.
 MeshPtr refine(const MeshPtr& mesh, AxisId axis, std::span<const int> sizes);
-/// The coarsest mesh that refines both, or null when there is none. Both must have equal ranks.
+/// The coarsest mesh that refines both, axes of size 1 left out, or null when there is none. It has
+/// the names of `a`, with ".0", ".1", … where an axis is split. Both must have equal ranks.
 MeshPtr common_refinement(const MeshPtr& a, const MeshPtr& b);
 
 struct Partial {
@@ -89,10 +97,11 @@ std::string to_string(const Layout& layout);
 std::string dims_to_string(const Layout& layout);
 
 /// Throws kInvalidArgument unless every axis exists and is used at most once and the layout has
-/// `ndim` dims.
+/// `ndim` dims, and partial is sorted.
 void validate(const Layout& layout, size_t ndim);
 
-/// The same placement on a mesh that refines the layout's.
+/// The same placement on a mesh that refines the layout's: every rank keeps its box. Throws
+/// kInvalidArgument when it does not refine it.
 Layout rebase(const Layout& layout, const MeshPtr& refined);
 
 /// Into how many parts dim `dim` is cut, and which of them `rank` holds.
@@ -121,9 +130,11 @@ struct TensorMap {
 /// Axes are called d0, d1, … from the left. -1 is accepted for "whole". Throws kInvalidArgument
 /// naming the dim for a reference outside the matrix, one that is used twice or a size < 1.
 Layout from_tensor_map(const TensorMap& map);
-/// Throws kInvalidArgument for a layout with partial values.
+/// Throws kInvalidArgument for a layout with partial values. Device i of the matrix is place i: a
+/// list of ranks is not part of it.
 TensorMap to_tensor_map(const Layout& layout);
-/// Without the device dims of size 1, as MindSpore stores layouts of operator strategies.
+/// Without the device dims of size 1, as MindSpore stores layouts of operator strategies. Throws
+/// kInvalidArgument for a reference outside the matrix.
 TensorMap squeeze(const TensorMap& map);
 
 /// MindSpore's optimizer sharding: ranks that hold the same part, in order, form consecutive chunks

@@ -8,7 +8,6 @@
 namespace tessera {
 namespace {
 
-constexpr size_t kMostAxes = 64;
 constexpr size_t kMostDims = 64;
 
 /// A cursor over the notation.
@@ -50,8 +49,15 @@ class Reader {
     }
     return static_cast<int>(*value);
   }
-  [[noreturn]] void fail_here(std::string_view wanted) const {
-    fail(ErrorCode::kInvalidArgument, "{} at column {} of '{}'", wanted, at_ + 1, printable(text_));
+  /// Where the next thing begins.
+  size_t position() {
+    skip_space();
+    return at_;
+  }
+  [[noreturn]] void fail_here(std::string_view what) const { fail_at(at_, what); }
+  [[noreturn]] void fail_at(size_t position, std::string_view what) const {
+    fail(ErrorCode::kInvalidArgument, "{} at column {} of '{}'", what, position + 1,
+         printable(text_));
   }
 
  private:
@@ -67,77 +73,113 @@ class Reader {
   size_t at_ = 0;
 };
 
+std::vector<Rank> read_ranks(Reader& in, int64_t places) {
+  std::vector<Rank> ranks;
+  while (in.at_name()) {
+    const size_t start = in.position();
+    const int first = in.number();
+    const int last = in.accept('-') ? in.number() : first;
+    if (last < first) in.fail_at(start, "a range upwards is wanted");
+    // Checked here already: a short text must not make a long list.
+    if (int64_t{last} - first >= places - static_cast<int64_t>(ranks.size()))
+      in.fail_at(start, fmt::format("more ranks than the {} places of the mesh", places));
+    for (int rank = first; rank <= last; ++rank) ranks.push_back(rank);
+    in.accept(',');
+  }
+  if (ranks.empty()) in.fail_here("a rank is wanted");
+  return ranks;
+}
+
 MeshPtr read_mesh(Reader& in) {
   std::vector<MeshAxis> axes;
   std::vector<Rank> ranks;
+  int64_t places = 1;
   in.expect('{');
   while (in.at_name()) {
-    if (axes.size() == kMostAxes) in.fail_here("fewer axes");
+    const size_t start = in.position();
     MeshAxis axis{in.name(), 0};
+    for (const MeshAxis& other : axes)
+      if (other.name == axis.name) in.fail_at(start, "an axis of this name is there already");
+    if (axes.size() == kMostAxes) in.fail_at(start, fmt::format("more than {} axes", kMostAxes));
     in.expect('=');
+    const size_t size_start = in.position();
     axis.size = in.number();
+    places *= axis.size;
+    if (axis.size == 0) in.fail_at(size_start, "a size of at least 1 is wanted");
+    if (places > kMostRanks) in.fail_at(size_start, fmt::format("more than {} ranks", kMostRanks));
     axes.push_back(std::move(axis));
     if (!in.accept(',')) break;
+    if (!in.at_name()) in.fail_here("an axis is wanted");
   }
-  if (in.accept('@')) {
-    while (in.at_name()) {
-      const int first = in.number();
-      const int last = in.accept('-') ? in.number() : first;
-      if (last < first || last - first > 1 << 24) in.fail_here("a range upwards");
-      for (int rank = first; rank <= last; ++rank) ranks.push_back(rank);
-      in.accept(',');
-    }
-  }
+  if (in.accept('@')) ranks = read_ranks(in, places);
   in.expect('}');
   return make_mesh(std::move(axes), std::move(ranks));
 }
 
-AxisId read_axis(Reader& in, const Mesh& mesh) {
-  const std::string name = in.name();
-  const std::optional<AxisId> axis = mesh.find(name);
-  if (!axis) {
-    std::vector<std::string> known;
-    for (const MeshAxis& one : mesh.axes) known.push_back(one.name);
-    fail(ErrorCode::kInvalidArgument, "the mesh {} has no axis '{}'{}", to_string(mesh), name,
-         suggest(name, known));
+/// Reads the axes of a layout, each at most once.
+class AxisReader {
+ public:
+  AxisReader(Reader& in, const Mesh& mesh) : in_(in), mesh_(mesh), used_(mesh.axes.size(), false) {}
+
+  AxisId read() {
+    const size_t start = in_.position();
+    const std::string name = in_.name();
+    const std::optional<AxisId> axis = mesh_.find(name);
+    if (!axis) {
+      std::vector<std::string> known;
+      for (const MeshAxis& one : mesh_.axes) known.push_back(one.name);
+      in_.fail_at(start, fmt::format("the mesh {} has no axis '{}'{}", to_string(mesh_),
+                                     printable(name, 40), suggest(name, known)));
+    }
+    if (used_[static_cast<size_t>(*axis)])
+      in_.fail_at(start, fmt::format("the axis '{}' is used twice", name));
+    used_[static_cast<size_t>(*axis)] = true;
+    return *axis;
   }
-  return *axis;
+
+ private:
+  Reader& in_;
+  const Mesh& mesh_;
+  std::vector<bool> used_;
+};
+
+Partial read_partial(Reader& in, AxisReader& axes) {
+  Partial partial;
+  if (!in.accept('+')) {
+    const size_t start = in.position();
+    const std::string op = in.at_name() ? in.name() : "";
+    if (op == "max") {
+      partial.op = ReduceOp::kMax;
+    } else if (op == "min") {
+      partial.op = ReduceOp::kMin;
+    } else {
+      in.fail_at(start, "'+', 'max:', 'min:' or the end is wanted");
+    }
+    in.expect(':');
+  }
+  partial.axis = axes.read();
+  return partial;
 }
 
 Layout read_layout(Reader& in, MeshPtr mesh) {
   Layout layout{std::move(mesh), {}, {}};
+  AxisReader axes(in, *layout.mesh);
   in.expect('[');
   bool more = !in.accept(']');
   while (more) {
-    if (layout.dims.size() == kMostDims) in.fail_here("fewer dims");
+    if (layout.dims.size() == kMostDims) in.fail_here(fmt::format("more than {} dims", kMostDims));
     std::vector<AxisId>& dim = layout.dims.emplace_back();
     if (!in.accept('-')) {
       do {
-        dim.push_back(read_axis(in, *layout.mesh));
+        dim.push_back(axes.read());
       } while (in.at_name());
     }
     more = in.accept(',');
     if (!more) in.expect(']');
   }
-  while (!in.at_end()) {
-    Partial partial;
-    if (!in.accept('+')) {
-      const std::string op = in.name();
-      if (op == "max") {
-        partial.op = ReduceOp::kMax;
-      } else if (op == "min") {
-        partial.op = ReduceOp::kMin;
-      } else {
-        in.fail_here("'+', 'max:' or 'min:' is wanted");
-      }
-      in.expect(':');
-    }
-    partial.axis = read_axis(in, *layout.mesh);
-    layout.partial.push_back(partial);
-  }
+  while (!in.at_end()) layout.partial.push_back(read_partial(in, axes));
   std::sort(layout.partial.begin(), layout.partial.end(),
             [](const Partial& a, const Partial& b) { return a.axis < b.axis; });
-  validate(layout, layout.dims.size());
   return layout;
 }
 
@@ -179,8 +221,10 @@ std::string to_string(const Mesh& mesh) {
 }
 
 std::string dims_to_string(const Layout& layout) {
-  const auto name = [&](AxisId axis) -> const std::string& {
-    return layout.mesh->axes[static_cast<size_t>(axis)].name;
+  // Errors print layouts that are not valid.
+  const auto name = [&](AxisId axis) {
+    const auto at = static_cast<size_t>(axis);
+    return at < layout.mesh->axes.size() ? layout.mesh->axes[at].name : fmt::format("?{}", axis);
   };
   std::string text = "[";
   for (size_t d = 0; d < layout.dims.size(); ++d) {

@@ -13,6 +13,7 @@ Layout from_tensor_map(const TensorMap& map) {
     axes.push_back({fmt::format("d{}", a), map.device_matrix[a]});
   const int count = static_cast<int>(axes.size());
   Layout layout{make_mesh(std::move(axes)), {}, {}};
+  std::vector<int> user(map.device_matrix.size(), -1);  // the dim that a device dim splits
   for (size_t d = 0; d < map.dims.size(); ++d) {
     std::vector<AxisId>& dim = layout.dims.emplace_back();
     for (const int from_right : map.dims[d]) {
@@ -20,10 +21,13 @@ Layout from_tensor_map(const TensorMap& map) {
       require(from_right >= 0 && from_right < count,
               "dim {} of the tensor map refers to device dim {} of a matrix of {}", d, from_right,
               count);
+      int& owner = user[static_cast<size_t>(from_right)];
+      require(owner == -1, "dim {} of the tensor map refers to device dim {}, which splits dim {}",
+              d, from_right, owner);
+      owner = static_cast<int>(d);
       dim.push_back(count - 1 - from_right);
     }
   }
-  validate(layout, layout.dims.size());
   return layout;
 }
 
@@ -49,11 +53,16 @@ TensorMap squeeze(const TensorMap& map) {
   int next = 0;
   for (size_t a = count; a-- > 0;)
     if (map.device_matrix[a] > 1) renumbered[count - 1 - a] = next++;
-  for (const auto& dim : map.dims) {
+  for (size_t d = 0; d < map.dims.size(); ++d) {
     std::vector<int>& entry = squeezed.dims.emplace_back();
-    for (const int from_right : dim)
-      if (from_right >= 0 && renumbered.at(static_cast<size_t>(from_right)) >= 0)
-        entry.push_back(renumbered[static_cast<size_t>(from_right)]);
+    for (const int from_right : map.dims[d]) {
+      if (from_right == -1) continue;
+      require(from_right >= 0 && static_cast<size_t>(from_right) < count,
+              "dim {} of the tensor map refers to device dim {} of a matrix of {}", d, from_right,
+              count);
+      const int number = renumbered[static_cast<size_t>(from_right)];
+      if (number >= 0) entry.push_back(number);
+    }
   }
   return squeezed;
 }

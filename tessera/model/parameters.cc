@@ -4,6 +4,7 @@
 
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/writer.h"
+#include "tessera/model/internal/match_net.h"
 
 namespace tessera {
 
@@ -22,7 +23,10 @@ ParameterMap load_checkpoint(const std::filesystem::path& path,
   open.allow = options.allow;
   Checkpoint checkpoint = open_checkpoint(path, open);
   checkpoint.catalog = select(checkpoint.catalog, options.filter);
+  return read_parameters(checkpoint);
+}
 
+ParameterMap read_parameters(const Checkpoint& checkpoint) {
   const std::vector<Target> targets = targets_of(checkpoint.catalog);
   std::vector<Tensor> tensors = load_tensors(checkpoint, targets);
   ParameterMap parameters;
@@ -30,7 +34,7 @@ ParameterMap load_checkpoint(const std::filesystem::path& path,
   for (const Record& record : checkpoint.catalog.records) {
     require(record.kind != RecordKind::kMap,
             "'{}' in {} is a map tensor, which a parameter dictionary cannot hold; filter it out",
-            printable(record.name), path.string());
+            printable(record.name), describe_files(checkpoint));
     if (record.kind == RecordKind::kString) {
       parameters.entries.emplace_back(record.name, read_string(checkpoint, record));
     } else {
@@ -61,28 +65,33 @@ Catalog catalog_of(const ParameterMap& parameters) {
 
 }  // namespace
 
-NotLoaded load_param_into_net(Model& net, const ParameterMap& parameters, bool strict_load) {
-  const Catalog catalog = catalog_of(parameters);
-  std::vector<NetworkParameter> wanted = net.parameters();
-  NotLoaded rest;
+internal::NetMatch internal::match_net(const Model& net, const Catalog& catalog, bool strict_load) {
+  NetMatch match;
+  match.wanted = net.parameters();
   if (strict_load) {
     const auto stored = [&](const NetworkParameter& p) { return catalog.find(p.name) != nullptr; };
-    const auto missing = std::stable_partition(wanted.begin(), wanted.end(), stored);
-    for (auto p = missing; p != wanted.end(); ++p) rest.param_not_load.push_back(p->name);
-    wanted.erase(missing, wanted.end());
+    const auto missing = std::stable_partition(match.wanted.begin(), match.wanted.end(), stored);
+    for (auto p = missing; p != match.wanted.end(); ++p)
+      match.rest.param_not_load.push_back(p->name);
+    match.wanted.erase(missing, match.wanted.end());
   }
-  const MatchReport report = match_parameters(wanted, catalog, {.lenient = !strict_load});
+  match.report = match_parameters(match.wanted, catalog, {.lenient = !strict_load});
+  if (!strict_load) match.rest.param_not_load = match.report.not_loaded;
   std::vector<bool> exact(catalog.records.size(), false);
-  for (const ParameterMatch& match : report.matches) {
-    const NetworkParameter& parameter = wanted[match.parameter];
-    const auto& stored = std::get<Tensor>(parameters.entries[match.record].second);
-    net.set_weight(parameter.name, fit(stored, match, parameter));
-    exact[match.record] = !match.by_prefix;
-  }
-  if (!strict_load) rest.param_not_load = report.not_loaded;
+  for (const ParameterMatch& one : match.report.matches) exact[one.record] = !one.by_prefix;
   for (size_t i = 0; i < exact.size(); ++i)
-    if (!exact[i]) rest.ckpt_not_load.push_back(catalog.records[i].name);
-  return rest;
+    if (!exact[i]) match.rest.ckpt_not_load.push_back(catalog.records[i].name);
+  return match;
+}
+
+NotLoaded load_param_into_net(Model& net, const ParameterMap& parameters, bool strict_load) {
+  internal::NetMatch match = internal::match_net(net, catalog_of(parameters), strict_load);
+  for (const ParameterMatch& one : match.report.matches) {
+    const NetworkParameter& parameter = match.wanted[one.parameter];
+    const auto& stored = std::get<Tensor>(parameters.entries[one.record].second);
+    net.set_weight(parameter.name, fit(stored, one, parameter));
+  }
+  return std::move(match.rest);
 }
 
 void save_checkpoint(const ParameterMap& parameters, const std::filesystem::path& path,

@@ -38,6 +38,9 @@ struct LoadCheckpointOptions {
 ParameterMap load_checkpoint(const std::filesystem::path& path,
                              const LoadCheckpointOptions& options = {});
 
+/// All of a checkpoint that is open, load_segmented_checkpoints' for example.
+ParameterMap read_parameters(const Checkpoint& checkpoint);
+
 /// What MindSpore returns since 2.0: names of the network that nothing filled, and names of the map
 /// that filled nothing by exact match.
 struct NotLoaded {

@@ -5,7 +5,6 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
-#include "tessera/reshard/internal/layout_index.h"
 
 namespace tessera {
 namespace {
@@ -14,7 +13,7 @@ namespace {
 class Placer {
  public:
   Placer(const Catalog& catalog, const Strategy& strategy, const DestinationOptions& options)
-      : catalog_(catalog), strategy_(strategy), options_(options), layouts_(&strategy) {
+      : catalog_(catalog), strategy_(strategy), options_(options) {
     destination_.ranks.resize(static_cast<size_t>(strategy.rank_count()));
   }
 
@@ -28,7 +27,7 @@ class Placer {
  private:
   void check_names() const {
     const std::vector<std::string> known = catalog_.names();
-    const auto is_named = [&](const std::string& name) { return layouts_.names(name); };
+    const auto is_named = [&](const std::string& name) { return strategy_.names(name); };
     if (!strategy_.parameters.empty() && std::none_of(known.begin(), known.end(), is_named))
       fail(
           ErrorCode::kNotFound,
@@ -56,7 +55,7 @@ class Placer {
     bool is_named = false;
     for (int stage = 0; stage < strategy_.stage_count; ++stage) {
       const ParameterLayout* parameter =
-          record.kind == RecordKind::kTensor ? layouts_.find(record.name, stage) : nullptr;
+          record.kind == RecordKind::kTensor ? strategy_.find(record.name, stage) : nullptr;
       if (parameter == nullptr) continue;
       is_named = true;
       const std::vector<uint32_t>& cut = cut_of(*parameter, record);
@@ -126,7 +125,6 @@ class Placer {
   const Catalog& catalog_;
   const Strategy& strategy_;
   const DestinationOptions& options_;
-  internal::LayoutIndex layouts_;
   std::map<std::string, std::vector<uint32_t>> cuts_;
   std::map<std::string, uint32_t> numbers_;
   std::vector<std::string> unnamed_, uneven_;

@@ -186,4 +186,14 @@ DestinationFolder::~DestinationFolder() {
   }
 }
 
+std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::path& folder) {
+  const fs::path path = folder / DestinationFolder::kManifest;
+  if (!file_system.exists(path)) return {};
+  const ErrorContext context([&] { return "reading " + shown(path); });
+  const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
+  const Json* layouts = root.find("layouts");
+  if (layouts == nullptr) return {};
+  return parse_layouts(layouts->as_string());
+}
+
 }  // namespace tessera

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/checkpoint/strategy.h"
 #include "tessera/io/file.h"
 #include "tessera/io/file_lock.h"
 
@@ -57,5 +58,10 @@ class DestinationFolder {
   bool is_committed_ = false;
   std::optional<FileLock> lock_;  // none on file systems that are not this machine's
 };
+
+/// How the checkpoint in `folder` is cut, as the manifest there says it; nothing where there is no
+/// manifest or it says nothing. Throws kCorruptData.
+std::optional<Strategy> strategy_in(const FileSystem& file_system,
+                                    const std::filesystem::path& folder);
 
 }  // namespace tessera

@@ -33,10 +33,7 @@ const OutputFormat& find_output(std::string_view name) {
 Shape local_shape(const OutputRequest& request, const Holding& holding) {
   const Record& record = request.catalog.records.at(holding.record);
   if (record.kind != RecordKind::kTensor) return record.shape;
-  const std::vector<Box>& boxes = request.destination.slices.at(holding.slices);
-  Shape shape = boxes.at(0).size;
-  for (size_t i = 1; i < boxes.size(); ++i) shape[0] += boxes[i].size[0];
-  return shape;
+  return local_shape(request.destination.slices.at(holding.slices));
 }
 
 }  // namespace tessera

@@ -26,10 +26,59 @@ struct Part {
   Extents extents;
 };
 
-/// What a route's feeds take, for counting reads.
-struct Parts {
-  std::vector<Part> all;
-  std::vector<size_t> begin;  // of feed i: all[begin[i]] … all[begin[i + 1]]
+/// A rank that takes feeds [begin, end) of a route.
+struct Taker {
+  uint32_t rank = 0;  // index into the ranks that are made
+  uint32_t slices = 0;
+  uint32_t begin = 0, end = 0;
+};
+
+/// What is counted of a route, once for all its tensors.
+struct Counts {
+  std::vector<Taker> takers;  // by rank
+  std::vector<Part> parts;
+  std::vector<size_t> first_part;    // of feed i: parts[first_part[i]] … parts[first_part[i + 1]]
+  std::vector<uint64_t> feed_bytes;  // of the destination
+  std::vector<Extents> regions;
+  std::vector<uint64_t> region_bytes;  // of the source
+};
+
+struct BySlices {
+  bool operator()(const Feed& feed, uint32_t slices) const { return feed.slices < slices; }
+  bool operator()(uint32_t slices, const Feed& feed) const { return slices < feed.slices; }
+};
+
+/// Follows reads through the files: a part that begins where the last one ended joins its read,
+/// which is cut where it gets longer than staging memory.
+class ReadCounter {
+ public:
+  struct Range {
+    uint64_t begin = 0, end = 0;
+  };
+  /// `ranges`: by file, what is read there at the moment.
+  ReadCounter(std::span<Range> ranges, uint64_t longest) : ranges_(ranges), longest_(longest) {}
+
+  /// How many reads the part adds.
+  uint64_t add(const Piece& piece, const Extents& extents) {
+    if (extents.count == 0) return 0;
+    Range& range = ranges_[static_cast<size_t>(piece.file)];
+    const uint64_t begin = piece.bytes.offset + extents.begin;
+    const uint64_t end = piece.bytes.offset + extents.end;
+    const bool joins = range.end != 0 && begin >= range.end &&
+                       begin - range.end < PlanOptions::kGap && extents.count == 1;
+    uint64_t before = 0;
+    if (joins) {
+      before = (range.end - range.begin + longest_ - 1) / longest_;
+    } else {
+      range.begin = extents.count == 1 ? begin : end - std::min(extents.run, end - begin);
+    }
+    range.end = end;
+    return extents.count - 1 + (range.end - range.begin + longest_ - 1) / longest_ - before;
+  }
+
+ private:
+  std::span<Range> ranges_;
+  uint64_t longest_;
 };
 
 class Planner {
@@ -48,14 +97,18 @@ class Planner {
 
   ReshardPlan plan() {
     group_records();
-    parallel_for(plan_.routes.size(), threads_, [&](size_t r) { make_route(plan_.routes[r]); });
-    choose_compared_files();
-    count_source();
-    count_ranks();
+    parallel_for(plan_.routes.size(), threads_, [&](size_t r) {
+      make_route(plan_.routes[r]);
+      count_route(plan_.routes[r], counts_[r]);
+    });
+    require_nothing_lost();
     const auto workers = static_cast<uint64_t>(threads_);
     plan_.staging = std::clamp<uint64_t>(plan_.options.memory / (4 * workers), uint64_t{64} << 10,
                                          uint64_t{4} << 20);
     plan_.peak_memory = 4 * workers * plan_.staging;
+    choose_compared_files();
+    count_source();
+    count_ranks();
     return std::move(plan_);
   }
 
@@ -109,25 +162,34 @@ class Planner {
                       });
   }
 
-  /// The different boxes that the ranks want of each route's example.
+  /// The different boxes that the ranks want of each route's example, and who wants them.
   void find_feeds() {
-    for (const Rank rank : ranks_) {
-      for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)]) {
+    counts_.resize(plan_.routes.size());
+    holes_.resize(plan_.routes.size());
+    for (uint32_t i = 0; i < ranks_.size(); ++i) {
+      for (const Holding& holding : destination_.ranks[static_cast<size_t>(ranks_[i])]) {
         const uint32_t number = plan_.route_of[holding.record];
         if (number == ReshardPlan::kNoRoute || plan_.routes[number].example != holding.record)
           continue;
         const std::vector<Box>& slices = destination_.slices[holding.slices];
         for (uint32_t s = 0; s < slices.size(); ++s)
           plan_.routes[number].feeds.push_back({holding.slices, s, {}});
+        counts_[number].takers.push_back({i, holding.slices});
       }
     }
     const auto order = [](const Feed& feed) { return std::pair(feed.slices, feed.slice); };
-    for (Route& route : plan_.routes) {
-      std::sort(route.feeds.begin(), route.feeds.end(),
+    for (size_t r = 0; r < plan_.routes.size(); ++r) {
+      std::vector<Feed>& feeds = plan_.routes[r].feeds;
+      std::sort(feeds.begin(), feeds.end(),
                 [&](const Feed& a, const Feed& b) { return order(a) < order(b); });
       const auto is_equal = [&](const Feed& a, const Feed& b) { return order(a) == order(b); };
-      route.feeds.erase(std::unique(route.feeds.begin(), route.feeds.end(), is_equal),
-                        route.feeds.end());
+      feeds.erase(std::unique(feeds.begin(), feeds.end(), is_equal), feeds.end());
+      for (Taker& taker : counts_[r].takers) {
+        const auto [first, last] =
+            std::equal_range(feeds.begin(), feeds.end(), taker.slices, BySlices());
+        taker.begin = static_cast<uint32_t>(first - feeds.begin());
+        taker.end = static_cast<uint32_t>(last - feeds.begin());
+      }
     }
   }
 
@@ -142,7 +204,11 @@ class Planner {
     std::vector<Box> pieces;
     for (const Piece& piece : record.pieces) pieces.push_back(box_of(record, piece));
     for (const Box& box : needed_boxes(route, record)) {
-      for (Copy& copy : cover_or_say_lost(pieces, box, route.example))
+      std::vector<Copy> copies;
+      const std::vector<Box> holes = cover(pieces, box, copies);
+      if (!holes.empty())
+        holes_[static_cast<size_t>(&route - plan_.routes.data())] = to_string(holes[0]);
+      for (Copy& copy : copies)
         route.regions.push_back({static_cast<uint32_t>(copy.piece), std::move(copy.box), {}});
     }
     find_replicas(pieces, route);
@@ -150,7 +216,7 @@ class Planner {
       const Box& wanted = box_of_feed(feed);
       if (is_empty(wanted)) continue;
       for (uint32_t g = 0; g < route.regions.size(); ++g)
-        if (!is_empty(intersect(route.regions[g].box, wanted))) feed.regions.push_back(g);
+        if (overlaps(route.regions[g].box, wanted)) feed.regions.push_back(g);
     }
   }
 
@@ -168,18 +234,25 @@ class Planner {
     return disjoint;
   }
 
-  std::vector<Copy> cover_or_say_lost(std::span<const Box> pieces, const Box& wanted,
-                                      uint32_t record) const {
-    std::vector<Copy> copies;
-    const std::vector<Box> holes = cover(pieces, wanted, copies);
-    if (holes.empty()) return copies;
-    const std::string& lost = source_.lost[record];
-    fail(ErrorCode::kNotFound, "'{}' {}: no file holds the elements {}{}",
-         printable(records_[record].name), describe(records_[record]), to_string(holes[0]),
-         lost.empty() ? std::string()
-                      : fmt::format("; lost are {} (their files are missing or lack it, and no "
-                                    "replica is there)",
-                                    lost));
+  /// Names everything that no file holds, once it is known for all routes.
+  void require_nothing_lost() const {
+    constexpr size_t kShown = 10;
+    size_t count = 0;
+    std::string text;
+    for (size_t i = 0; i < records_.size(); ++i) {
+      const uint32_t route = plan_.route_of[i];
+      if (route == ReshardPlan::kNoRoute || holes_[route].empty()) continue;
+      if (++count > kShown) continue;
+      text += fmt::format("\n  '{}' {}: {}", printable(records_[i].name), describe(records_[i]),
+                          source_.lost[i].empty() ? holes_[route] : source_.lost[i]);
+    }
+    if (count == 0) return;
+    if (count > kShown) text += fmt::format("\n  and {} more", count - kShown);
+    std::string notes;
+    for (const std::string& note : source_.notes) notes += "\n" + note;
+    fail(ErrorCode::kNotFound,
+         "no file holds these parts of {} tensor{}, and no replica of them is there:{}{}", count,
+         count == 1 ? "" : "s", text, notes);
   }
 
   /// Every other piece that holds a region is a replica of it. Where pieces overlap without being
@@ -242,103 +315,87 @@ class Planner {
     }
   }
 
-  /// Follows reads through the files: a part that begins where the last one ended joins its read.
-  class ReadCounter {
-   public:
-    explicit ReadCounter(size_t files) : ends_(files, 0) {}
-    void add(const Piece& piece, const Extents& extents) {
-      if (extents.count == 0) return;
-      uint64_t& end = ends_[static_cast<size_t>(piece.file)];
-      const uint64_t begin = piece.bytes.offset + extents.begin;
-      const bool joins = end != 0 && begin >= end && begin - end < PlanOptions::kGap;
-      reads_ += extents.count - (joins ? 1 : 0);
-      end = piece.bytes.offset + extents.end;
-    }
-    uint64_t reads() const { return reads_; }
-
-   private:
-    std::vector<uint64_t> ends_;
-    uint64_t reads_ = 0;
-  };
-
-  void count_source() {
-    std::vector<std::vector<Extents>> extents(plan_.routes.size());
-    for (size_t r = 0; r < plan_.routes.size(); ++r) {
-      const Record& record = records_[plan_.routes[r].example];
-      for (const Region& region : plan_.routes[r].regions)
-        extents[r].push_back(extents_in(record, region.piece, region.box));
-    }
-    ReadCounter reads(source_.catalog().files.size());
-    for (uint32_t i = 0; i < records_.size(); ++i) {
-      if (plan_.route_of[i] == ReshardPlan::kNoRoute) continue;
-      const Route& route = plan_.routes[plan_.route_of[i]];
-      for (size_t g = 0; g < route.regions.size(); ++g) {
-        const Region& region = route.regions[g];
-        const Piece& piece = records_[i].pieces[region.piece];
-        const uint64_t bytes = static_cast<uint64_t>(element_count(region.box.size)) *
-                               internal::stored_width(records_[i], piece);
-        plan_.bytes_needed += bytes;
-        reads.add(piece, extents[plan_.route_of[i]][g]);
-        for (const uint32_t replica : region.replicas) {
-          if (!is_compared(plan_, source_, i, replica)) continue;
-          plan_.bytes_compared += bytes;
-          reads.add(records_[i].pieces[replica], extents[plan_.route_of[i]][g]);
-        }
-      }
-    }
-    plan_.reads = reads.reads();
-  }
-
   static Extents extents_in(const Record& record, uint32_t piece, const Box& box) {
     const Piece& held = record.pieces[piece];
     return internal::extents_of(box_of(record, held), box, internal::stored_width(record, held),
                                 PlanOptions::kGap);
   }
 
-  void count_ranks() {
-    std::vector<Parts> parts(plan_.routes.size());
-    parallel_for(plan_.routes.size(), threads_, [&](size_t r) {
-      const Route& route = plan_.routes[r];
-      const Record& record = records_[route.example];
-      for (const Feed& feed : route.feeds) {
-        parts[r].begin.push_back(parts[r].all.size());
-        for (const uint32_t g : feed.regions) {
-          const Region& region = route.regions[g];
-          const Box common = intersect(region.box, box_of_feed(feed));
-          parts[r].all.push_back({region.piece, extents_in(record, region.piece, common)});
-        }
+  void count_route(const Route& route, Counts& counts) const {
+    const Record& record = records_[route.example];
+    for (const Region& region : route.regions) {
+      counts.regions.push_back(extents_in(record, region.piece, region.box));
+      counts.region_bytes.push_back(static_cast<uint64_t>(element_count(region.box.size)) *
+                                    internal::stored_width(record, record.pieces[region.piece]));
+    }
+    for (const Feed& feed : route.feeds) {
+      counts.first_part.push_back(counts.parts.size());
+      const Box& wanted = box_of_feed(feed);
+      counts.feed_bytes.push_back(static_cast<uint64_t>(element_count(wanted.size)) *
+                                  static_cast<uint64_t>(byte_size(record.dtype)));
+      for (const uint32_t g : feed.regions) {
+        const Region& region = route.regions[g];
+        const Box common = intersect(region.box, wanted);
+        counts.parts.push_back({region.piece, extents_in(record, region.piece, common)});
       }
-      parts[r].begin.push_back(parts[r].all.size());
-    });
-    plan_.ranks.resize(ranks_.size());
-    parallel_for(ranks_.size(), threads_,
-                 [&](size_t i) { count_rank(ranks_[i], parts, plan_.ranks[i]); });
-    for (const RankPlan& rank : plan_.ranks) plan_.bytes_written += rank.bytes;
+    }
+    counts.first_part.push_back(counts.parts.size());
   }
 
-  void count_rank(Rank rank, std::span<const Parts> parts, RankPlan& count) const {
-    count.rank = rank;
-    ReadCounter reads(source_.catalog().files.size());
-    for (const Holding& holding : destination_.ranks[static_cast<size_t>(rank)]) {
-      const Record& record = records_[holding.record];
-      const uint32_t number = plan_.route_of[holding.record];
-      if (number == ReshardPlan::kNoRoute) continue;
-      ++count.tensors;
-      const Route& route = plan_.routes[number];
-      const auto first =
-          std::lower_bound(route.feeds.begin(), route.feeds.end(), holding.slices,
-                           [](const Feed& feed, uint32_t slices) { return feed.slices < slices; });
-      for (auto feed = first; feed != route.feeds.end() && feed->slices == holding.slices; ++feed) {
-        const auto f = static_cast<size_t>(feed - route.feeds.begin());
-        count.bytes += static_cast<uint64_t>(element_count(box_of_feed(*feed).size)) *
-                       static_cast<uint64_t>(byte_size(record.dtype));
-        for (size_t i = parts[number].begin[f]; i < parts[number].begin[f + 1]; ++i) {
-          ++count.transfers;
-          reads.add(record.pieces[parts[number].all[i].piece], parts[number].all[i].extents);
+  void count_source() {
+    std::vector<ReadCounter::Range> ranges(source_.catalog().files.size());
+    ReadCounter reads(ranges, plan_.staging);
+    for (uint32_t i = 0; i < records_.size(); ++i) {
+      if (plan_.route_of[i] == ReshardPlan::kNoRoute) continue;
+      const Route& route = plan_.routes[plan_.route_of[i]];
+      const Counts& counts = counts_[plan_.route_of[i]];
+      const std::vector<Piece>& pieces = records_[i].pieces;
+      for (size_t g = 0; g < route.regions.size(); ++g) {
+        plan_.bytes_needed += counts.region_bytes[g];
+        plan_.reads += reads.add(pieces[route.regions[g].piece], counts.regions[g]);
+        for (const uint32_t replica : route.regions[g].replicas) {
+          if (!is_compared(plan_, source_, i, replica)) continue;
+          plan_.bytes_compared += counts.region_bytes[g];
+          plan_.reads += reads.add(pieces[replica], counts.regions[g]);
         }
       }
     }
-    count.reads = reads.reads();
+  }
+
+  /// Record by record, so that a record's pieces are in the cache for all ranks.
+  void count_ranks() {
+    plan_.ranks.resize(ranks_.size());
+    for (size_t i = 0; i < ranks_.size(); ++i) plan_.ranks[i].rank = ranks_[i];
+    const size_t groups = std::min(ranks_.size(), static_cast<size_t>(threads_));
+    parallel_for(groups, threads_, [&](size_t group) {
+      const auto first = static_cast<uint32_t>(ranks_.size() * group / groups);
+      const auto last = static_cast<uint32_t>(ranks_.size() * (group + 1) / groups);
+      const size_t files = source_.catalog().files.size();
+      std::vector<ReadCounter::Range> ranges(files * (last - first));
+      for (size_t i = 0; i < records_.size(); ++i) {
+        if (plan_.route_of[i] == ReshardPlan::kNoRoute) continue;
+        const Counts& counts = counts_[plan_.route_of[i]];
+        auto taker =
+            std::lower_bound(counts.takers.begin(), counts.takers.end(), first,
+                             [](const Taker& one, uint32_t rank) { return one.rank < rank; });
+        for (; taker != counts.takers.end() && taker->rank < last; ++taker) {
+          ReadCounter reads({ranges.data() + files * (taker->rank - first), files}, plan_.staging);
+          count_taker(records_[i], counts, *taker, reads);
+        }
+      }
+    });
+    for (const RankPlan& rank : plan_.ranks) plan_.bytes_written += rank.bytes;
+  }
+
+  void count_taker(const Record& record, const Counts& counts, const Taker& taker,
+                   ReadCounter& reads) {
+    RankPlan& rank = plan_.ranks[taker.rank];
+    ++rank.tensors;
+    for (uint32_t f = taker.begin; f < taker.end; ++f) rank.bytes += counts.feed_bytes[f];
+    const size_t end = counts.first_part[taker.end];
+    for (size_t p = counts.first_part[taker.begin]; p < end; ++p)
+      rank.reads += reads.add(record.pieces[counts.parts[p].piece], counts.parts[p].extents);
+    rank.transfers += end - counts.first_part[taker.begin];
   }
 
   const Source& source_;
@@ -346,6 +403,8 @@ class Planner {
   const std::deque<Record>& records_;
   std::vector<Rank> ranks_;
   int threads_ = 1;
+  std::vector<Counts> counts_;      // by route
+  std::vector<std::string> holes_;  // by route: a region that no file holds, or ""
   ReshardPlan plan_;
 };
 

@@ -35,7 +35,10 @@ class Resharding {
   ReshardReport run(const fs::path& folder) {
     const bool is_file = folder.extension() == ".ckpt" || folder.extension() == ".safetensors";
     refuse_own_source(folder);
-    OutputSet set = output_.lay_out({source_.catalog(), destination_, options_.prefix});
+    OutputRequest request{source_.catalog(), destination_, options_.prefix};
+    for (size_t r = 0; r < source_.is_unnamed.size(); ++r)
+      if (source_.is_unnamed[r]) request.unnamed.insert(static_cast<uint32_t>(r));
+    OutputSet set = output_.lay_out(request);
     if (!plan_.options.ranks.empty()) keep_ranks(set);
     if (is_file) return into_file(folder, std::move(set));
     return into_folder(folder, std::move(set));
@@ -101,16 +104,17 @@ class Resharding {
     OutputFiles outputs(source_, destination_, std::move(set),
                         {output_, root, files_, options_.sync});
     SourceDigests digests;
-    Stream stream(source_, destination_, plan_, outputs);
+    Stream stream(source_, destination_, plan_, &outputs);
     if (options_.verify) {
       digests.records.resize(source_.catalog().records.size());
       digests.slices.resize(source_.catalog().records.size());
       stream.want_digests(digests);
     }
-    stream.on_progress(options_.progress);
+    if (options_.progress)
+      stream.on_progress(
+          [&](const StreamCounts& counts) { options_.progress(counts.bytes_written); });
     const StreamCounts counts = stream.run();
-    if (options_.verify)
-      internal::check_result(source_, destination_, outputs, digests, plan_, files_);
+    if (options_.verify) internal::check_result(source_, destination_, outputs, digests, plan_);
     if (folder != nullptr) folder->begin_commit();
     outputs.commit(plan_.options.threads > 0 ? plan_.options.threads : default_thread_count());
     if (folder != nullptr) folder->commit(manifest(outputs, options_.verify ? &digests : nullptr));

@@ -130,11 +130,18 @@ void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all)
        suggest(strategy.parameters[0].name, names));
 }
 
+/// "'a', 'b' and 5 more".
+std::string shortened(std::span<const std::string> names) {
+  constexpr size_t kShown = 3;
+  const std::string text = join(names.first(std::min(names.size(), kShown)), ", ");
+  return names.size() <= kShown ? text : fmt::format("{} and {} more", text, names.size() - kShown);
+}
+
 /// What the strategy names and no file holds: lost where files are missing that could hold it,
 /// else not saved.
 void check_absent(const Strategy& strategy, std::span<const Holders> all,
                   std::span<const RankFile> files, const SourceOptions& options, Source& source) {
-  std::vector<std::string> known;
+  std::vector<std::string> known, lost, not_saved;
   for (const Holders& holders : all) known.push_back(holders.name);
   std::sort(known.begin(), known.end());
   const int per_stage = (source.rank_count + strategy.stage_count - 1) / strategy.stage_count;
@@ -147,20 +154,20 @@ void check_absent(const Strategy& strategy, std::span<const Holders> all,
     if (parameter.is_pattern || std::binary_search(known.begin(), known.end(), parameter.name) ||
         std::any_of(options.except.begin(), options.except.end(), leaves_out))
       continue;
-    if (given[static_cast<size_t>(parameter.stage)] < per_stage &&
-        !options.open.allows("missing_tensor", parameter.name))
-      fail(
-          ErrorCode::kNotFound,
-          "'{}' is lost: the strategy names it, but no file that is given holds any of it, and of "
-          "the files of ranks {} to {} only {} of {} {} given; '--allow missing_tensor:{}' goes on "
-          "without it",
-          printable(parameter.name), parameter.stage * per_stage,
-          (parameter.stage + 1) * per_stage - 1, given[static_cast<size_t>(parameter.stage)],
-          per_stage, given[static_cast<size_t>(parameter.stage)] == 1 ? "is" : "are",
-          printable(parameter.name));
-    source.notes.push_back(fmt::format("the strategy names '{}', which no file holds{}",
-                                       printable(parameter.name), suggest(parameter.name, known)));
+    const bool may_be_lost = !options.is_partial &&
+                             given[static_cast<size_t>(parameter.stage)] < per_stage &&
+                             !options.open.allows("missing_tensor", parameter.name);
+    (may_be_lost ? lost : not_saved)
+        .push_back(fmt::format("'{}'{}", printable(parameter.name),
+                               not_saved.size() < 3 ? suggest(parameter.name, known) : ""));
   }
+  if (!lost.empty())
+    fail(ErrorCode::kNotFound,
+         "the strategy names {}, of which no file that is given holds any part; {} of {} files are "
+         "given; '--allow missing_tensor' goes on without it",
+         shortened(lost), files.size(), source.rank_count);
+  if (!not_saved.empty())
+    source.notes.push_back("the strategy names what no file holds: " + shortened(not_saved));
 }
 
 }  // namespace

@@ -1,18 +1,24 @@
 // The proof of a plan: counts elements and asks every pair of boxes; nothing of how the plan was
 // made is used.
 #include <algorithm>
-#include <unordered_map>
 
 #include "tessera/base/error.h"
+#include "tessera/base/parallel.h"
 #include "tessera/base/text.h"
 #include "tessera/reshard/plan.h"
 
 namespace tessera {
 namespace {
 
+/// Calls `tell`, which throws, where `condition` does not hold: messages cost more than the checks.
+template <typename Tell>
+void require_proof(bool condition, const Tell& tell) {
+  if (!condition) tell();
+}
+
 template <typename... Args>
-void require_proof(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  if (!condition) fail(ErrorCode::kInternal, format, std::forward<Args>(args)...);
+[[noreturn]] void disprove(fmt::format_string<Args...> format, Args&&... args) {
+  fail(ErrorCode::kInternal, format, std::forward<Args>(args)...);
 }
 
 bool is_inside(const Box& inner, const Box& outer) {
@@ -37,22 +43,26 @@ int64_t shared(const Box& a, const Box& b) {
 
 void check_regions(const Route& route, const Record& record) {
   for (const Region& region : route.regions) {
-    require_proof(region.piece < record.pieces.size(), "'{}' has no piece {}",
-                  printable(record.name), region.piece);
-    require_proof(is_inside(region.box, box_of(record, record.pieces[region.piece])),
-                  "'{}': the region {} lies outside its piece", printable(record.name),
-                  to_string(region.box));
+    require_proof(region.piece < record.pieces.size(),
+                  [&] { disprove("'{}' has no piece {}", printable(record.name), region.piece); });
+    require_proof(is_inside(region.box, box_of(record, record.pieces[region.piece])), [&] {
+      disprove("'{}': the region {} lies outside its piece", printable(record.name),
+               to_string(region.box));
+    });
     for (const uint32_t replica : region.replicas)
       require_proof(replica < record.pieces.size() &&
                         is_inside(region.box, box_of(record, record.pieces[replica])),
-                    "'{}': the replica {} does not hold {}", printable(record.name), replica,
-                    to_string(region.box));
+                    [&] {
+                      disprove("'{}': the replica {} does not hold {}", printable(record.name),
+                               replica, to_string(region.box));
+                    });
   }
   // Sorted by their first element, only neighbours can overlap in dim 0.
   std::vector<const Box*> boxes;
   for (const Region& region : route.regions) boxes.push_back(&region.box);
   if (record.shape.empty()) {
-    require_proof(boxes.size() <= 1, "'{}' is read {} times", printable(record.name), boxes.size());
+    require_proof(boxes.size() <= 1,
+                  [&] { disprove("'{}' is read {} times", printable(record.name), boxes.size()); });
     return;
   }
   std::sort(boxes.begin(), boxes.end(),
@@ -60,8 +70,10 @@ void check_regions(const Route& route, const Record& record) {
   for (size_t i = 0; i < boxes.size(); ++i)
     for (size_t j = i + 1;
          j < boxes.size() && boxes[j]->begin[0] < boxes[i]->begin[0] + boxes[i]->size[0]; ++j)
-      require_proof(shared(*boxes[i], *boxes[j]) == 0, "'{}': {} and {} are both read",
-                    printable(record.name), to_string(*boxes[i]), to_string(*boxes[j]));
+      require_proof(shared(*boxes[i], *boxes[j]) == 0, [&] {
+        disprove("'{}': {} and {} are both read", printable(record.name), to_string(*boxes[i]),
+                 to_string(*boxes[j]));
+      });
 }
 
 /// Regions are disjoint, so a box is filled exactly once when they share as many elements with it
@@ -72,11 +84,13 @@ void check_feeds(const Route& route, const Record& record, const Destination& de
     int64_t filled = 0;
     for (size_t i = 0; i < feed.regions.size(); ++i) {
       require_proof(i == 0 || feed.regions[i - 1] < feed.regions[i],
-                    "'{}': a region feeds a box twice", printable(record.name));
+                    [&] { disprove("'{}': a region feeds a box twice", printable(record.name)); });
       filled += shared(route.regions.at(feed.regions[i]).box, wanted);
     }
-    require_proof(filled == element_count(wanted.size), "'{}': {} of {} elements of {} are filled",
-                  printable(record.name), filled, element_count(wanted.size), to_string(wanted));
+    require_proof(filled == element_count(wanted.size), [&] {
+      disprove("'{}': {} of {} elements of {} are filled", printable(record.name), filled,
+               element_count(wanted.size), to_string(wanted));
+    });
   }
 }
 
@@ -89,38 +103,48 @@ void check_example(const Record& record, const Record& example) {
     is_alike =
         a.encoding == b.encoding && (a.part == b.part || box_of(record, a) == box_of(example, b));
   }
-  require_proof(is_alike, "'{}' is planned like '{}', which is cut otherwise",
-                printable(record.name), printable(example.name));
+  require_proof(is_alike, [&] {
+    disprove("'{}' is planned like '{}', which is cut otherwise", printable(record.name),
+             printable(example.name));
+  });
 }
 
 }  // namespace
 
 void verify(const ReshardPlan& plan, const Source& source, const Destination& destination) {
   const auto& records = source.catalog().records;
-  require_proof(plan.route_of.size() == records.size(), "the plan has {} records, the source {}",
-                plan.route_of.size(), records.size());
-  std::vector<std::unordered_map<uint32_t, size_t>> fed(plan.routes.size());
-  for (size_t r = 0; r < plan.routes.size(); ++r) {
+  require_proof(plan.route_of.size() == records.size(), [&] {
+    disprove("the plan has {} records, the source {}", plan.route_of.size(), records.size());
+  });
+  const int threads = default_thread_count();
+  // By route and slices how many boxes are fed.
+  std::vector<std::vector<uint32_t>> fed(plan.routes.size());
+  parallel_for(plan.routes.size(), threads, [&](size_t r) {
     const Route& route = plan.routes[r];
     check_regions(route, records[route.example]);
     check_feeds(route, records[route.example], destination);
+    fed[r].resize(destination.slices.size());
     for (const Feed& feed : route.feeds) ++fed[r][feed.slices];
-  }
-  for (size_t i = 0; i < records.size(); ++i)
+  });
+  parallel_for(records.size(), threads, [&](size_t i) {
     if (plan.route_of[i] != ReshardPlan::kNoRoute)
       check_example(records[i], records[plan.routes.at(plan.route_of[i]).example]);
-  for (const RankPlan& rank : plan.ranks) {
-    for (const Holding& holding : destination.ranks[static_cast<size_t>(rank.rank)]) {
-      if (records[holding.record].kind != RecordKind::kTensor) continue;
+  });
+  parallel_for(plan.ranks.size(), threads, [&](size_t i) {
+    const Rank rank = plan.ranks[i].rank;
+    for (const Holding& holding : destination.ranks[static_cast<size_t>(rank)]) {
       const uint32_t route = plan.route_of[holding.record];
-      require_proof(route != ReshardPlan::kNoRoute, "'{}' of rank {} is not planned",
-                    printable(records[holding.record].name), rank.rank);
-      const auto found = fed[route].find(holding.slices);
-      require_proof(
-          found != fed[route].end() && found->second == destination.slices[holding.slices].size(),
-          "'{}' of rank {} is not filled", printable(records[holding.record].name), rank.rank);
+      if (route == ReshardPlan::kNoRoute) {
+        require_proof(records[holding.record].kind != RecordKind::kTensor, [&] {
+          disprove("'{}' of rank {} is not planned", printable(records[holding.record].name), rank);
+        });
+        continue;
+      }
+      require_proof(fed[route][holding.slices] == destination.slices[holding.slices].size(), [&] {
+        disprove("'{}' of rank {} is not filled", printable(records[holding.record].name), rank);
+      });
     }
-  }
+  });
 }
 
 }  // namespace tessera

@@ -26,6 +26,17 @@ bool is_empty(const Box& box) {
   return std::find(box.size.begin(), box.size.end(), 0) != box.size.end();
 }
 
+bool overlaps(const Box& a, const Box& b) {
+  const size_t ndim = a.size.size();
+  const int64_t *a_begin = a.begin.data(), *a_size = a.size.data();
+  const int64_t *b_begin = b.begin.data(), *b_size = b.size.data();
+  for (size_t d = 0; d < ndim; ++d) {
+    const int64_t begin = std::max(a_begin[d], b_begin[d]);
+    if (std::min(a_begin[d] + a_size[d], b_begin[d] + b_size[d]) <= begin) return false;
+  }
+  return true;
+}
+
 bool contains(const Box& outer, const Box& inner) {
   return is_empty(inner) || intersect(outer, inner) == inner;
 }

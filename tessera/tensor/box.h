@@ -22,6 +22,8 @@ Box whole(const Shape& shape);
 /// What both hold; some extent is 0 where nothing. Both must have the same number of dims.
 Box intersect(const Box& a, const Box& b);
 bool is_empty(const Box& box);
+/// Whether intersect is not empty, without making it.
+bool overlaps(const Box& a, const Box& b);
 bool contains(const Box& outer, const Box& inner);
 
 /// Calls visit(offset_in_a, offset_in_b, count) for every longest run of elements that is

@@ -1,5 +1,6 @@
 #include "tessera/tensor/cover.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tessera/base/error.h"
@@ -28,18 +29,21 @@ void append_rest(Box box, const Box& hole, std::vector<Box>& rest) {
 std::vector<Box> cover(std::span<const Box> pieces, const Box& wanted, std::vector<Copy>& copies) {
   if (is_empty(wanted)) return {};
   std::vector<Box> missing{wanted};
+  std::vector<Box> still_missing;
   for (size_t p = 0; p < pieces.size() && !missing.empty(); ++p) {
-    std::vector<Box> still_missing;
+    const auto meets = [&](const Box& gap) { return overlaps(pieces[p], gap); };
+    if (std::none_of(missing.begin(), missing.end(), meets)) continue;
+    still_missing.clear();
     for (Box& gap : missing) {
-      const Box common = intersect(pieces[p], gap);
-      if (is_empty(common)) {
+      if (!overlaps(pieces[p], gap)) {
         still_missing.push_back(std::move(gap));
-      } else {
-        append_rest(gap, common, still_missing);
-        copies.push_back({p, common});
+        continue;
       }
+      Box common = intersect(pieces[p], gap);
+      append_rest(gap, common, still_missing);
+      copies.push_back({p, std::move(common)});
     }
-    missing = std::move(still_missing);
+    std::swap(missing, still_missing);
   }
   return missing;
 }

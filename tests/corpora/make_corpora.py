@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the corpora: small .ckpt, safetensors and JSON files of every shape, and encrypted files of
+"""Makes the corpora: small .ckpt, safetensors, JSON and strategy files of every shape, and encrypted files of
 both container generations (no file of the one before MindSpore 1.7 is known to survive).
 
 Shares no code with Tessera. Ciphers come from the openssl program, except AES-GCM, which is put
@@ -197,7 +197,111 @@ def write_json():
         write("json", "%02d" % i, text.encode())
 
 
+def numbers(number, values, packed=False):
+    if packed:
+        return field(number, field(1, b"".join(varint(v) for v in values)))
+    return field(number, b"".join(b"\x08" + varint(v) for v in values))
+
+
+def cut(name, matrix, maps, more=b"", packed=False):
+    """A parameter of MindSpore's strategy; `maps` is one flat tensor map or several."""
+    body = numbers(1, matrix, packed)
+    for one in maps:
+        body += numbers(2, one, packed)
+    return field(3, field(1, name.encode()) + field(2, body + more))
+
+
+def operator(name, stage, *operands):
+    body = b"\x08" + varint(stage) + b"".join(numbers(2, one) for one in operands)
+    return field(2, field(1, name.encode()) + field(2, body))
+
+
+def write_strategies():
+    new = field(3, b"") + field(4, b"") + b"\x28\x00\x30\x04\x38" + varint(-1)
+    op = operator("MatMul_fc.w", 0, [2, 1], [1, 4])
+    files = {
+        "old": cut("fc.w", [2, 4], [[-1, 0]]),
+        "plain": op + cut("fc.w", [2, 4], [[-1, 0]], new) + cut("fc.b", [8], [[-1]], new),
+        "packed": cut("fc.w", [2, 4], [[-1, 0]], packed=True),
+        "nested": cut("fc.w", [2, 2, 2], [[0, 2], [1], [-1]]) + cut("fc.b", [8], [[0], []]),
+        "merged": op + operator("Add", 1) + cut("0-a-b", [2], [[0]]) + cut("1-a-b", [2], [[-1]]),
+        "second_stage": operator("Add", 1) + cut("w", [2], [[0]]),
+        "rows": cut("e", [2], [[0, -1]], numbers(3, [5, 3]) + numbers(4, [0, 5]) + b"\x28\x03"),
+        "unknown_fields": op + b"\x48\x05" + cut("w", [2], [[0]]) + field(30, b"x"),
+        "newer_layout": cut("w", [2], [[0]], b"\x40\x01"),
+        "ones": cut("w", [], [[-1, -1]]),
+        "huge_matrix": cut("w", [1 << 62, 1 << 62], [[0]]),
+        "zero": cut("w", [0], [[0]]),
+    }
+    for name, body in files.items():
+        write("strategy_proto", name, b"\x08\x01" + body)
+    flat = ('{"dev_matrix":[2,4],"tensor_map":[-1,0],"tensor_shape":[96,16],"field":0,'
+            '"opt_weight_shard_step":4,"opt_weight_shard_size":-1}')
+    texts = {
+        "plain": '{"current_stage":2,"parallel_layout_item":{"w":%s},"parallel_strategy_item":'
+                 '{"Op":{"stage":0,"parallel_strategy":[[2,1],[1,4]]}}}' % flat,
+        "merged": '{"parallel_layout_item":{"0-w":%s,"1-w":%s}}' % (flat, flat),
+        "nested": '{"parallel_layout_item":{"w":{"dev_matrix":[2,2],"tensor_map":[[0,1],-1]}}}',
+        "rows": '{"parallel_layout_item":{"e":{"dev_matrix":[2],"tensor_map":[0],'
+                '"param_split_shape":[5,3],"indices_offset":[0,5]}}}',
+        "newer": '{"current_stage":1,"parallel_out_strategy_item":{},"parallel_layout_item":{"w":%s}}' % flat,
+        "misspelt": '{"current_stage":1,"parallel_layout_items":{}}',
+        "huge": '{"parallel_layout_item":{"w":{"dev_matrix":[9223372036854775807],"tensor_map":[0]}}}',
+    }
+    for name, text in texts.items():
+        write("strategy_json", name, text.encode())
+    texts = {
+        "plain": "# Eight ranks.\nmesh {dp=2,tp=4}\n\nlayers.*.w  [tp, -]  opt=2 step=4\n*  [...]\n",
+        "stages": 'saves 2\nmesh {tp=2}\nstages 2\nstage 0\ne [tp, -] rows=5,3 offsets=0,5 field=2\n'
+                  'stage 1\n"a b" {d=2} [d] shape=4\noperator Op [2,1] []\n',
+        "ranks": "mesh {a=2,b=2 @ 3 1 2 0}\nw [b a] +\nv [-] +a max:b\n",
+        "hidden": "mesh {a=2}\n*.w [a]\nx.w [-]\n",
+        "control_byte": "mesh {a=2}\n*.\x7f [a]\nx.w [-]\n",
+        "name": 'mesh {a=2}\n"\\u00e4\\n\\"" [a]\n',
+    }
+    for name, text in texts.items():
+        write("layouts_txt", name, text.encode())
+
+def write_metadata_json():
+    """Over two files a and b that both hold w f32[2,2] and b f32[2]."""
+    def parts(shape, cuts, local, numbers, layout="null"):
+        chunks = ",".join('{"global_offset":[%d],"local_shape":%s}' % (n, local) for n in numbers)
+        return ('{"properties":{"dtype":"Float32","replica_id":0,"allow_shape_mismatch":false,"allow_to_save":true},'
+                '"global_shape":%s,"axis_fragmentations":%s,"layout":%s,"chunk":[%s]}' % (shape, cuts, layout, chunks))
+
+    def at(*files):
+        return "[%s]" % ",".join('{"file_name":"%s.safetensors","storage_rank":%d,"rank_group":[%d]}' % (f, r, r)
+                                 for r, f in enumerate(files))
+
+    layout = ('{"device_matrix":[2,1],"tensor_map":[1,[-1,0]],"interleaved_parallel":false,'
+              '"alias_name":["x","y"],"rank_list":[%s]}')
+    good = ('{"state_dict_metadata":{"w":%s,"b":%s},"storage_data":{"(\'w\', (0,))":%s,"(\'w\', (1,))":%s,'
+            '"(\'b\', (0,))":%s}}')
+    second = '[{"file_name":"b.safetensors","storage_rank":1}]'
+    whole = parts("[2]", "[1]", "[2]", [0])
+    write("metadata_json", "rows", (good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1], layout % "0,1"), whole,
+                                            at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "columns", (good % (parts("[2,4]", "[1,2]", "[2,2]", [0, 1]), whole,
+                                               at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "hole", (good % (parts("[8,2]", "[4,1]", "[2,2]", [0, 1]), whole,
+                                            at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "huge", (good % (parts("[4611686018427387904,2]", "[2305843009213693952,1]", "[2,2]", [0, 1]),
+                                            whole, at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "layout_contradicts", (
+        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1], layout % "1,0"), whole, at("a"), second, at("a", "b"))).encode())
+    write("metadata_json", "missing_file", (
+        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1]), whole, at("a"), second, at("a", "b", "c"))).encode())
+    write("metadata_json", "outside", (
+        good % (parts("[4,2]", "[2,1]", "[2,2]", [0, 1]), whole, at("../a"), second, at("a", "b"))).encode())
+    write("metadata_json", "map", b'{"metadata":{"total_size":24},"weight_map":{"w":"a.safetensors","b":"a.safetensors"}}')
+    write("metadata_json", "flat_map", b'{"w":"a.safetensors","b":"a.safetensors"}')
+    write("metadata_json", "two_files", b'{"weight_map":{"w":"a.safetensors","b":"b.safetensors"}}')
+    write("metadata_json", "itself", b'{"weight_map":{"w":"model.safetensors.index.json"}}')
+
+
 write_encrypted()
 write_ckpt()
 write_safetensors()
 write_json()
+write_strategies()
+write_metadata_json()

@@ -31,6 +31,26 @@ TEST_F(Files, InspectListsEveryTensorAndSaysThatThereIsNoChecksum) {
   EXPECT_EQ(number_in(succeed({"inspect", weights_, "--json"}), "entries"), 8);
 }
 
+TEST_F(Files, AFolderWithAnIndexIsOneCheckpoint) {
+  const std::string folder = in_folder("parts");
+  std::filesystem::create_directory(folder);
+  const auto part = [&](const char* name, const char* only) {
+    succeed({"convert", weights_, folder + "/" + name, "--only", only, "--crc"});
+  };
+  part("part0.safetensors", "conv*");
+  part("hyper_param.safetensors", "fc*");
+  write_file(folder + "/param_name_map.json",
+             R"({"conv1.weight":"part0.safetensors","conv2.weight":"part0.safetensors"})");
+  EXPECT_EQ(number_in(succeed({"inspect", folder, "--json"}), "entries"), 8);
+  const std::string one = succeed({"verify", weights_, "--json", "--threads", "1"});
+  const std::string all = succeed({"verify", folder, "--json", "--mmap"});
+  const auto digest = [](const std::string& text) { return text.substr(text.find("\"digest\"")); };
+  EXPECT_EQ(digest(one).substr(0, 80), digest(all).substr(0, 80));
+  for (const char* text : {"part0.safetensors\", \"crc\": \"verified\"",
+                           "hyper_param.safetensors\", \"crc\": \"verified\""})
+    EXPECT_NE(all.find(text), std::string::npos) << text << "\n" << all;
+}
+
 TEST_F(Files, ThereAndBackThroughSafetensorsGivesTheSameBytes) {
   succeed({"convert", weights_, in_folder("a.safetensors")});
   succeed({"convert", in_folder("a.safetensors"), in_folder("b.ckpt")});

@@ -4,8 +4,9 @@
 namespace tessera::testing {
 namespace {
 
-const std::vector<std::string> kWords{"completion", "convert", "eval",    "explain", "inspect",
-                                      "models",     "ops",     "predict", "verify"};
+const std::vector<std::string> kWords{
+    "completion",       "convert", "eval", "explain", "inspect", "layout",
+    "merge-strategies", "models",  "ops",  "predict", "verify"};
 
 TEST(Usage, EveryWordHasHelpWithExamples) {
   const Outcome top = run_tessera({"--help"});

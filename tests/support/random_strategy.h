@@ -45,7 +45,7 @@ class RandomStrategy {
         one.layout.dims.clear();
         one.shape.reset();
       } else if (what == 2) {
-        const char* names[] = {"mesh", "a b", "#c", "[d]", "e*", "\"f\"", "\xC3\xA4\n", "{g}"};
+        const char* names[] = {"mesh", "a b", "#c", "[d]", "e*", "\"f\"", "\xC3\xA4\n\x7F", "{g}"};
         one.name = names[pick(0, 7)] + std::to_string(i);
         if (pick(0, 4) == 0) one.name = "stage";
       } else if (what == 3) {

@@ -87,8 +87,9 @@ int64_t part_number(const Json& chunk, const Described& tensor, int64_t count) {
          "a chunk has the global_offset {}; one number, which of the {} parts it is, is known",
          to_string(offset), count);
   const int64_t number = offset.empty() ? 0 : offset[0];
-  require_valid(number < count, "a chunk has the global_offset {} but {} cuts {} into {} parts",
-                number, to_string(tensor.parts), describe(tensor.record), count);
+  if (number >= count)
+    fail(ErrorCode::kCorruptData, "a chunk has the global_offset {} but {} cuts {} into {} parts",
+         number, to_string(tensor.parts), describe(tensor.record), count);
   return number;
 }
 
@@ -150,9 +151,10 @@ Described read_tensor(const std::string& name, const Json& json) {
   for (const Json& chunk : json.at("chunk").items()) {
     tensor.chunks.push_back(part_number(chunk, tensor, count));
     const Shape local = read_extents(chunk.at("local_shape"), "a chunk's local_shape", 0);
-    require_valid(local == tensor.part, "chunk {} has the local_shape {} but {} cut by {} has {}",
-                  tensor.chunks.back(), to_string(local), describe(record), to_string(tensor.parts),
-                  to_string(tensor.part));
+    if (local != tensor.part)
+      fail(ErrorCode::kCorruptData, "chunk {} has the local_shape {} but {} cut by {} has {}",
+           tensor.chunks.back(), to_string(local), describe(record), to_string(tensor.parts),
+           to_string(tensor.part));
     require_valid(seen.insert(tensor.chunks.back()).second, "chunk {} is listed twice",
                   tensor.chunks.back());
   }
@@ -188,7 +190,7 @@ class MindFormersReader {
   struct File {
     int index = 0;
     Catalog catalog;
-    std::set<std::string_view> used;  // names in `catalog`
+    std::vector<bool> used;  // of the records in `catalog`
   };
 
   void add_tensor(Described tensor) {
@@ -204,8 +206,8 @@ class MindFormersReader {
       const size_t before = tensor.record.pieces.size();
       std::string lost;
       for (const Json& entry : stored->second->items()) add_piece(tensor, number, entry, lost);
-      require_valid(!stored->second->items().empty(), "storage_data lists no file for {}",
-                    printable(key));
+      if (stored->second->items().empty())
+        fail(ErrorCode::kCorruptData, "storage_data lists no file for {}", printable(key));
       const bool is_there = tensor.record.pieces.size() > before || byte_count(tensor.record) == 0;
       if (!is_there)
         fail(ErrorCode::kNotFound, "the elements {} are in {} only, which is not there",
@@ -227,16 +229,18 @@ class MindFormersReader {
       lost = name;
       return;
     }
-    const Record* found = file->catalog.find(tensor.record.name);
-    if (found == nullptr)
+    const std::optional<size_t> index = file->catalog.index_of(tensor.record.name);
+    if (!index)
       fail(ErrorCode::kCorruptData, "the metadata puts it into {}, which lacks it",
            printable(name));
+    const Record* found = &file->catalog.records[*index];
     if (found->dtype != tensor.record.dtype || found->shape != tensor.part)
       fail(ErrorCode::kCorruptData, "the metadata says {}{} but {} holds {}",
            to_string(tensor.record.dtype), to_string(tensor.part), printable(name),
            describe(*found));
-    if (!file->used.insert(found->name).second)
+    if (file->used[*index])
       fail(ErrorCode::kCorruptData, "the metadata names what {} holds twice", printable(name));
+    file->used[*index] = true;
     for (const Piece& stored : found->pieces) {
       Piece piece = make_piece(tensor.record, stored.encoding, stored.bytes, box);
       piece.file = file->index;
@@ -268,6 +272,7 @@ class MindFormersReader {
     }
     Checkpoint one = internal::open_shard(path, options_);
     File file{joined_.file_count(), std::move(one.catalog), {}};
+    file.used.resize(file.catalog.records.size());
     one.catalog = {};
     one.catalog.files = file.catalog.files;
     one.catalog.metadata = file.catalog.metadata;
@@ -281,8 +286,9 @@ class MindFormersReader {
     std::set<std::string> listed;
     for (const Record& record : joined_.catalog().records) listed.insert(record.name);
     for (const auto& [name, file] : files_) {
-      for (const Record& record : file.catalog.records) {
-        if (file.used.contains(record.name)) continue;
+      for (size_t i = 0; i < file.used.size(); ++i) {
+        if (file.used[i]) continue;
+        const Record& record = file.catalog.records[i];
         if (listed.contains(record.name))
           fail(ErrorCode::kCorruptData, "{} holds a part of '{}' that storage_data does not list",
                printable(name), printable(record.name));

@@ -46,34 +46,40 @@ DType dtype_called(const std::string& name, std::string_view tensor) {
   return *dtype;
 }
 
+/// Throws kCorruptData unless `condition`; the name is looked at only then.
+template <typename... Args>
+void require_of(const std::string& name, bool condition, fmt::format_string<Args...> format,
+                Args&&... args) {
+  if (!condition)
+    fail(ErrorCode::kCorruptData, "'{}' {}", printable(name),
+         fmt::format(format, std::forward<Args>(args)...));
+}
+
 Record read_record(const std::string& name, const Json& value, ByteRange data) {
   Record record;
   record.name = name;
   record.dtype = dtype_called(value.at("dtype").as_string(), name);
   const Json::Array& shape = value.at("shape").items();
-  require_valid(shape.size() <= kMostDims, "'{}' has {} dims, more than {}", printable(name),
-                shape.size(), kMostDims);
+  require_of(name, shape.size() <= kMostDims, "has {} dims, more than {}", shape.size(), kMostDims);
   int64_t bytes = byte_size(record.dtype);
   bool is_empty = false;
   for (const Json& dim : shape) {
     const int64_t extent = dim.as_int();
-    require_valid(extent >= 0, "'{}' has the extent {}", printable(name), extent);
+    require_of(name, extent >= 0, "has the extent {}", extent);
     is_empty = is_empty || extent == 0;
-    require_valid(!__builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes),
-                  "'{}' has more than 2^63 bytes", printable(name));
+    require_of(name, !__builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes),
+               "has more than 2^63 bytes");
     record.shape.push_back(extent);
   }
   if (is_empty) bytes = 0;
   const Json::Array& offsets = value.at("data_offsets").items();
-  require_valid(offsets.size() == 2, "'{}' has {} data_offsets, wanted 2", printable(name),
-                offsets.size());
+  require_of(name, offsets.size() == 2, "has {} data_offsets, wanted 2", offsets.size());
   const uint64_t begin = offsets[0].as_uint(), end = offsets[1].as_uint();
-  require_valid(begin <= end && end <= data.size,
-                "'{}' lies at {} to {} but the file has {} bytes of data", printable(name), begin,
-                end, data.size);
-  require_valid(end - begin == static_cast<uint64_t>(bytes),
-                "'{}' has {} bytes at {} to {} but {} has {}", printable(name), end - begin, begin,
-                end, describe(record), bytes);
+  require_of(name, begin <= end && end <= data.size,
+             "lies at {} to {} but the file has {} bytes of data", begin, end, data.size);
+  if (end - begin != static_cast<uint64_t>(bytes))
+    require_of(name, false, "has {} bytes at {} to {} but {} has {}", end - begin, begin, end,
+               describe(record), bytes);
   if (!is_empty || record.shape.empty())
     record.pieces.push_back({0, Encoding::kRaw, {data.offset + begin, end - begin}, nullptr});
   return record;
@@ -89,9 +95,9 @@ void check_coverage(const Catalog& catalog, ByteRange data) {
   uint64_t end = data.offset;
   const std::string* before = nullptr;
   for (const auto& [range, name] : ranges) {
-    require_valid(range.offset == end, "'{}' begins at byte {} but {} ends at {}", printable(*name),
-                  range.offset,
-                  before == nullptr ? "the header" : fmt::format("'{}'", printable(*before)), end);
+    if (range.offset != end)
+      require_of(*name, false, "begins at byte {} but {} ends at {}", range.offset,
+                 before == nullptr ? "the header" : fmt::format("'{}'", printable(*before)), end);
     before = name;
     end = range.end();
   }

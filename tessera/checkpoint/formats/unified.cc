@@ -3,7 +3,7 @@
 //   {"metadata":{"total_size":26304},"weight_map":{"net.bias":"part0.safetensors",…}}
 //
 // The map may stand alone, without "weight_map" around it. hyper_param.safetensors beside it, where
-// there is one, holds tensors that the map does not list. docs/formats/unified.md
+// there is one, holds tensors that the map does not list. See docs/formats/safetensors.md.
 #include "tessera/base/error.h"
 #include "tessera/checkpoint/formats/internal/shard_files.h"
 

@@ -11,7 +11,7 @@ namespace tessera {
 namespace {
 
 constexpr std::string_view kName = "layouts.txt";
-constexpr size_t kWidestName = 48;  // longer ones are not aligned
+constexpr size_t kWidestName = 64;  // longer ones are not aligned
 
 template <typename Numbers>
 std::string list(const Numbers& numbers) {
@@ -32,7 +32,9 @@ std::string name_text(const std::string& name, bool is_pattern) {
   if (is_pattern)
     fail(ErrorCode::kUnsupported, "the pattern '{}' cannot be written in layouts.txt: {}",
          printable(name), plain ? "it has neither '*' nor '?'" : "it has a space; '?' matches one");
-  return "\"" + json_escape(name) + "\"";
+  std::string text = "\"";
+  for (const char c : json_escape(name)) text += c == 0x7F ? "\\u007f" : std::string(1, c);
+  return text + "\"";
 }
 
 std::string options_text(const ParameterLayout& one) {
@@ -131,6 +133,10 @@ class LayoutsTxt : public StrategyForm {
 const StrategyForm& strategy_layouts_txt() {
   static const LayoutsTxt form;
   return form;
+}
+
+Strategy parse_layouts(std::string_view text) {
+  return internal::read_layouts(text);
 }
 
 std::string to_string(const Strategy& strategy) {

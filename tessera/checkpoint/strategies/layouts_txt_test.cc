@@ -81,10 +81,10 @@ TEST(LayoutsTxt, EveryMistakeIsNamedWithItsLineAndColumn) {
       {"mesh {tp=4}\nw [tq]", "line 2, column 3: the mesh {tp=4} has no axis 'tq' (nearest: 'tp')"},
       {"mesh {tp=4\nw [tp]", "line 1, column 6: '}' is missing"},
       {"mesh 4\n", "line 1, column 6: a mesh is wanted"},
-      {"mesh {tp=0}\nw [tp]", "line 1, column 6: the mesh axis 'tp' has the size 0"},
+      {"mesh {tp=0}\nw [tp]", "line 1, column 6: a size of at least 1 is wanted"},
       {"mesh {tp=4}\nw tp", "line 2, column 3: '[' is wanted"},
       {"mesh {tp=4}\nw [tp", "line 2, column 3:"},
-      {"mesh {tp=4}\nw [tp, tp]", "line 2, column 3: the layout {tp=4} [tp, tp] uses the axis"},
+      {"mesh {tp=4}\nw [tp, tp]", "line 2, column 3: the axis 'tp' is used twice"},
       {"mesh {tp=4}\nw [tp] op=2", "line 2, column 8: 'op' is no option (nearest: 'opt')"},
       {"mesh {tp=4}\nw [-] opt=2 opt=4", "line 2, column 13: 'opt=' is there twice"},
       {"mesh {tp=4}\nw [-] opt=0", "line 2, column 11: a number from 1 to 16777216 or 'all'"},
@@ -105,7 +105,9 @@ TEST(LayoutsTxt, EveryMistakeIsNamedWithItsLineAndColumn) {
       {"mesh {tp=4} x\nw [tp]", "line 1, column 13: the end of the line is wanted"},
       {"mesh {tp=4}\nw [tp]\noperator Op [1,x]", "line 3, column 16: numbers from 0"},
       {"# nothing\n", "the text says the layout of no parameter"},
+      {"mesh {tp=4}\n{w* [tp]", "line 2, column 1: a name is wanted; one that begins with"},
       {"w \xFF [tp]", "line 1 is not UTF-8"},
+      {"mesh {tp=4}\nw\x7F* [tp]", "line 2, column 2: a control byte 0x7f"},
   };
   for (const auto& one : cases) {
     const std::string error = error_of(one.text);

@@ -3,6 +3,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/checkpoint/strategy.h"
+#include "tests/support/random_strategy.h"
 
 namespace tessera {
 namespace {
@@ -150,6 +151,52 @@ TEST(Slices, EveryRankOfAnyLayoutHoldsWhatItsCoordinatesSay) {
     EXPECT_EQ(box.size[0], 7 * (c * 2 + a + 1) / 4 - 7 * (c * 2 + a) / 4);
     EXPECT_EQ(box.size[2], 5 * (b + 1) / 3 - 5 * b / 3);
   }
+}
+
+/// Adds one to every element of `counts`, a tensor of this shape, that lies in the box.
+void count(const Box& box, const Shape& shape, std::vector<int>& counts) {
+  for (size_t i = 0; i < counts.size(); ++i) {
+    bool inside = true;
+    auto rest = static_cast<int64_t>(i);
+    for (size_t d = shape.size(); d-- > 0; rest /= shape[d]) {
+      const int64_t at = rest % shape[d];
+      inside = inside && at >= box.begin[d] && at < box.begin[d] + box.size[d];
+    }
+    counts[i] += inside;
+  }
+}
+
+TEST(Slices, TheRanksOfAnyStrategyHoldEveryElementEquallyOften) {
+  int checked = 0;
+  for (uint32_t seed = 0; seed < 150; ++seed) {
+    testing::RandomStrategy random(seed);
+    const Strategy strategy = random.mindspore(/*nested=*/true);
+    for (ParameterLayout one : strategy.parameters) {
+      one.shape.reset();
+      Shape shape;
+      for (size_t d = 0; d < one.layout.dims.size(); ++d) shape.push_back(random.pick(1, 9));
+      if (!one.split_rows.empty()) {
+        if (one.layout.dims.size() > 1 && part_count(one.layout, 1) > 1) continue;
+        int64_t parts = 1;
+        for (size_t d = 0; d < shape.size(); ++d) parts *= part_count(one.layout, d);
+        one.split_rows.assign(static_cast<size_t>(parts), random.pick(1, 3));
+        shape[0] = one.split_rows[0] * part_count(one.layout, 0);
+      }
+      if (one.field > 0 && !shape.empty()) shape[0] = one.field * random.pick(1, 4);
+      const bool fields = one.field > 0 && !shape.empty();
+      if (fields) one.split_rows.clear();
+      std::vector<int> counts(static_cast<size_t>(element_count(shape)), 0);
+      for (Rank rank = 0; rank < strategy.ranks_per_stage; ++rank) {
+        const std::vector<Box> slices = slices_of(one, shape, rank, fields);
+        for (const Box& box : slices) count(box, shape, counts);
+        EXPECT_EQ(local_shape(slices).size(), shape.size());
+      }
+      for (const int times : counts) ASSERT_EQ(times, counts[0]) << seed << " " << one.name;
+      ASSERT_GT(counts[0], 0);
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 300);
 }
 
 }  // namespace

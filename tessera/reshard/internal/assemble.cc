@@ -76,7 +76,7 @@ void guess_missing(std::vector<int64_t>& parts) {
 
 Assembler::Assembler(const Strategy* strategy, std::span<const RankFile> files,
                      const SourceOptions& options, Source& source)
-    : strategy_(strategy), layouts_(strategy), files_(files), options_(options), source_(source) {
+    : strategy_(strategy), files_(files), options_(options), source_(source) {
   const int stages = strategy != nullptr ? strategy->stage_count : 1;
   ranks_per_stage_ = (source.rank_count + stages - 1) / stages;
   by_stage_.resize(static_cast<size_t>(stages));
@@ -91,7 +91,8 @@ void Assembler::add(Holders& holders) {
       [&] { return fmt::format("putting '{}' together", printable(holders.name)); });
   bool is_named = false;
   for (size_t stage = 0; stage < by_stage_.size(); ++stage) {
-    by_stage_[stage] = layouts_.find(holders.name, static_cast<int>(stage));
+    by_stage_[stage] =
+        strategy_ == nullptr ? nullptr : strategy_->find(holders.name, static_cast<int>(stage));
     is_named = is_named || by_stage_[stage] != nullptr;
   }
   if (is_named && holders.kind == RecordKind::kTensor) {
@@ -289,6 +290,28 @@ std::string Assembler::find_lost(const Holders& holders, const Shape& global) {
   return join(lost, ", ");
 }
 
+/// Names the holder whose shape most others do not share, where there is one, else `holder`.
+void Assembler::fail_shape(const Holders& holders, const Holder& holder, const Shape& wanted,
+                           const Shape& global) const {
+  const ParameterLayout& parameter = *by_stage_[static_cast<size_t>(stage_of(holder.rank))];
+  std::map<std::string, std::vector<const Holder*>> by_shape;
+  for (const Holder& one : holders.all) by_shape[to_string(one.record.shape)].push_back(&one);
+  const auto fewer = [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); };
+  const auto most = std::max_element(by_shape.begin(), by_shape.end(), fewer);
+  const auto least = std::min_element(by_shape.begin(), by_shape.end(), fewer);
+  const std::string layout =
+      parameter.any_ndim ? std::string("[...]") : to_string(full_layout(parameter));
+  if (2 * most->second.size() > holders.all.size() && least != most)
+    fail(ErrorCode::kCorruptData,
+         "it is {}, but {} in the files of {} other ranks, and the strategy says {}: that file is "
+         "damaged or of another run",
+         described(*least->second[0]), most->first, most->second.size(), layout);
+  fail(ErrorCode::kCorruptData,
+       "it is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
+       "to another run, or the file does",
+       described(holder), layout, to_string(wanted), to_string(global));
+}
+
 /// The files of the tensor's stages that lack it although others hold what they should.
 void Assembler::note_lacking(const Holders& holders) {
   std::vector<std::string> lacking;
@@ -306,19 +329,6 @@ void Assembler::note_lacking(const Holders& holders) {
 }
 
 /// The slice that differs from the others is likely the wrong one, whichever was found.
-void Assembler::fail_shape(const Holders& holders, const Holder& holder, const Shape& wanted,
-                           const Shape& global) const {
-  const ParameterLayout& parameter = *by_stage_[static_cast<size_t>(stage_of(holder.rank))];
-  std::string others;
-  for (const Holder& other : holders.all)
-    if (others.empty() && other.record.shape != holder.record.shape)
-      others = fmt::format(" (it is {})", described(other));
-  fail(ErrorCode::kCorruptData,
-       "it is {}{}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
-       "to another run, or a file does",
-       described(holder), others, parameter.any_ndim ? "[...]" : to_string(full_layout(parameter)),
-       to_string(wanted), to_string(global));
-}
 
 void Assembler::add_named(Holders& holders) {
   const Shape global = global_shape(holders);

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "tessera/reshard/internal/layout_index.h"
 #include "tessera/reshard/source.h"
 
 namespace tessera::internal {
@@ -55,7 +54,6 @@ class Assembler {
   void finish(Record record, bool is_unnamed, std::string lost);
 
   const Strategy* strategy_;
-  LayoutIndex layouts_;
   std::span<const RankFile> files_;
   const SourceOptions& options_;
   Source& source_;

@@ -35,12 +35,12 @@ Digest digest_of_slices(const Checkpoint& file, const Record& entry, std::span<c
 }
 
 void check_result(const Source& source, const Destination& destination, const OutputFiles& outputs,
-                  const SourceDigests& digests, const ReshardPlan& plan, FileSystem& files) {
+                  const SourceDigests& digests, const ReshardPlan& plan) {
   const int threads = plan.options.threads > 0 ? plan.options.threads : default_thread_count();
   parallel_for(outputs.set().files.size(), threads, [&](size_t f) {
     const OutputFile& output = outputs.set().files[f];
     OpenOptions options;
-    options.files = &files;
+    options.files = &outputs.file_system();
     const Checkpoint file = open_checkpoint(outputs.temporary(f), options);
     for (const Holding& holding : output.entries) {
       const Record& record = source.catalog().records[holding.record];

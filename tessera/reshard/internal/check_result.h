@@ -13,6 +13,6 @@ Digest digest_of_slices(const Checkpoint& file, const Record& entry, std::span<c
 /// Compares every tensor of every file, before they appear under their names, with the digest of
 /// what it should hold. Throws kCorruptData naming file, tensor and rank.
 void check_result(const Source& source, const Destination& destination, const OutputFiles& outputs,
-                  const SourceDigests& digests, const ReshardPlan& plan, FileSystem& files);
+                  const SourceDigests& digests, const ReshardPlan& plan);
 
 }  // namespace tessera::internal

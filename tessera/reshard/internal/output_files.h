@@ -20,7 +20,19 @@ struct Place {
   uint32_t content = 0;  // index of the first part of its content
 };
 
-class OutputFiles {
+/// Whoever wants contents of records as they are read.
+class ContentSink {
+ public:
+  virtual ~ContentSink() = default;
+  /// The places of a record, equal slices often beside each other.
+  virtual std::span<const Place> places(uint32_t record) const = 0;
+  /// Takes `parts`, one after the other, as the bytes from `begin` on of a place's content. Called
+  /// from several threads for ranges that do not overlap.
+  virtual void write(const Place& place, uint64_t begin,
+                     std::span<const std::span<const std::byte>> parts) = 0;
+};
+
+class OutputFiles : public ContentSink {
  public:
   struct Options {
     const OutputFormat& format;
@@ -32,11 +44,9 @@ class OutputFiles {
   OutputFiles(const Source& source, const Destination& destination, OutputSet set,
               const Options& options);
 
-  /// The places of a record, equal slices often beside each other.
-  std::span<const Place> places(uint32_t record) const;
-  /// Writes `parts` one after the other from byte `begin` of a place's content on. Thread-safe for
-  /// ranges that do not overlap.
-  void write(const Place& place, uint64_t begin, std::span<const std::span<const std::byte>> parts);
+  std::span<const Place> places(uint32_t record) const override;
+  void write(const Place& place, uint64_t begin,
+             std::span<const std::span<const std::byte>> parts) override;
   /// Closes the files and lets all of them appear, the texts last.
   void commit(int threads);
 
@@ -44,6 +54,7 @@ class OutputFiles {
   const std::filesystem::path& temporary(size_t file) const { return files_[file]->temporary(); }
   uint64_t file_bytes() const { return file_bytes_; }
   const OutputSet& set() const { return set_; }
+  FileSystem& file_system() const { return options_.files; }
 
  private:
   struct Content {

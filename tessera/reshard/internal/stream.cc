@@ -52,7 +52,7 @@ StreamCounts Stream::run() {
     total_.bytes_read += work->counts.bytes_read;
     total_.bytes_compared += work->counts.bytes_compared;
     total_.bytes_written += work->counts.bytes_written;
-    if (progress_) progress_(total_.bytes_written);
+    if (progress_) progress_(total_);
     idle_.push_back(std::move(work));
   });
   return total_;
@@ -64,7 +64,23 @@ Box Stream::slab_of(const SlabItem& item, const Record& record) const {
 }
 
 void Stream::process(const SlabItem& item, Workspace& work) {
-  collect(item, work);
+  work.wants.clear();
+  for (uint32_t r = item.first; r < item.last; ++r)
+    if (plan_.route_of[r] != ReshardPlan::kNoRoute)
+      work.wants.push_back({r, slab_of(item, source_.catalog().records[r])});
+  load(work);
+  for (size_t begin = 0, end = 0; begin < work.slots.size(); begin = end) {
+    const uint32_t record = work.slots[begin].record;
+    while (end < work.slots.size() && work.slots[end].record == record) ++end;
+    const auto slots = std::span<const Slot>(work.slots).subspan(begin, end - begin);
+    if (digests_ != nullptr) add_digests(slots, plan_.routes[plan_.route_of[record]]);
+    if (sink_ != nullptr)
+      write_record(slots, slab_of(item, source_.catalog().records[record]), work);
+  }
+}
+
+void Stream::load(Workspace& work) const {
+  collect(work);
   work.runs.clear();
   for (const Slot& slot : work.slots) {
     const uint32_t piece = plan_.routes[plan_.route_of[slot.record]].regions[slot.region].piece;
@@ -79,29 +95,20 @@ void Stream::process(const SlabItem& item, Workspace& work) {
     work.counts.bytes_read += slot.memory.size();
   }
   compare_replicas(work);
-  for (size_t begin = 0, end = 0; begin < work.slots.size(); begin = end) {
-    const uint32_t record = work.slots[begin].record;
-    while (end < work.slots.size() && work.slots[end].record == record) ++end;
-    const auto slots = std::span<const Slot>(work.slots).subspan(begin, end - begin);
-    if (digests_ != nullptr) add_digests(slots, plan_.routes[plan_.route_of[record]]);
-    write_record(slots, slab_of(item, source_.catalog().records[record]), work);
-  }
 }
 
-/// The parts of the item's regions, with staging memory for each.
-void Stream::collect(const SlabItem& item, Workspace& work) const {
+/// The parts of the wanted boxes' regions, with staging memory for each.
+void Stream::collect(Workspace& work) const {
   work.slots.clear();
   uint64_t bytes = 0;
-  for (uint32_t r = item.first; r < item.last; ++r) {
-    if (plan_.route_of[r] == ReshardPlan::kNoRoute) continue;
-    const Record& record = source_.catalog().records[r];
-    const Box slab = slab_of(item, record);
-    const Route& route = plan_.routes[plan_.route_of[r]];
+  for (const Want& want : work.wants) {
+    const Record& record = source_.catalog().records[want.record];
+    const Route& route = plan_.routes[plan_.route_of[want.record]];
     for (uint32_t g = 0; g < route.regions.size(); ++g) {
-      Box box = intersect(route.regions[g].box, slab);
+      Box box = intersect(route.regions[g].box, want.box);
       if (is_empty(box)) continue;
       bytes += slot_bytes(record, record.pieces[route.regions[g].piece], box);
-      work.slots.push_back({r, g, std::move(box), {}});
+      work.slots.push_back({want.record, g, std::move(box), {}});
     }
   }
   if (work.staging.size() < bytes) work.staging.resize(bytes);
@@ -278,7 +285,7 @@ void Stream::add_digests(std::span<const Slot> slots, const Route& route) const 
 void Stream::write_record(std::span<const Slot> slots, const Box& slab, Workspace& work) const {
   const uint32_t record = slots[0].record;
   const Route& route = plan_.routes[plan_.route_of[record]];
-  for (const Place& place : files_.places(record)) {
+  for (const Place& place : sink_->places(record)) {
     auto feed =
         std::lower_bound(route.feeds.begin(), route.feeds.end(), place.slices,
                          [](const Feed& one, uint32_t slices) { return one.slices < slices; });
@@ -353,7 +360,7 @@ void Stream::write_slice(const Place& place, const Feed& feed, std::span<const S
   } else {
     for (const Segment& segment : work.segments) work.gather.push_back(segment.bytes);
   }
-  files_.write(place, begin, work.gather);
+  sink_->write(place, begin, work.gather);
 }
 
 }  // namespace tessera::internal

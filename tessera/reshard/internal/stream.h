@@ -1,5 +1,5 @@
 // Moves the bytes of a plan: reads slabs of the source into staging memory, compares replicas,
-// writes what the destination's files want. It decides nothing.
+// hands on what the destination wants. It decides nothing.
 #pragma once
 
 #include <functional>
@@ -28,18 +28,12 @@ struct StreamCounts {
 
 class Stream {
  public:
-  Stream(const Source& source, const Destination& destination, const ReshardPlan& plan,
-         OutputFiles& files)
-      : source_(source), destination_(destination), plan_(plan), files_(files) {}
-
-  /// Collects digests while the bytes pass.
-  void want_digests(SourceDigests& digests) { digests_ = &digests; }
-  void on_progress(std::function<void(uint64_t)> progress) { progress_ = std::move(progress); }
-  /// Throws kCorruptData where replicas differ.
-  StreamCounts run();
-
- private:
-  /// A region's part in a slab, in staging memory: row-major, as the elements are in memory.
+  /// A box of a record that is to be in memory.
+  struct Want {
+    uint32_t record = 0;
+    Box box;
+  };
+  /// A region's part in it, in staging memory: row-major, as the elements are in memory.
   struct Slot {
     uint32_t record = 0;
     uint32_t region = 0;
@@ -55,8 +49,10 @@ class Stream {
     uint64_t to = 0;  // byte of the destination's run
     std::span<const std::byte> bytes;
   };
+  /// What one thread works in; used again and again.
   struct Workspace {
     std::vector<std::byte> staging, other, joined;
+    std::vector<Want> wants;
     std::vector<Slot> slots;
     std::vector<Run> runs;
     std::vector<Segment> segments;
@@ -65,8 +61,26 @@ class Stream {
     StreamCounts counts;
   };
 
+  /// `sink` may be null: then everything is read, compared and digested only.
+  Stream(const Source& source, const Destination& destination, const ReshardPlan& plan,
+         ContentSink* sink)
+      : source_(source), destination_(destination), plan_(plan), sink_(sink) {}
+
+  /// Collects digests while the bytes pass.
+  void want_digests(SourceDigests& digests) { digests_ = &digests; }
+  /// `progress` gets what was done so far, from any thread, one call at a time.
+  void on_progress(std::function<void(const StreamCounts&)> progress) {
+    progress_ = std::move(progress);
+  }
+  /// Throws kCorruptData where replicas differ.
+  StreamCounts run();
+  /// Reads work.wants, whose boxes the plan must need, into work.slots, records in order, and
+  /// compares replicas. Thread-safe.
+  void load(Workspace& work) const;
+
+ private:
   void process(const SlabItem& item, Workspace& work);
-  void collect(const SlabItem& item, Workspace& work) const;
+  void collect(Workspace& work) const;
   Box slab_of(const SlabItem& item, const Record& record) const;
   void add_runs(const Slot& slot, uint32_t piece, std::span<std::byte> memory,
                 std::vector<Run>& runs) const;
@@ -84,9 +98,9 @@ class Stream {
   const Source& source_;
   const Destination& destination_;
   const ReshardPlan& plan_;
-  OutputFiles& files_;
+  ContentSink* sink_;
   SourceDigests* digests_ = nullptr;
-  std::function<void(uint64_t)> progress_;
+  std::function<void(const StreamCounts&)> progress_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Workspace>> idle_;
   StreamCounts total_;

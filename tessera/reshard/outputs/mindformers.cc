@@ -29,13 +29,16 @@ class MetadataText {
 
   /// `files`: the file's name per rank.
   std::string make(const std::vector<std::string>& files) {
+    for (size_t rank = 0; rank < files.size(); ++rank)
+      stored_by_.push_back(fmt::format("{{\"file_name\":\"{}\",\"storage_rank\":{}}}",
+                                       json_escape(files[rank]), rank));
     const std::vector<std::vector<Holder>> holders = holders_by_record();
     for (size_t r = 0; r < holders.size(); ++r) {
       if (holders[r].empty()) continue;
       const Record& record = request_.catalog.records[r];
       const Grid grid = grid_of(record, holders[r]);
       add_tensor(record, grid);
-      add_storage(record, grid, files);
+      add_storage(record, grid);
     }
     return "{\"state_dict_metadata\":{" + tensors_ + "},\"storage_data\":{" + storage_ + "}}";
   }
@@ -136,7 +139,7 @@ class MetadataText {
         to_string(mesh), to_string(map), names, ranks);
   }
 
-  void add_storage(const Record& record, const Grid& grid, const std::vector<std::string>& files) {
+  void add_storage(const Record& record, const Grid& grid) {
     for (size_t part = 0; part < grid.holders.size(); ++part) {
       if (!storage_.empty()) storage_ += ',';
       storage_ += '"';
@@ -145,8 +148,7 @@ class MetadataText {
       std::string_view before;
       for (const Rank rank : grid.holders[part]) {
         storage_ += before;
-        storage_ += fmt::format("{{\"file_name\":\"{}\",\"storage_rank\":{}}}",
-                                json_escape(files[static_cast<size_t>(rank)]), rank);
+        storage_ += stored_by_[static_cast<size_t>(rank)];
         before = ",";
       }
       storage_ += ']';
@@ -154,6 +156,7 @@ class MetadataText {
   }
 
   const OutputRequest& request_;
+  std::vector<std::string> stored_by_;  // per rank: the entry that says so
   std::string tensors_;
   std::string storage_;
 };

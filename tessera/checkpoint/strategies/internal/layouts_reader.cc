@@ -65,6 +65,8 @@ class LayoutsReader {
 
  private:
   static std::string read_name(TextLine& line) {
+    if (line.peek() == '[' || line.peek() == '{')
+      line.fail_here("a name is wanted; one that begins with '[' or '{' stands in quotes");
     if (line.peek() != '"') return std::string(line.word());
     const size_t start = line.at();
     const std::string_view literal = line.quoted();
@@ -285,6 +287,18 @@ std::string_view without_mark(std::string_view text) {
   return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
 }
 
+/// Bytes that are no text stand in no name: they would not survive being printed.
+TextLine checked_line(std::string_view line, int number) {
+  require_valid(is_utf8(line), "line {} is not UTF-8", number);
+  const auto found = std::find_if(line.begin(), line.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r') || c == 0x7F;
+  });
+  if (found != line.end())
+    fail(ErrorCode::kCorruptData, "line {}, column {}: a control byte {:#04x}", number,
+         found - line.begin() + 1, static_cast<unsigned char>(*found));
+  return TextLine(line, number);
+}
+
 }  // namespace
 
 Strategy read_layouts(std::string_view text) {
@@ -292,8 +306,7 @@ Strategy read_layouts(std::string_view text) {
   LayoutsReader reader;
   int number = 0;
   for (const std::string_view line : split(text, '\n')) {
-    require_valid(is_utf8(line), "line {} is not UTF-8", ++number);
-    reader.read(TextLine(line, number));
+    reader.read(checked_line(line, ++number));
   }
   return reader.finish();
 }
@@ -306,7 +319,7 @@ bool begins_like_layouts(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.starts_with('#')) continue;
     try {
-      LayoutsReader().read(TextLine(line, 1));
+      LayoutsReader().read(checked_line(line, 1));
       return true;
     } catch (const Error&) {
       return false;
