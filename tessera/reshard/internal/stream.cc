@@ -15,6 +15,16 @@ namespace {
 /// Shorter segments are put together in memory: handing each to the system costs more.
 constexpr size_t kShortSegment = 256;
 
+/// The bytes of a run that for_each_run visits.
+uint64_t run_bytes(const Box& a, const Box& b, const Box& common, uint64_t width) {
+  uint64_t run = width;
+  for (size_t d = common.size.size(); d-- > 0;) {
+    run *= static_cast<uint64_t>(common.size[d]);
+    if (common.size[d] != a.size[d] || common.size[d] != b.size[d]) break;
+  }
+  return run;
+}
+
 uint64_t slot_bytes(const Record& record, const Piece& piece, const Box& box) {
   const uint64_t width = std::max<uint64_t>(stored_width(record, piece),
                                             static_cast<uint64_t>(byte_size(record.dtype)));
@@ -306,6 +316,9 @@ void Stream::write_slice(const Place& place, const Feed& feed, std::span<const S
             static_cast<uint64_t>(common.begin[d] - slice.begin[d]);
   begin = begin * width + begin_of_slice(feed, width);
 
+  const uint64_t bytes = static_cast<uint64_t>(element_count(common.size)) * width;
+  work.counts.bytes_written += bytes;
+  bool joins = false;  // short runs are copied at once: a list of them is larger than they are
   work.segments.clear();
   for (const uint32_t region : feed.regions) {
     const auto found =
@@ -315,6 +328,17 @@ void Stream::write_slice(const Place& place, const Feed& feed, std::span<const S
     const Slot& slot = *found;
     const Box part = intersect(slot.box, common);
     if (is_empty(part)) continue;
+    if (work.segments.empty() && !(part == common))
+      joins = joins || run_bytes(common, slot.box, part, width) < kShortSegment;
+    if (joins) {
+      if (work.joined.size() < bytes) work.joined.resize(bytes);
+      for_each_run(common, slot.box, part, [&](int64_t to, int64_t from, int64_t count) {
+        std::memcpy(work.joined.data() + static_cast<uint64_t>(to) * width,
+                    slot.memory.data() + static_cast<uint64_t>(from) * width,
+                    static_cast<uint64_t>(count) * width);
+      });
+      continue;
+    }
     for_each_run(common, slot.box, part, [&](int64_t to, int64_t from, int64_t count) {
       work.segments.push_back({static_cast<uint64_t>(to) * width,
                                slot.memory.subspan(static_cast<uint64_t>(from) * width,
@@ -325,10 +349,10 @@ void Stream::write_slice(const Place& place, const Feed& feed, std::span<const S
   if (!std::is_sorted(work.segments.begin(), work.segments.end(), before))
     std::sort(work.segments.begin(), work.segments.end(), before);
 
-  const uint64_t bytes = static_cast<uint64_t>(element_count(common.size)) * width;
-  work.counts.bytes_written += bytes;
   work.gather.clear();
-  if (bytes / work.segments.size() < kShortSegment && work.segments.size() > 1) {
+  if (joins) {
+    work.gather.push_back(std::span<const std::byte>(work.joined).first(bytes));
+  } else if (bytes / work.segments.size() < kShortSegment && work.segments.size() > 1) {
     if (work.joined.size() < bytes) work.joined.resize(bytes);
     for (const Segment& segment : work.segments)
       std::memcpy(work.joined.data() + segment.to, segment.bytes.data(), segment.bytes.size());
