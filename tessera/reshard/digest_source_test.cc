@@ -170,7 +170,7 @@ TEST(DigestSource, NamesWhatNoFileHolds) {
   }
 }
 
-TEST(Plan, EveryRankAloneIsPlannedWhateverItsNumber) {
+TEST(PlanOfARank, EveryRankAloneIsPlannedWhateverItsNumber) {
   MemoryJob job(11);
   const NamedTensors tensors{{"w", job.tensor(DType::kF32, {8})}};
   Strategy both;
