@@ -48,6 +48,34 @@ bool is_temporary_of(std::string_view name, std::string_view file) {
          name.substr(1).find_first_not_of("0123456789-") == name.npos;
 }
 
+/// Gives the parameters the shapes of the manifest's tensors: so it is known what is lost where a
+/// rank's file is. Patterns stay, for what the tensors are renamed to.
+void add_shapes(const Json& tensors, Strategy& strategy) {
+  std::vector<ParameterLayout> all;
+  std::set<std::pair<std::string, int>> shaped;
+  for (const Json& tensor : tensors.items()) {
+    const std::string& name = tensor.at("name").as_string();
+    Shape shape;
+    for (const Json& extent : tensor.at("shape").items()) {
+      shape.push_back(extent.as_int());
+      require_valid(shape.back() >= 0, "'{}' has the extent {}", printable(name), shape.back());
+    }
+    for (int stage = 0; stage < strategy.stage_count; ++stage) {
+      const ParameterLayout* found = strategy.find(name, stage);
+      if (found == nullptr || found->any_ndim || !shaped.insert({name, stage}).second) continue;
+      ParameterLayout& one = all.emplace_back(*found);
+      one.name = name;
+      one.stage = stage;
+      one.is_pattern = false;
+      one.shape = shape;
+    }
+  }
+  for (ParameterLayout& one : strategy.parameters)
+    if (one.is_pattern || !shaped.contains({one.name, one.stage})) all.push_back(std::move(one));
+  strategy.parameters = std::move(all);
+  index_parameters(strategy);
+}
+
 }  // namespace
 
 DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
@@ -59,7 +87,7 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
   const ErrorContext context([&] { return "preparing the folder " + shown(root_); });
   require(!file_system_.exists(root_) || file_system_.is_folder(root_),
           "{} is a file; a folder is wanted", shown(root_));
-  made_root_ = !file_system_.exists(root_);
+  made_root_ = !file_system_.is_folder(root_);
   const fs::path marker = root_ / kMarker;
   const bool was_dead = file_system_.exists(marker);
   if (!made_root_ && !was_dead) check_contents(options_.force);
@@ -207,7 +235,9 @@ std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::pat
   const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
   const Json* layouts = root.find("layouts");
   if (layouts == nullptr) return {};
-  return parse_layouts(layouts->as_string());
+  Strategy strategy = parse_layouts(layouts->as_string());
+  if (const Json* tensors = root.find("tensors")) add_shapes(*tensors, strategy);
+  return strategy;
 }
 
 }  // namespace tessera
