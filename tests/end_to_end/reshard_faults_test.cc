@@ -347,6 +347,16 @@ TEST_F(ReshardFaults, AMissingFileIsReplacedByReplicasOrWhatIsLostIsNamed) {
                               "[0,60]+[42,60] of rank 1, [42,60]+[42,60] of rank 3"});
 }
 
+TEST_F(ReshardFaults, WhatIsLostOfAnUnevenResultIsKnownFromItsManifest) {
+  const std::string three =
+      put("three.txt", "mesh {tp=3}\nfc?.weight [tp, -]\nfc?.bias [tp]\n* [...]\n");
+  succeed({in_folder("src"), "--to", three, "-o", in_folder("three")});
+  fs::remove_all(in_folder("three/rank_1"));
+  refuse({in_folder("three")}, {"'fc3.bias' f32[10]: [3]+[3] of rank 1",
+                                "'fc3.weight' f32[10,84]: [3,0]+[3,84] of rank 1"});
+  refuse({in_folder("three"), "--from", three}, {"extents cannot be known", "shape="});
+}
+
 TEST_F(ReshardFaults, AListInAnotherOrderIsRefusedWhereThereIsEvidence) {
   Words swapped = list_of({1, 0, 2, 3});
   swapped.insert(swapped.end(), {"--from", layouts_});
