@@ -116,9 +116,15 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
 void DestinationFolder::begin() {
   if (file_system_.exists(root_ / kManifest))
     old_files_ = listed_files(read_text(file_system_, root_ / kManifest, kLongestList));
+  // The old ones too: once the manifest is gone nothing else says that they were of a result.
+  std::set<std::string> ours(old_files_.begin(), old_files_.end());
+  for (const fs::path& file : files_) ours.insert(file.string());
   std::string list = fmt::format("{{\"process\":{},\"files\":[", ::getpid());
-  for (size_t i = 0; i < files_.size(); ++i)
-    list += fmt::format("{}\"{}\"", i > 0 ? "," : "", json_escape(files_[i].string()));
+  const char* comma = "";
+  for (const std::string& file : ours) {
+    list += fmt::format("{}\"{}\"", comma, json_escape(file));
+    comma = ",";
+  }
   list += "]}\n";
   if (lock_) lock_->write(list);
   std::set<fs::path> folders;
@@ -166,7 +172,7 @@ void DestinationFolder::remove_dead_run(std::string_view list) {
 void DestinationFolder::remove_files(std::span<const std::string> files, bool only_temporary) {
   std::map<fs::path, std::vector<std::string>> listings;
   std::set<fs::path> folders;
-  for (const std::string& file : files) {
+  for (const std::string& file : std::set<std::string>(files.begin(), files.end())) {
     const fs::path path = root_ / file;
     const fs::path folder = path.parent_path();
     if (!file_system_.is_folder(folder)) continue;
@@ -221,6 +227,7 @@ DestinationFolder::~DestinationFolder() {
     if (began_commit_ || !options_.force) {
       std::vector<std::string> files;
       for (const fs::path& file : files_) files.push_back(file.string());
+      if (began_commit_) files.insert(files.end(), old_files_.begin(), old_files_.end());
       remove_files(files);
     }
   } catch (const Error&) {  // already unwinding: there is nobody to tell

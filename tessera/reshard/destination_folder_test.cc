@@ -1,6 +1,8 @@
 #include "tessera/reshard/destination_folder.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -170,6 +172,34 @@ TEST_F(Folder, AKilledReplacementThatHadNotBegunLeavesTheResult) {
                           {"rank_0/m0.ckpt.backup.tmp", "mine"},
                           {"rank_1/m1.ckpt", "old"},
                           {"tessera.json", manifest(two_)}}));
+}
+
+TEST_F(Folder, AReplacementThatIsKilledHalfWayIsStartedOver) {
+  make(two_, "old");
+  const pid_t child = fork();
+  if (child == 0) {
+    DestinationFolder folder(local_file_system(), root_, one_, {.force = true});
+    folder.begin_commit();
+    put("rank_0/m0.ckpt", "new");
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(tree().at("rank_1/m1.ckpt"), "old");
+  EXPECT_TRUE(tree().contains("tessera.incomplete"));
+  make(one_, "newer");
+  EXPECT_EQ(tree(), (Tree{{"rank_0/m0.ckpt", "newer"}, {"tessera.json", manifest(one_)}}));
+}
+
+TEST_F(Folder, AReplacementThatFailsHalfWayLeavesNoMixture) {
+  make(two_, "old");
+  {
+    DestinationFolder folder(local_file_system(), root_, one_, {.force = true});
+    folder.begin_commit();
+    put("rank_0/m0.ckpt", "new");
+  }
+  EXPECT_EQ(tree(), Tree());
+  make(one_, "newer");
 }
 
 TEST_F(Folder, AMarkerThatLeavesTheFolderIsRefused) {
