@@ -211,6 +211,26 @@ TEST_F(SourceOfRanks, StagesHoldTensorsOfTheirOwnAndSomeTogether) {
   refuse(layouts, {"embed"});
 }
 
+TEST_F(SourceOfRanks, AStageThatIsCompleteByReplicasIsEnough) {
+  const std::string layouts =
+      "stages 2\nmesh {tp=2}\nstage 0\nw [tp] shape=6\nstage 1\nw [-] shape=6\n";
+  put(0, {{"w", {3}}});
+  put(2, {{"w", {6}}});
+  const Source source = open(layouts);
+  EXPECT_EQ(source.lost[0], "");
+  EXPECT_EQ(plan_error(source), "");
+  files_.pop_back();
+  expect_words(plan_error(open(layouts)), {"'w' u8[6]: [3]+[3] of rank 1"});
+}
+
+TEST_F(SourceOfRanks, StagesMayCompleteEachOther) {
+  const std::string layouts =
+      "stages 2\nmesh {tp=2}\nstage 0\nw [tp] shape=6\nstage 1\nw [tp] shape=6\n";
+  put(0, {{"w", {3}}});
+  put(3, {{"w", {3}}});
+  EXPECT_EQ(plan_error(open(layouts)), "");
+}
+
 TEST_F(SourceOfRanks, AFileOfARankThatTheStrategyDoesNotHaveIsOfAnotherRun) {
   put(0, {{"w", {1, 3}}});
   put(2, {{"w", {1, 3}}});
