@@ -49,7 +49,7 @@ bool is_temporary_of(std::string_view name, std::string_view file) {
 }
 
 /// Gives the parameters the shapes of the manifest's tensors: so it is known what is lost where a
-/// rank's file is. Patterns stay, for what the tensors are renamed to.
+/// rank's file is.
 void add_shapes(const Json& tensors, Strategy& strategy) {
   std::vector<ParameterLayout> all;
   std::set<std::pair<std::string, int>> shaped;

@@ -436,6 +436,18 @@ TEST_F(ReshardFaults, EveryRankCanBeMadeByAProcessOfItsOwn) {
   expect_words(none.err, {"rank 6", "6 ranks"});
 }
 
+TEST_F(ReshardFaults, AManifestHoldsForRenamedTensorsToo) {
+  for (const char* rule : {"*=net.*", "fc1.*=head.*"}) {
+    const std::string name =
+        std::string("fc1.weight").replace(0, 3, rule[0] == '*' ? "net.fc1" : "head");
+    const Words renaming{in_folder("src"), "--rename", rule};
+    succeed({renaming[0], renaming[1], renaming[2], "--whole", "--force", "-o", in_folder("out")});
+    const auto merged = decode(tree("out").at("rank_0/model0.ckpt"), false);
+    EXPECT_EQ(merged.at(name).shape, (std::vector<int64_t>{120, 400}));
+    EXPECT_EQ(digest({in_folder("out")}), digest(renaming));
+  }
+}
+
 TEST_F(ReshardFaults, EveryFormReadsBackWithEqualDigests) {
   const auto wanted = digest({in_folder("src")});
   const std::string three = put("three.txt", "mesh {tp=3}\n*.weight [...]\nfc?.bias [tp]\n");
