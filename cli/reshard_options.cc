@@ -5,17 +5,6 @@
 #include "tessera/reshard/destination_folder.h"
 
 namespace tessera::cli {
-namespace {
-
-/// A manifest has the names that are in the files: without this a pattern in it would say of a
-/// renamed tensor how it is cut.
-void rename_parameters(std::span<const Renaming> rules, Strategy& strategy) {
-  for (ParameterLayout& parameter : strategy.parameters)
-    if (!parameter.is_pattern) parameter.name = rename(parameter.name, rules);
-  index_parameters(strategy);
-}
-
-}  // namespace
 
 void ShardOptions::declare(Arguments& arguments) {
   arguments.positionals("source", sources,
@@ -57,7 +46,6 @@ Source ShardOptions::open(int threads) const {
     validate(*strategy);  // that no pipeline stage is missing
   } else if (sources.size() == 1) {
     strategy = strategy_in(local_file_system(), sources[0]);
-    if (strategy) rename_parameters(options.renaming, *strategy);
   }
   return open_source(files, strategy ? &*strategy : nullptr, options);
 }

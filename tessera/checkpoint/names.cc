@@ -90,12 +90,6 @@ Renaming parse_renaming(std::string_view text) {
   return rule;
 }
 
-std::string rename(const std::string& name, std::span<const Renaming> rules) {
-  for (const Renaming& rule : rules)
-    if (const auto captured = capture(rule.pattern, name)) return fill(rule.replacement, *captured);
-  return name;
-}
-
 std::vector<std::string> rename(std::span<const std::string> names,
                                 std::span<const Renaming> rules) {
   std::vector<std::string> renamed(names.begin(), names.end());

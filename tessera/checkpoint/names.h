@@ -33,8 +33,6 @@ struct Renaming {
 
 /// Reads "PATTERN=REPLACEMENT"; throws kInvalidArgument.
 Renaming parse_renaming(std::string_view text);
-/// `name` as the first rule that matches it says, or as it is.
-std::string rename(const std::string& name, std::span<const Renaming> rules);
 /// `names` after renaming: for each the first rule that matches is applied, once. Throws
 /// kInvalidArgument when a rule matches no name or when two names become one.
 std::vector<std::string> rename(std::span<const std::string> names,
