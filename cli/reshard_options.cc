@@ -22,21 +22,18 @@ void ShardOptions::declare_reading(Arguments& arguments) {
   arguments.options("--except", except, "names of tensors to leave out, a pattern; repeatable");
   arguments.flag("--interleave-fields", interleave_fields,
                  "put multi-field embeddings together field by field");
-  checkpoint.declare(arguments);
+  checkpoint.declare(arguments, false);
 }
 
 Source ShardOptions::open(int threads) const {
-  require_usage(checkpoint.prefix.empty(),
-                "--prefix is for words that load a network; here --rename '{}*=*' takes it away",
-                checkpoint.prefix);
   FindOptions find;
   find.pick = pick;
   find.allow = checkpoint.allow;
   const std::vector<RankFile> files = find_rank_files(sources, find);
   SourceOptions options;
   options.open = checkpoint.open_options();
-  options.open.allow = checkpoint.allow;
   options.renaming = checkpoint.match_options().renaming;
+  options.prefix = checkpoint.prefix;
   options.except = except;
   options.interleave_fields = interleave_fields;
   options.threads = threads;

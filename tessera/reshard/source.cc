@@ -50,6 +50,8 @@ class Collection {
   void add(const RankFile& file, Checkpoint opened, Source& source) {
     const int first = static_cast<int>(source.checkpoint.catalog.files.size());
     for (Record& record : opened.catalog.records) {
+      if (!record.name.starts_with(options_.prefix)) continue;
+      record.name.erase(0, options_.prefix.size());
       const auto leaves_out = [&](const std::string& pattern) {
         return matches(pattern, record.name);
       };

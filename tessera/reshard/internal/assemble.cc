@@ -130,6 +130,19 @@ void Assembler::check_everywhere(const Holders& holders) const {
   }
 }
 
+/// Strings are small and read when the files are opened: differences show at once.
+void Assembler::check_strings(const Holders& holders) const {
+  const std::string first = read_string(source_.checkpoint, holders.all[0].record);
+  for (const Holder& holder : holders.all) {
+    const std::string text = read_string(source_.checkpoint, holder.record);
+    require_valid(text == first,
+                  "the string '{}' is '{}' in the file of rank {} but '{}' in that of rank {}; "
+                  "'--allow {}' takes the first file's",
+                  printable(holders.name), printable(first), holders.all[0].rank, printable(text),
+                  holder.rank, printable(holders.name));
+  }
+}
+
 void Assembler::add_unnamed(Holders& holders) {
   check_everywhere(holders);
   const Holder& first = holders.all[0];
@@ -142,6 +155,7 @@ void Assembler::add_unnamed(Holders& holders) {
                               : "the strategy does not name it: nothing says");
   }
   const bool takes_first = options_.open.allows("missing_tensor", holders.name);
+  if (holders.kind == RecordKind::kString && !takes_first) check_strings(holders);
   Record record = first.record;
   for (size_t i = 1; i < holders.all.size() && !takes_first; ++i) {
     const Record& other = holders.all[i].record;

@@ -43,6 +43,7 @@ class Assembler {
                                const Shape& global) const;
   void add_named(Holders& holders);
   void check_everywhere(const Holders& holders) const;
+  void check_strings(const Holders& holders) const;
   int stage_of(Rank rank) const { return rank / ranks_per_stage_; }
   Rank place_of(Rank rank, const ParameterLayout& layout) const;
   Shape global_shape(const Holders& holders);
@@ -58,7 +59,7 @@ class Assembler {
   const SourceOptions& options_;
   Source& source_;
   int ranks_per_stage_ = 1;
-  bool is_guessed_ = false;  // the shape of the tensor that is being added
+  bool is_guessed_ = false;                       // the shape of the tensor that is being added
   std::vector<const ParameterLayout*> by_stage_;  // of the tensor that is being added
   std::map<std::string, Cut> cuts_;
 };
