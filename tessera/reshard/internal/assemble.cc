@@ -7,6 +7,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/layout/sharding_rule.h"
+#include "tessera/reshard/internal/cut_key.h"
 
 namespace tessera::internal {
 namespace {
@@ -228,13 +229,8 @@ Shape Assembler::shape_in_stage(const Holders& holders, const Holder& first, boo
 }
 
 const Assembler::Cut& Assembler::cut_of(const ParameterLayout& parameter, const Shape& global) {
-  std::string key =
-      fmt::format("{} {} {} {} {}", to_string(global),
-                  parameter.any_ndim ? std::string("...") : to_string(parameter.layout),
-                  parameter.optimizer_step, parameter.optimizer_size,
-                  options_.interleave_fields ? parameter.field : 0);
-  for (const int64_t rows : parameter.split_rows) key += fmt::format(" {}", rows);
-  const auto [known, is_new] = cuts_.try_emplace(std::move(key));
+  const auto [known, is_new] =
+      cuts_.try_emplace(cut_key(parameter, global, options_.interleave_fields));
   if (!is_new) return known->second;
   Cut& cut = known->second;
   const int places = parameter.layout.mesh->rank_count();
