@@ -15,7 +15,7 @@ namespace {
 struct Request {
   ReshardRequest what;
   std::string folder;
-  std::string format = "ckpt";
+  std::string format;
   std::string prefix = "model";
   bool no_sync = false;
   bool dry_run = false;
@@ -57,8 +57,10 @@ void print_text(const Request& request, const ReshardPlan& plan, const ReshardRe
              report.is_verified ? ", verified by digest" : "", seconds);
 }
 
-void reshard_word(const Request& request) {
+void reshard_word(Request& request) {
   const auto start = std::chrono::steady_clock::now();
+  if (request.format.empty())
+    request.format = request.folder.ends_with(".safetensors") ? "safetensors" : "ckpt";
   const OutputFormat& output = *read_usage([&] { return &find_output(request.format); });
   require_usage(!output.is_whole() || request.what.is_whole,
                 "the format '{}' holds whole tensors: it goes with --whole", request.format);
@@ -116,7 +118,8 @@ TESSERA_WORD(reshard) {
             arguments.option("-o,--output", request->folder,
                              "the folder to write; with --whole also a file", true);
             arguments.option("--format", request->format,
-                             "ckpt, safetensors, unified, hf or mindformers");
+                             "ckpt, safetensors, unified, hf or mindformers; default: what the "
+                             "suffix of --output says, else ckpt");
             arguments.option("--file-prefix", request->prefix,
                              "what file names begin with: rank_3/PREFIX3.ckpt");
             arguments.flag("--no-fsync", request->no_sync, "do not wait for the disk");
