@@ -43,8 +43,11 @@ std::vector<Word> make_words() {
 int report(const std::string& message, int status) {
   std::fflush(stdout);
   const bool colour = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-  fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
-             message);
+  // Where stderr lies on the disk that is full, the exit status must do.
+  std::fputs(
+      fmt::format("{}error:{} {}\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", message)
+          .c_str(),
+      stderr);
   return status;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -34,11 +35,14 @@ std::optional<FileLock> FileLock::try_lock(const std::filesystem::path& path) {
 }
 
 std::string FileLock::read(size_t limit) const {
-  std::string text(limit, '\0');
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0)
+    fail(ErrorCode::kIo, "reading a lock file: {}", std::generic_category().message(errno));
+  std::string text(std::min(limit, static_cast<size_t>(status.st_size)), '\0');
   size_t size = 0;
-  while (size < limit) {
+  while (size < text.size()) {
     const ssize_t got =
-        ::pread(descriptor_, text.data() + size, limit - size, static_cast<off_t>(size));
+        ::pread(descriptor_, text.data() + size, text.size() - size, static_cast<off_t>(size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       fail(ErrorCode::kIo, "reading a lock file: {}", std::generic_category().message(errno));

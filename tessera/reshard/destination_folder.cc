@@ -68,17 +68,24 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
     lock_ = FileLock::try_lock(marker);
     require(lock_.has_value(), "another process is writing to {} now; wait for it or stop it",
             shown(root_));
-    if (was_dead) {
-      remove_dead_run(lock_->read(kLongestList));
-      try {
-        check_contents(options_.force);
-      } catch (const Error&) {
-        // What lies here with a manifest is whole: nothing is left of the dead run.
-        if (file_system_.exists(root_ / kManifest)) file_system_.remove(marker);
-        throw;
-      }
+    if (was_dead) remove_dead_run(lock_->read(kLongestList));
+    try {
+      check_contents(options_.force);  // another process may have made a result since
+    } catch (const Error&) {
+      // What lies here with a manifest is whole: nothing is left of the dead run.
+      if (!was_dead || file_system_.exists(root_ / kManifest)) file_system_.remove(marker);
+      throw;
     }
   }
+  try {
+    begin();
+  } catch (const Error&) {  // the disk is full, for example
+    give_up();
+    throw;
+  }
+}
+
+void DestinationFolder::begin() {
   if (file_system_.exists(root_ / kManifest))
     old_files_ = listed_files(read_text(file_system_, root_ / kManifest, kLongestList));
   std::string list = fmt::format("{{\"process\":{},\"files\":[", ::getpid());
@@ -171,6 +178,14 @@ void DestinationFolder::remove_empty_folders() {
   if (made_root_) file_system_.remove_empty_folder(root_);
 }
 
+void DestinationFolder::give_up() noexcept {
+  try {
+    if (lock_) file_system_.remove(root_ / kMarker);
+    remove_empty_folders();
+  } catch (const Error&) {  // the error that brought us here is told
+  }
+}
+
 DestinationFolder::~DestinationFolder() {
   if (is_committed_) return;
   try {
@@ -180,10 +195,9 @@ DestinationFolder::~DestinationFolder() {
       for (const fs::path& file : files_) files.push_back(file.string());
       remove_files(files);
     }
-    if (lock_) file_system_.remove(root_ / kMarker);
-    remove_empty_folders();
   } catch (const Error&) {  // already unwinding: there is nobody to tell
   }
+  give_up();
 }
 
 std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::path& folder) {

@@ -44,6 +44,10 @@ class DestinationFolder {
 
  private:
   void check_contents(bool force) const;
+  /// Writes the marker's list and creates the folders of the files.
+  void begin();
+  /// Takes away the marker and the folders that are empty.
+  void give_up() noexcept;
   void remove_dead_run(std::string_view list);
   void remove_files(std::span<const std::string> files, bool only_temporary = false);
   void remove_empty_folders();

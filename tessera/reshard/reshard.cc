@@ -151,7 +151,8 @@ class Resharding {
   std::string manifest(const OutputFiles& outputs, const SourceDigests* digests) const {
     std::string text = fmt::format("{{\n\"tessera\": 1,\n\"format\": \"{}\",\n\"ranks\": {},\n",
                                    output_.name(), destination_.ranks.size());
-    if (!options_.layouts.empty())
+    // A result with an index of its own says there how it is cut.
+    if (!options_.layouts.empty() && outputs.set().texts.empty())
       text += fmt::format("\"layouts\": \"{}\",\n", json_escape(options_.layouts));
     text += "\"files\": [";
     const char* comma = "";

@@ -124,10 +124,10 @@ void Assembler::check_everywhere(const Holders& holders) const {
     }
     require_valid(
         !has_stage[static_cast<size_t>(stage_of(file.rank))],
-        "the file of rank {} lacks '{}', which {} holds and no strategy names: only what "
-        "every file holds alike counts as replicated; '--allow {}' takes the first file's",
-        file.rank, printable(holders.name), printable(files_[0].path.string()),
-        printable(holders.name));
+        "the file of rank {} lacks '{}', which that of rank {} holds and no strategy names: "
+        "only what every file holds alike counts as replicated; '--allow {}' takes the first "
+        "file's",
+        file.rank, printable(holders.name), holders.all[0].rank, printable(holders.name));
   }
 }
 
