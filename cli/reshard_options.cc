@@ -78,12 +78,15 @@ void ReshardRequest::declare(Arguments& arguments) {
 
 PlanOptions ReshardRequest::plan_options() const {
   PlanOptions options = stream.plan_options(common.thread_count());
-  if (rank >= 0) options.ranks = {static_cast<Rank>(rank)};
+  require_usage(rank == kAllRanks || (rank >= 0 && rank < 1 << 24),
+                "--rank is {}; a rank counts from 0", rank);
+  if (rank != kAllRanks) options.ranks = {static_cast<Rank>(rank)};
   return options;
 }
 
 Destination ReshardRequest::destination(const Source& source, std::string& layouts) const {
-  require_usage(is_whole != !to.empty(),
+  require_usage(!is_whole || to.empty(), "--to and --whole do not go together");
+  require_usage(is_whole || !to.empty(),
                 "say where to: --to STRATEGY, or --whole for one rank with everything");
   if (is_whole) return whole_destination(source.catalog());
   const Strategy strategy = read_strategy(to);

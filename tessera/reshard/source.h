@@ -37,6 +37,7 @@ struct Source {
   /// which may cut unevenly, says no shape. They cannot be planned.
   std::vector<bool> is_guessed;
   int rank_count = 1;
+  bool has_strategy = false;
   std::vector<std::string> notes;  // for the report
 
   const Catalog& catalog() const { return checkpoint.catalog; }

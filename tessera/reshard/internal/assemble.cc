@@ -92,8 +92,11 @@ void Assembler::add(Holders& holders) {
       [&] { return fmt::format("putting '{}' together", printable(holders.name)); });
   bool is_named = false;
   for (size_t stage = 0; stage < by_stage_.size(); ++stage) {
-    by_stage_[stage] =
-        strategy_ == nullptr ? nullptr : strategy_->find(holders.name, static_cast<int>(stage));
+    by_stage_[stage] = nullptr;
+    if (strategy_ == nullptr) continue;
+    by_stage_[stage] = strategy_->find(holders.stored_name, static_cast<int>(stage));
+    if (by_stage_[stage] == nullptr)
+      by_stage_[stage] = strategy_->find(holders.name, static_cast<int>(stage));
     is_named = is_named || by_stage_[stage] != nullptr;
   }
   if (is_named && holders.kind == RecordKind::kTensor) {
@@ -199,8 +202,8 @@ Shape Assembler::shape_in_stage(const Holders& holders, const Holder& first, boo
   const Shape& local = first.record.shape;
   if (parameter.any_ndim) return local;
   const Layout cut = full_layout(parameter);
-  require_valid(local.size() == cut.dims.size(), "it is {}, but the strategy has {} dims: {}",
-                described(first), cut.dims.size(), to_string(cut));
+  require_valid(local.size() == cut.dims.size(), "'{}' is {}, but the strategy has {} dims: {}",
+                printable(first.record.name), described(first), cut.dims.size(), to_string(cut));
   Shape global;
   for (size_t d = 0; d < local.size(); ++d) {
     if (d == 0 && !parameter.split_rows.empty()) {
@@ -312,14 +315,16 @@ void Assembler::fail_shape(const Holders& holders, const Holder& holder, const S
   const std::string layout =
       parameter.any_ndim ? std::string("[...]") : to_string(full_layout(parameter));
   if (2 * most->second.size() > holders.all.size() && least != most)
-    fail(ErrorCode::kCorruptData,
-         "it is {}, but {} in the files of {} other ranks, and the strategy says {}: that file is "
-         "damaged or of another run",
-         described(*least->second[0]), most->first, most->second.size(), layout);
+    fail(
+        ErrorCode::kCorruptData,
+        "'{}' is {}, but {} in the files of {} other ranks, and the strategy says {}: that file is "
+        "damaged or of another run",
+        printable(holders.name), described(*least->second[0]), most->first, most->second.size(),
+        layout);
   fail(ErrorCode::kCorruptData,
-       "it is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
+       "'{}' is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
        "to another run, or the file does",
-       described(holder), layout, to_string(wanted), to_string(global));
+       printable(holders.name), described(holder), layout, to_string(wanted), to_string(global));
 }
 
 /// The files of the tensor's stages that lack it although others hold what they should.
@@ -348,10 +353,11 @@ void Assembler::add_named(Holders& holders) {
   for (const Holder& holder : holders.all) {
     const ParameterLayout* parameter = by_stage_[static_cast<size_t>(stage_of(holder.rank))];
     if (parameter == nullptr) {
-      require_valid(holder.record.shape == global,
-                    "it is {} (pipeline stage {}), where the strategy does not name it; the whole "
-                    "is {}",
-                    described(holder), stage_of(holder.rank), to_string(global));
+      require_valid(
+          holder.record.shape == global,
+          "'{}' is {} (pipeline stage {}), where the strategy does not name it; the whole "
+          "is {}",
+          printable(holders.name), described(holder), stage_of(holder.rank), to_string(global));
       append_pieces(holder, {std::make_shared<const Box>(whole(global))}, record);
       continue;
     }

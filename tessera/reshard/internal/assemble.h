@@ -19,6 +19,7 @@ struct Holder {
 
 struct Holders {
   std::string name;
+  std::string stored_name;  // before it was renamed; strategies may have either
   RecordKind kind = RecordKind::kTensor;
   DType dtype = DType::kF32;
   std::vector<Holder> all;  // by rank, ascending
