@@ -48,6 +48,34 @@ bool is_temporary_of(std::string_view name, std::string_view file) {
          name.substr(1).find_first_not_of("0123456789-") == name.npos;
 }
 
+/// Gives the parameters the shapes of the manifest's tensors: so it is known what is lost where a
+/// rank's file is. Patterns stay, for what the tensors are renamed to.
+void add_shapes(const Json& tensors, Strategy& strategy) {
+  std::vector<ParameterLayout> all;
+  std::set<std::pair<std::string, int>> shaped;
+  for (const Json& tensor : tensors.items()) {
+    const std::string& name = tensor.at("name").as_string();
+    Shape shape;
+    for (const Json& extent : tensor.at("shape").items()) {
+      shape.push_back(extent.as_int());
+      require_valid(shape.back() >= 0, "'{}' has the extent {}", printable(name), shape.back());
+    }
+    for (int stage = 0; stage < strategy.stage_count; ++stage) {
+      const ParameterLayout* found = strategy.find(name, stage);
+      if (found == nullptr || found->any_ndim || !shaped.insert({name, stage}).second) continue;
+      ParameterLayout& one = all.emplace_back(*found);
+      one.name = name;
+      one.stage = stage;
+      one.is_pattern = false;
+      one.shape = shape;
+    }
+  }
+  for (ParameterLayout& one : strategy.parameters)
+    if (one.is_pattern || !shaped.contains({one.name, one.stage})) all.push_back(std::move(one));
+  strategy.parameters = std::move(all);
+  index_parameters(strategy);
+}
+
 }  // namespace
 
 DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
@@ -59,7 +87,7 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
   const ErrorContext context([&] { return "preparing the folder " + shown(root_); });
   require(!file_system_.exists(root_) || file_system_.is_folder(root_),
           "{} is a file; a folder is wanted", shown(root_));
-  made_root_ = !file_system_.exists(root_);
+  made_root_ = !file_system_.is_folder(root_);
   const fs::path marker = root_ / kMarker;
   const bool was_dead = file_system_.exists(marker);
   if (!made_root_ && !was_dead) check_contents(options_.force);
@@ -88,9 +116,15 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
 void DestinationFolder::begin() {
   if (file_system_.exists(root_ / kManifest))
     old_files_ = listed_files(read_text(file_system_, root_ / kManifest, kLongestList));
+  // The old ones too: once the manifest is gone nothing else says that they were of a result.
+  std::set<std::string> ours(old_files_.begin(), old_files_.end());
+  for (const fs::path& file : files_) ours.insert(file.string());
   std::string list = fmt::format("{{\"process\":{},\"files\":[", ::getpid());
-  for (size_t i = 0; i < files_.size(); ++i)
-    list += fmt::format("{}\"{}\"", i > 0 ? "," : "", json_escape(files_[i].string()));
+  const char* comma = "";
+  for (const std::string& file : ours) {
+    list += fmt::format("{}\"{}\"", comma, json_escape(file));
+    comma = ",";
+  }
   list += "]}\n";
   if (lock_) lock_->write(list);
   std::set<fs::path> folders;
@@ -138,7 +172,7 @@ void DestinationFolder::remove_dead_run(std::string_view list) {
 void DestinationFolder::remove_files(std::span<const std::string> files, bool only_temporary) {
   std::map<fs::path, std::vector<std::string>> listings;
   std::set<fs::path> folders;
-  for (const std::string& file : files) {
+  for (const std::string& file : std::set<std::string>(files.begin(), files.end())) {
     const fs::path path = root_ / file;
     const fs::path folder = path.parent_path();
     if (!file_system_.is_folder(folder)) continue;
@@ -193,6 +227,7 @@ DestinationFolder::~DestinationFolder() {
     if (began_commit_ || !options_.force) {
       std::vector<std::string> files;
       for (const fs::path& file : files_) files.push_back(file.string());
+      if (began_commit_) files.insert(files.end(), old_files_.begin(), old_files_.end());
       remove_files(files);
     }
   } catch (const Error&) {  // already unwinding: there is nobody to tell
@@ -214,7 +249,9 @@ std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::pat
   const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
   const Json* layouts = root.find("layouts");
   if (layouts == nullptr) return {};
-  return parse_layouts(layouts->as_string());
+  Strategy strategy = parse_layouts(layouts->as_string());
+  if (const Json* tensors = root.find("tensors")) add_shapes(*tensors, strategy);
+  return strategy;
 }
 
 std::map<std::string, std::string> digests_in(const FileSystem& file_system,

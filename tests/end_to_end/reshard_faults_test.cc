@@ -153,6 +153,49 @@ TEST_F(ReshardFaults, ADestinationThatIsNotEmptyIsRefusedWithoutForce) {
   EXPECT_EQ(read_file(in_folder("out")), "a file");
 }
 
+TEST_F(ReshardFaults, TwoProcessesWithOneFileLeaveAWholeOne) {
+  succeed({in_folder("src"), "--whole", "-o", in_folder("wanted.ckpt")});
+  for (int round = 0; round < 5; ++round) {
+    fs::create_directory(in_folder("one"));
+    std::vector<Outcome> outcomes(2);
+    std::vector<std::thread> threads;
+    for (Outcome& outcome : outcomes)
+      threads.emplace_back([&outcome, this] {
+        outcome = reshard({in_folder("src"), "--whole", "-o", in_folder("one/out.ckpt")});
+      });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(outcomes[0].status == 0 || outcomes[1].status == 0) << outcomes[0].err;
+    for (const Outcome& outcome : outcomes)
+      if (outcome.status != 0) expect_words(outcome.err, {"is there already", "--force"});
+    EXPECT_EQ(tree("one").size(), 1U);
+    EXPECT_TRUE(tree("one").at("out.ckpt") == read_file(in_folder("wanted.ckpt")));
+    fs::remove_all(in_folder("one"));
+  }
+}
+
+TEST_F(ReshardFaults, AKilledReplacementIsStartedOverByTheSameCommand) {
+  const Words old{in_folder("src"), "--to", layouts_, "--force", "-o", in_folder("out")};
+  const Words whole{in_folder("src"), "--whole", "--force", "-o", in_folder("out")};
+  succeed(whole);
+  const auto wanted = tree("out");
+  int killed = 0;
+  for (int time = 1; time <= 24; ++time) {
+    succeed(old);
+    Words argv{"timeout",
+               "-s",
+               "KILL",
+               "0.0" + std::to_string(100 + time).substr(1),
+               std::getenv("TESSERA_PROGRAM"),
+               "reshard",
+               "--no-fsync"};
+    argv.insert(argv.end(), whole.begin(), whole.end());
+    killed += run_program(argv).status == 0 ? 0 : 1;
+    succeed(whole);
+    EXPECT_TRUE(tree("out") == wanted) << time;
+  }
+  EXPECT_GT(killed, 0);
+}
+
 TEST_F(ReshardFaults, TheSourceIsNoDestination) {
   for (const std::string& out : {in_folder("src"), in_folder("src/rank_1"), folder().string()}) {
     const auto before = tree("src");
@@ -345,6 +388,16 @@ TEST_F(ReshardFaults, AMissingFileIsReplacedByReplicasOrWhatIsLostIsNamed) {
   fs::remove_all(in_folder("src/rank_1"));
   refuse({in_folder("src")}, {"'fc1.bias' f32[120]: [60]+[60] of rank 1 and 3", "'conv1.weight'",
                               "[0,60]+[42,60] of rank 1, [42,60]+[42,60] of rank 3"});
+}
+
+TEST_F(ReshardFaults, WhatIsLostOfAnUnevenResultIsKnownFromItsManifest) {
+  const std::string three =
+      put("three.txt", "mesh {tp=3}\nfc?.weight [tp, -]\nfc?.bias [tp]\n* [...]\n");
+  succeed({in_folder("src"), "--to", three, "-o", in_folder("three")});
+  fs::remove_all(in_folder("three/rank_1"));
+  refuse({in_folder("three")}, {"'fc3.bias' f32[10]: [3]+[3] of rank 1",
+                                "'fc3.weight' f32[10,84]: [3,0]+[3,84] of rank 1"});
+  refuse({in_folder("three"), "--from", three}, {"extents cannot be known", "shape="});
 }
 
 TEST_F(ReshardFaults, AListInAnotherOrderIsRefusedWhereThereIsEvidence) {

@@ -136,7 +136,9 @@ const StrategyForm& strategy_layouts_txt() {
 }
 
 Strategy parse_layouts(std::string_view text) {
-  return internal::read_layouts(text);
+  Strategy strategy = internal::read_layouts(text);
+  strategy.format = kName;
+  return strategy;
 }
 
 std::string to_string(const Strategy& strategy) {

@@ -295,10 +295,11 @@ std::string Assembler::find_lost(const Holders& holders, const Shape& global) {
         held[slice.get()] = true;
     }
     if (held.empty()) continue;  // another stage's files hold it
+    const size_t before = lost.size();
     for (const auto& [box, ranks] : owners)
       if (!held[box] && !is_empty(*box))
         lost.push_back(fmt::format("{} of rank {}", to_string(*box), join(ranks, " and ")));
-    if (lost.empty()) return {};  // one complete stage is enough
+    if (lost.size() == before) return {};  // one complete stage is enough
   }
   return join(lost, ", ");
 }
