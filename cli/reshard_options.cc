@@ -44,7 +44,10 @@ Source ShardOptions::open(int threads) const {
   } else if (sources.size() == 1) {
     strategy = strategy_in(local_file_system(), sources[0]);
   }
-  return open_source(files, strategy ? &*strategy : nullptr, options);
+  Source source = open_source(files, strategy ? &*strategy : nullptr, options);
+  for (const std::string& pattern : source.unmatched)
+    fail(ErrorCode::kNotFound, "'--except {}' matches no name", printable(pattern));
+  return source;
 }
 
 void StreamOptions::declare(Arguments& arguments) {

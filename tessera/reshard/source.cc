@@ -32,7 +32,7 @@ class Collection {
       for (size_t i = 0; i < count; ++i) add(files_[begin + i], std::move(opened[i]), source);
     }
     for (size_t e = 0; e < excepted_.size(); ++e)
-      require(excepted_[e], "'--except {}' matches no name", printable(options_.except[e]));
+      if (!excepted_[e]) source.unmatched.push_back(options_.except[e]);
   }
 
   std::vector<Holders> take() { return std::move(all_); }

@@ -38,7 +38,8 @@ struct Source {
   std::vector<bool> is_guessed;
   int rank_count = 1;
   bool has_strategy = false;
-  std::vector<std::string> notes;  // for the report
+  std::vector<std::string> unmatched;  // patterns of SourceOptions::except that left nothing out
+  std::vector<std::string> notes;      // for the report
 
   const Catalog& catalog() const { return checkpoint.catalog; }
 };
