@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Runs the measurements of bench/README.md on this machine: ./dev bench [infer,load,e2e].
+# Runs the measurements of bench/README.md on this machine: ./dev bench [infer,load,e2e,reshard].
 # With ../shared/peers, each runs side by side with the programs that people would use instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-parts=${1:-e2e,infer,load}
+parts=${1:-e2e,infer,load,reshard}
 programs=$PWD/build/release
 peers=../shared/peers
 if [[ ! -d $peers ]]; then
   echo "no $peers here: only Tessera against this machine's own limits"
   [[ $parts != *load* ]] || "$programs/bench_load" --make 1024
   [[ $parts != *infer* ]] || "$programs/bench_infer" --all
+  [[ $parts != *reshard* ]] || "$programs/bench_reshard_plan"
   exit
 fi
 export EXT_E2E="tessera=$programs/tessera eval lenet5 --weights {ckpt} --data mnist:{mnist} --batch {batch} --threads {threads} --json"
 export EXT_INFER="tessera=$programs/bench_infer {model} {batch} {threads} {seconds} {ckpt} {input} {logits}"
 export EXT_LOAD="tessera=$programs/bench_load {ckpt}"
+export EXT_RESHARD="tessera=$PWD/bench/reshard.sh $programs/tessera {src_dir} {src_strategy} {dst_dir} {dst_strategy}"
+[[ $parts != *reshard* ]] || "$programs/bench_reshard_plan"
 exec "$peers/run_all.sh" --only "$parts" "${@:2}"

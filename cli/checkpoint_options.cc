@@ -8,7 +8,7 @@
 
 namespace tessera::cli {
 
-void CheckpointOptions::declare(Arguments& arguments) {
+void CheckpointOptions::declare(Arguments& arguments, bool may_map) {
   arguments.group("Checkpoint");
   arguments.option("--key-file", key_file, "file with the key of an encrypted checkpoint");
   arguments.option("--cipher", cipher,
@@ -21,7 +21,7 @@ void CheckpointOptions::declare(Arguments& arguments) {
                     "accept one deviation: a parameter's name pattern, or KIND[:NAME-PATTERN]");
   arguments.flag("--lenient", lenient, "MindSpore's rules: prefix matching, dtype conversion");
   arguments.flag("--check-crc", crc, "read all and check the CRC; a file without one is refused");
-  arguments.flag("--mmap", map, "map the file instead of reading it");
+  if (may_map) arguments.flag("--mmap", map, "map the file instead of reading it");
 }
 
 std::string read_key(const std::string& path) {

@@ -19,7 +19,8 @@ struct CheckpointOptions {
   bool crc = false;
   bool map = false;
 
-  void declare(Arguments& arguments);
+  /// `may_map`: with --mmap, for words that load tensors.
+  void declare(Arguments& arguments, bool may_map = true);
   /// Reads the key file. Throws kInvalidArgument when its size is no key size.
   OpenOptions open_options() const;
   /// The same for words that read everything anyway: a CRC that is there is checked.

@@ -22,21 +22,18 @@ void ShardOptions::declare_reading(Arguments& arguments) {
   arguments.options("--except", except, "names of tensors to leave out, a pattern; repeatable");
   arguments.flag("--interleave-fields", interleave_fields,
                  "put multi-field embeddings together field by field");
-  checkpoint.declare(arguments);
+  checkpoint.declare(arguments, false);
 }
 
 Source ShardOptions::open(int threads) const {
-  require_usage(checkpoint.prefix.empty(),
-                "--prefix is for words that load a network; here --rename '{}*=*' takes it away",
-                checkpoint.prefix);
   FindOptions find;
   find.pick = pick;
   find.allow = checkpoint.allow;
   const std::vector<RankFile> files = find_rank_files(sources, find);
   SourceOptions options;
   options.open = checkpoint.open_options();
-  options.open.allow = checkpoint.allow;
   options.renaming = checkpoint.match_options().renaming;
+  options.prefix = checkpoint.prefix;
   options.except = except;
   options.interleave_fields = interleave_fields;
   options.threads = threads;
@@ -47,7 +44,10 @@ Source ShardOptions::open(int threads) const {
   } else if (sources.size() == 1) {
     strategy = strategy_in(local_file_system(), sources[0]);
   }
-  return open_source(files, strategy ? &*strategy : nullptr, options);
+  Source source = open_source(files, strategy ? &*strategy : nullptr, options);
+  for (const std::string& pattern : source.unmatched)
+    fail(ErrorCode::kNotFound, "'--except {}' matches no name", printable(pattern));
+  return source;
 }
 
 void StreamOptions::declare(Arguments& arguments) {
@@ -81,12 +81,15 @@ void ReshardRequest::declare(Arguments& arguments) {
 
 PlanOptions ReshardRequest::plan_options() const {
   PlanOptions options = stream.plan_options(common.thread_count());
-  if (rank >= 0) options.ranks = {static_cast<Rank>(rank)};
+  require_usage(rank == kAllRanks || (rank >= 0 && rank < 1 << 24),
+                "--rank is {}; a rank counts from 0", rank);
+  if (rank != kAllRanks) options.ranks = {static_cast<Rank>(rank)};
   return options;
 }
 
 Destination ReshardRequest::destination(const Source& source, std::string& layouts) const {
-  require_usage(is_whole != !to.empty(),
+  require_usage(!is_whole || to.empty(), "--to and --whole do not go together");
+  require_usage(is_whole || !to.empty(),
                 "say where to: --to STRATEGY, or --whole for one rank with everything");
   if (is_whole) return whole_destination(source.catalog());
   const Strategy strategy = read_strategy(to);

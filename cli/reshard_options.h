@@ -1,6 +1,7 @@
 // What reshard and plan have in common: source, destination, and how replicas are treated.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,7 +46,8 @@ struct ReshardRequest {
   ShardOptions shards;
   std::string to;
   bool is_whole = false;
-  int64_t rank = -1;
+  static constexpr int64_t kAllRanks = std::numeric_limits<int64_t>::min();
+  int64_t rank = kAllRanks;
   StreamOptions stream;
   CommonOptions common;
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "cli/output.h"
 #include "cli/reshard_options.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/destination_folder.h"
 #include "tessera/reshard/reshard.h"
 
 namespace tessera::cli {
@@ -15,7 +17,7 @@ namespace {
 struct Request {
   ReshardRequest what;
   std::string folder;
-  std::string format = "ckpt";
+  std::string format;
   std::string prefix = "model";
   bool no_sync = false;
   bool dry_run = false;
@@ -57,11 +59,23 @@ void print_text(const Request& request, const ReshardPlan& plan, const ReshardRe
              report.is_verified ? ", verified by digest" : "", seconds);
 }
 
-void reshard_word(const Request& request) {
+void reshard_word(Request& request) {
   const auto start = std::chrono::steady_clock::now();
+  require_usage(!request.folder.empty(), "--output names no folder");
+  for (const std::string& strategy : {request.what.shards.from, request.what.to}) {
+    std::error_code ignored;
+    require_usage(
+        strategy.empty() || !std::filesystem::equivalent(strategy, request.folder, ignored),
+        "--output is the strategy file {}", strategy);
+  }
+  if (request.format.empty())
+    request.format = request.folder.ends_with(".safetensors") ? "safetensors" : "ckpt";
   const OutputFormat& output = *read_usage([&] { return &find_output(request.format); });
   require_usage(!output.is_whole() || request.what.is_whole,
                 "the format '{}' holds whole tensors: it goes with --whole", request.format);
+  require_usage(!output.is_whole() || request.prefix == "model",
+                "--file-prefix does not count for '{}', whose file names are fixed",
+                request.format);
   const PlanOptions plan_options = request.what.plan_options();
   const Source source = request.what.shards.open(plan_options.threads);
   ReshardOptions options;
@@ -82,6 +96,9 @@ void reshard_word(const Request& request) {
     options.sync = !request.no_sync;
     options.force = request.force;
     options.verify = request.verify;
+    if (request.verify && request.what.shards.sources.size() == 1 &&
+        request.what.shards.checkpoint.rename.empty())
+      options.expected = digests_in(local_file_system(), request.what.shards.sources[0]);
     Progress progress("re-slicing", static_cast<int64_t>(plan.bytes_written),
                       request.what.common.quiet, true);
     options.progress = [&](uint64_t done) { progress.update(static_cast<int64_t>(done)); };
@@ -116,7 +133,8 @@ TESSERA_WORD(reshard) {
             arguments.option("-o,--output", request->folder,
                              "the folder to write; with --whole also a file", true);
             arguments.option("--format", request->format,
-                             "ckpt, safetensors, unified, hf or mindformers");
+                             "ckpt, safetensors, unified, hf or mindformers; default: what the "
+                             "suffix of --output says, else ckpt");
             arguments.option("--file-prefix", request->prefix,
                              "what file names begin with: rank_3/PREFIX3.ckpt");
             arguments.flag("--no-fsync", request->no_sync, "do not wait for the disk");

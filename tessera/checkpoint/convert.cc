@@ -1,7 +1,13 @@
 #include "tessera/checkpoint/convert.h"
 
 #include <algorithm>
+// g++ 12 with sanitizers warns of its own header.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <regex>
+#pragma GCC diagnostic pop
 #include <set>
 #include <unordered_map>
 

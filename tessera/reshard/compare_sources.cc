@@ -6,6 +6,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
+#include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/reshard/internal/compare_values.h"
 #include "tessera/reshard/internal/slabs.h"
@@ -265,9 +266,24 @@ void add_pair(const Pair& pair, const Record& a, const Record& b, Comparison& re
 
 }  // namespace
 
+namespace {
+
+/// What is lost has no values, and often no known shape, that could be compared.
+void require_whole(const Source& source) {
+  for (size_t r = 0; r < source.lost.size(); ++r)
+    if (!source.lost[r].empty())
+      fail(ErrorCode::kNotFound, "parts of '{}' in {} are lost: {}",
+           printable(source.catalog().records[r].name), describe_files(source.checkpoint),
+           source.lost[r]);
+}
+
+}  // namespace
+
 Comparison compare_sources(const Source& a, const Source& b, const CompareOptions& options) {
   const auto& in_a = a.catalog().records;
   const auto& in_b = b.catalog().records;
+  require_whole(a);
+  require_whole(b);
   std::vector<Pair> pairs;
   std::vector<bool> wants_a(in_a.size(), false), wants_b(in_b.size(), false);
   for (uint32_t r = 0; r < in_a.size(); ++r) {

@@ -5,6 +5,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/internal/cut_key.h"
 
 namespace tessera {
 namespace {
@@ -75,13 +76,8 @@ class Placer {
 
   /// The numbers of what the places hold of the record; made once for records that are cut alike.
   const std::vector<uint32_t>& cut_of(const ParameterLayout& parameter, const Record& record) {
-    std::string key =
-        fmt::format("{} {} {} {} {}", to_string(record.shape),
-                    parameter.any_ndim ? std::string("...") : to_string(parameter.layout),
-                    parameter.optimizer_step, parameter.optimizer_size,
-                    options_.interleave_fields ? parameter.field : 0);
-    for (const int64_t rows : parameter.split_rows) key += fmt::format(" {}", rows);
-    const auto [known, is_new] = cuts_.try_emplace(std::move(key));
+    const auto [known, is_new] =
+        cuts_.try_emplace(internal::cut_key(parameter, record.shape, options_.interleave_fields));
     if (!is_new) return known->second;
     const int places = parameter.layout.mesh->rank_count();
     std::vector<std::vector<Box>> all;

@@ -236,8 +236,15 @@ DestinationFolder::~DestinationFolder() {
 }
 
 std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::path& folder) {
-  const fs::path path = folder / DestinationFolder::kManifest;
-  if (!file_system.exists(path)) return {};
+  fs::path path = folder / DestinationFolder::kManifest;
+  if (!file_system.exists(path)) {
+    // Ranks that were made one by one have a manifest each.
+    if (!file_system.is_folder(folder)) return {};
+    for (const std::string& name : file_system.list(folder))
+      if (rank_in_path(name) >= 0 && file_system.is_folder(folder / name))
+        path = folder / name / DestinationFolder::kManifest;
+    if (!file_system.exists(path)) return {};
+  }
   const ErrorContext context([&] { return "reading " + shown(path); });
   const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
   const Json* layouts = root.find("layouts");
@@ -245,6 +252,21 @@ std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::pat
   Strategy strategy = parse_layouts(layouts->as_string());
   if (const Json* tensors = root.find("tensors")) add_shapes(*tensors, strategy);
   return strategy;
+}
+
+std::map<std::string, std::string> digests_in(const FileSystem& file_system,
+                                              const fs::path& folder) {
+  std::map<std::string, std::string> digests;
+  const fs::path path = folder / DestinationFolder::kManifest;
+  if (!file_system.exists(path)) return digests;
+  const ErrorContext context([&] { return "reading " + shown(path); });
+  const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
+  const Json* tensors = root.find("tensors");
+  if (tensors == nullptr) return digests;
+  for (const Json& tensor : tensors->items())
+    if (const Json* digest = tensor.find("digest"))
+      digests[tensor.at("name").as_string()] = digest->as_string();
+  return digests;
 }
 
 }  // namespace tessera

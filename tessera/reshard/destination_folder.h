@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,5 +68,10 @@ class DestinationFolder {
 /// manifest or it says nothing. Throws kCorruptData.
 std::optional<Strategy> strategy_in(const FileSystem& file_system,
                                     const std::filesystem::path& folder);
+
+/// The digests of whole tensors by name that the manifest in `folder` records, as text; none where
+/// there is no manifest or the result was not verified when it was made.
+std::map<std::string, std::string> digests_in(const FileSystem& file_system,
+                                              const std::filesystem::path& folder);
 
 }  // namespace tessera

@@ -250,6 +250,8 @@ class Planner {
     if (count > kShown) text += fmt::format("\n  and {} more", count - kShown);
     std::string notes;
     for (const std::string& note : source_.notes) notes += "\n" + note;
+    if (source_.has_strategy && source_.catalog().files.size() == 1)
+      notes += "\nif that file holds whole tensors, leave --from out";
     fail(
         ErrorCode::kNotFound,
         "parts of {} tensor{} are lost: no file that is given holds them or a replica of them:{}{}",

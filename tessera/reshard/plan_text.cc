@@ -7,7 +7,7 @@ namespace tessera {
 
 std::string to_string(const ReshardPlan& plan, const Source& source) {
   std::string text = fmt::format(
-      "source: {} ranks, {} files; destination: {} ranks\n"
+      "ranks: {} of the source in {} files, {} of the destination\n"
       "{} kinds of tensors; {} read in {} reads{}, {} written; at most {} of memory for staging\n",
       source.rank_count, source.catalog().files.size(), plan.ranks.size(), plan.routes.size(),
       human_bytes(plan.bytes_needed + plan.bytes_compared), plan.reads,
@@ -16,8 +16,9 @@ std::string to_string(const ReshardPlan& plan, const Source& source) {
           : std::string(),
       human_bytes(plan.bytes_written), human_bytes(plan.peak_memory));
   for (const RankPlan& rank : plan.ranks)
-    text += fmt::format("rank {}: {} tensors, {}, from {} transfers in {} reads\n", rank.rank,
-                        rank.tensors, human_bytes(rank.bytes), rank.transfers, rank.reads);
+    text +=
+        fmt::format("rank {}: {} tensors, {}, from {} transfers, alone in {} reads\n", rank.rank,
+                    rank.tensors, human_bytes(rank.bytes), rank.transfers, rank.reads);
   return text;
 }
 

@@ -179,8 +179,11 @@ class Finder {
     for (const auto& [rank, paths] : folders) {
       require(paths.size() == 1, "rank {} has {} folders in {}: {}; name the files one by one",
               rank, paths.size(), shown(folder), list(paths));
-      found.push_back({rank, only_file(paths[0])});
+      // An empty folder is a lost file, which replicas may stand in for.
+      if (!files_.list(paths[0]).empty()) found.push_back({rank, only_file(paths[0])});
     }
+    if (found.empty())
+      fail(ErrorCode::kNotFound, "the rank folders of {} are empty", shown(folder));
     return found;
   }
 
@@ -251,6 +254,7 @@ class Finder {
 
   void check_names(std::span<const RankFile> found) const {
     if (found.size() < 2) return;
+    check_twice(found);
     check_numbers(found);
     if (allows("mixed_steps")) return;
     const std::string first = step_of(found[0].path);
@@ -263,25 +267,48 @@ class Finder {
     }
   }
 
-  /// Where every file's name ends in another number below the number of files, it is the rank's.
+  /// Files that are called alike but for a number below the number of ranks: it is the rank's.
   void check_numbers(std::span<const RankFile> found) const {
     if (allows("rank_order")) return;
-    std::set<int64_t> numbers;
-    bool all_ranks = true;
+    struct Alike {
+      std::vector<const RankFile*> files;
+      std::set<int64_t> numbers;
+      bool are_ranks = true;
+    };
+    std::map<std::string, Alike> by_stem;
     for (const RankFile& file : found) {
-      if (!step_of(file.path).empty()) return;
       const int64_t number = last_number(file.path);
-      numbers.insert(number);
-      all_ranks = all_ranks && number >= 0 && number <= found.back().rank;
+      if (number < 0 || !step_of(file.path).empty()) continue;
+      const std::string stem = file.path.stem().string();
+      Alike& alike = by_stem[stem.substr(0, stem.find_last_not_of("0123456789") + 1)];
+      alike.files.push_back(&file);
+      alike.numbers.insert(number);
+      alike.are_ranks = alike.are_ranks && number <= found.back().rank;
     }
-    if (!all_ranks || numbers.size() != found.size()) return;
+    for (const auto& [stem, alike] : by_stem) {
+      if (!alike.are_ranks || alike.numbers.size() < 2) continue;
+      for (const RankFile* file : alike.files) {
+        const int64_t number = last_number(file->path);
+        require(
+            number == file->rank,
+            "{} is given for rank {}, but the number in its name says rank {}: the files are in "
+            "the wrong order or folders were swapped ('--allow rank_order' takes them as they "
+            "are)",
+            shown(file->path), file->rank, number);
+      }
+    }
+  }
+
+  /// One file cannot be the slices of two ranks.
+  static void check_twice(std::span<const RankFile> found) {
+    std::map<fs::path, Rank> known;
     for (const RankFile& file : found) {
-      const int64_t number = last_number(file.path);
-      require(number == file.rank,
-              "{} is given for rank {}, but the number in its name says rank {}, as those of the "
-              "other files do for theirs: the files are in the wrong order or folders were swapped "
-              "('--allow rank_order' takes them as they are)",
-              shown(file.path), file.rank, number);
+      std::error_code ignored;
+      fs::path real = fs::weakly_canonical(file.path, ignored);
+      if (ignored) real = file.path;
+      const auto [other, is_new] = known.try_emplace(std::move(real), file.rank);
+      require(is_new, "{} is given for rank {} and for rank {}: each rank has a file of its own",
+              shown(file.path), other->second, file.rank);
     }
   }
 

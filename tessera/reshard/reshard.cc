@@ -74,6 +74,9 @@ class Resharding {
   }
 
   ReshardReport into_file(const fs::path& path, OutputSet set) {
+    require(set.texts.empty() && !output_.is_whole(),
+            "{} names one file, but '{}' is a folder of files; name a folder",
+            printable(path.string()), output_.name());
     require(set.files.size() == 1,
             "{} names one file but the result has {}; name a folder, or ask for --whole",
             printable(path.string()), set.files.size());
@@ -114,6 +117,7 @@ class Resharding {
       stream.on_progress(
           [&](const StreamCounts& counts) { options_.progress(counts.bytes_written); });
     const StreamCounts counts = stream.run();
+    if (options_.verify) check_expected(digests);
     if (options_.verify) internal::check_result(source_, destination_, outputs, digests, plan_);
     if (folder != nullptr) folder->begin_commit();
     outputs.commit(plan_.options.threads > 0 ? plan_.options.threads : default_thread_count());
@@ -129,6 +133,22 @@ class Resharding {
     report.notes.insert(report.notes.end(), destination_.notes.begin(), destination_.notes.end());
     note_unnamed(report);
     return report;
+  }
+
+  /// The source against what was recorded when it was made.
+  void check_expected(const SourceDigests& digests) const {
+    if (!plan_.options.ranks.empty()) return;  // parts of tensors only
+    for (size_t r = 0; r < digests.records.size(); ++r) {
+      const std::string& name = source_.catalog().records[r].name;
+      const auto expected = options_.expected.find(name);
+      if (expected == options_.expected.end() || plan_.route_of[r] == ReshardPlan::kNoRoute)
+        continue;
+      const std::string found = to_string(digests.records[r]);
+      require_valid(found == expected->second,
+                    "'{}' of the source has the digest {}, but {} when its folder was made: a file "
+                    "of it was changed or exchanged since",
+                    printable(name), found, expected->second);
+    }
   }
 
   void note_unnamed(ReshardReport& report) const {

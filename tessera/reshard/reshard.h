@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct ReshardOptions {
   bool force = false;                    // an earlier result is replaced
   /// Reads the result back and compares its digests with those of the source.
   bool verify = false;
+  /// With `verify`: digests of whole tensors, by name, that the source has to have.
+  std::map<std::string, std::string> expected;
   std::string layouts;  // the destination's strategy as layouts.txt, for the manifest
   /// Called with the bytes done so far of plan.bytes_written, from any thread, one at a time.
   std::function<void(uint64_t done)> progress;

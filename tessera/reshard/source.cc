@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
@@ -19,7 +20,7 @@ using internal::Holders;
 class Collection {
  public:
   Collection(std::span<const RankFile> files, const SourceOptions& options)
-      : files_(files), options_(options) {}
+      : files_(files), options_(options), excepted_(options.except.size(), false) {}
 
   void open_all(Source& source) {
     constexpr size_t kAtOnce = 16;  // so that not all catalogs are in memory together
@@ -30,6 +31,8 @@ class Collection {
                    [&](size_t i) { opened[i] = open(files_[begin + i]); });
       for (size_t i = 0; i < count; ++i) add(files_[begin + i], std::move(opened[i]), source);
     }
+    for (size_t e = 0; e < excepted_.size(); ++e)
+      if (!excepted_[e]) source.unmatched.push_back(options_.except[e]);
   }
 
   std::vector<Holders> take() { return std::move(all_); }
@@ -40,24 +43,32 @@ class Collection {
     const ErrorContext context(
         [&] { return fmt::format("opening the file of rank {}", file.rank); });
     Checkpoint checkpoint = open_checkpoint(file.path, options_.open);
-    if (!options_.renaming.empty()) {
-      const std::vector<std::string> names = rename(checkpoint.catalog.names(), options_.renaming);
-      for (size_t i = 0; i < names.size(); ++i) checkpoint.catalog.records[i].name = names[i];
-    }
     return checkpoint;
+  }
+
+  bool is_left_out(const std::string& name) {
+    bool is_out = false;
+    for (size_t e = 0; e < options_.except.size(); ++e) {
+      if (!matches(options_.except[e], name)) continue;
+      excepted_[e] = is_out = true;
+    }
+    return is_out;
   }
 
   void add(const RankFile& file, Checkpoint opened, Source& source) {
     const int first = static_cast<int>(source.checkpoint.catalog.files.size());
-    for (Record& record : opened.catalog.records) {
-      const auto leaves_out = [&](const std::string& pattern) {
-        return matches(pattern, record.name);
-      };
-      if (std::any_of(options_.except.begin(), options_.except.end(), leaves_out)) continue;
+    const std::vector<std::string> names = rename(opened.catalog.names(), options_.renaming);
+    for (size_t i = 0; i < names.size(); ++i) {
+      Record& record = opened.catalog.records[i];
+      if (!names[i].starts_with(options_.prefix)) continue;
+      const std::string stored =
+          std::exchange(record.name, names[i].substr(options_.prefix.size()));
+      if (is_left_out(record.name)) continue;
       const auto [known, is_new] = by_name_.try_emplace(record.name, all_.size());
       if (is_new) {
         Holders& holders = all_.emplace_back();
         holders.name = record.name;
+        holders.stored_name = stored;
         holders.kind = record.kind;
         holders.dtype = record.dtype;
       }
@@ -84,6 +95,7 @@ class Collection {
 
   std::span<const RankFile> files_;
   const SourceOptions& options_;
+  std::vector<bool> excepted_;  // which patterns left something out
   std::unordered_map<std::string, size_t> by_name_;
   std::vector<Holders> all_;
   std::vector<std::shared_ptr<const RandomAccessFile>> bytes_;
@@ -120,9 +132,11 @@ void note_missing_ranks(std::span<const RankFile> files, Source& source) {
 
 void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all) {
   std::vector<std::string> names;
-  for (const Holders& holders : all) names.push_back(holders.name);
-  const auto is_named = [&](const std::string& name) { return strategy.names(name); };
-  if (std::any_of(names.begin(), names.end(), is_named) || strategy.parameters.empty()) return;
+  for (const Holders& holders : all) {
+    if (strategy.names(holders.stored_name) || strategy.names(holders.name)) return;
+    names.push_back(holders.stored_name);
+  }
+  if (strategy.parameters.empty()) return;
   fail(ErrorCode::kNotFound,
        "the strategy names none of the {} tensors in the files: it is of another model; it has "
        "'{}'{}",
@@ -142,7 +156,10 @@ std::string shortened(std::span<const std::string> names) {
 void check_absent(const Strategy& strategy, std::span<const Holders> all,
                   std::span<const RankFile> files, const SourceOptions& options, Source& source) {
   std::vector<std::string> known, lost, not_saved;
-  for (const Holders& holders : all) known.push_back(holders.name);
+  for (const Holders& holders : all) {
+    known.push_back(holders.name);
+    if (holders.stored_name != holders.name) known.push_back(holders.stored_name);
+  }
   std::sort(known.begin(), known.end());
   const int per_stage = (source.rank_count + strategy.stage_count - 1) / strategy.stage_count;
   std::vector<int> given(static_cast<size_t>(strategy.stage_count), 0);
@@ -176,7 +193,11 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
   require(!files.empty(), "no source file is given");
   Source source;
   source.rank_count = ranks_of(strategy, files);
+  source.has_strategy = strategy != nullptr;
   note_missing_ranks(files, source);
+  if (strategy == nullptr && files.size() > 1)
+    source.notes.push_back(
+        "no strategy says how the files are cut: each is taken to hold the whole");
   Collection collection(files, options);
   collection.open_all(source);
   source.checkpoint.bytes = std::make_shared<const ByteSource>(collection.take_bytes());

@@ -15,8 +15,9 @@
 namespace tessera {
 
 struct SourceOptions {
-  OpenOptions open;  // `open.allow` also takes names of tensors, see open_source
-  std::vector<Renaming> renaming;
+  OpenOptions open;                 // `open.allow` also takes names of tensors, see open_source
+  std::vector<Renaming> renaming;   // of the files' names; strategies have the new ones
+  std::string prefix;               // only names that begin with it, without it; after the renaming
   std::vector<std::string> except;  // patterns of names that are left out
   /// For tensors with a `field`: MindSpore's merge of slices puts the fields' rows together,
   /// its transform functions ignore the field.
@@ -36,16 +37,18 @@ struct Source {
   /// which may cut unevenly, says no shape. They cannot be planned.
   std::vector<bool> is_guessed;
   int rank_count = 1;
-  std::vector<std::string> notes;  // for the report
+  bool has_strategy = false;
+  std::vector<std::string> unmatched;  // patterns of SourceOptions::except that left nothing out
+  std::vector<std::string> notes;      // for the report
 
   const Catalog& catalog() const { return checkpoint.catalog; }
 };
 
 /// Opens the files, which reads their headers. `strategy` says how they were cut; null: each file
-/// holds whole tensors. A tensor that the strategy does not name must be in every file (of its
-/// pipeline stages) with one shape; allowing its name takes the first file's. Throws kCorruptData
-/// naming rank, file and tensor where shapes, dtypes or numbers of ranks contradict the strategy,
-/// and what open_checkpoint throws.
+/// holds whole tensors. A string must be equal in every file. A tensor that the strategy does not
+/// name must be in every file (of its pipeline stages) with one shape; allowing its name takes the
+/// first file's. Throws kCorruptData naming rank, file and tensor where shapes, dtypes or numbers
+/// of ranks contradict the strategy, and what open_checkpoint throws.
 Source open_source(std::span<const RankFile> files, const Strategy* strategy,
                    const SourceOptions& options = {});
 

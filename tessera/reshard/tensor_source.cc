@@ -35,7 +35,8 @@ Source source_of(const std::string& name, std::span<const RankTensor> slices,
     fail(ErrorCode::kNotFound, "the strategy does not name '{}'", printable(name));
   Source source;
   source.rank_count = std::max(strategy.rank_count(), slices.back().rank + 1);
-  internal::Holders holders{name, RecordKind::kTensor, slices[0].tensor.dtype(), {}};
+  source.has_strategy = true;
+  internal::Holders holders{name, name, RecordKind::kTensor, slices[0].tensor.dtype(), {}};
   std::vector<RankFile> ranks;
   std::vector<std::shared_ptr<const RandomAccessFile>> bytes;
   for (const RankTensor& slice : slices) {

@@ -7,6 +7,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/layout/sharding_rule.h"
+#include "tessera/reshard/internal/cut_key.h"
 
 namespace tessera::internal {
 namespace {
@@ -91,8 +92,11 @@ void Assembler::add(Holders& holders) {
       [&] { return fmt::format("putting '{}' together", printable(holders.name)); });
   bool is_named = false;
   for (size_t stage = 0; stage < by_stage_.size(); ++stage) {
-    by_stage_[stage] =
-        strategy_ == nullptr ? nullptr : strategy_->find(holders.name, static_cast<int>(stage));
+    by_stage_[stage] = nullptr;
+    if (strategy_ == nullptr) continue;
+    by_stage_[stage] = strategy_->find(holders.stored_name, static_cast<int>(stage));
+    if (by_stage_[stage] == nullptr)
+      by_stage_[stage] = strategy_->find(holders.name, static_cast<int>(stage));
     is_named = is_named || by_stage_[stage] != nullptr;
   }
   if (is_named && holders.kind == RecordKind::kTensor) {
@@ -130,6 +134,19 @@ void Assembler::check_everywhere(const Holders& holders) const {
   }
 }
 
+/// Strings are small and read when the files are opened: differences show at once.
+void Assembler::check_strings(const Holders& holders) const {
+  const std::string first = read_string(source_.checkpoint, holders.all[0].record);
+  for (const Holder& holder : holders.all) {
+    const std::string text = read_string(source_.checkpoint, holder.record);
+    require_valid(text == first,
+                  "the string '{}' is '{}' in the file of rank {} but '{}' in that of rank {}; "
+                  "'--allow {}' takes the first file's",
+                  printable(holders.name), printable(first), holders.all[0].rank, printable(text),
+                  holder.rank, printable(holders.name));
+  }
+}
+
 void Assembler::add_unnamed(Holders& holders) {
   check_everywhere(holders);
   const Holder& first = holders.all[0];
@@ -142,6 +159,7 @@ void Assembler::add_unnamed(Holders& holders) {
                               : "the strategy does not name it: nothing says");
   }
   const bool takes_first = options_.open.allows("missing_tensor", holders.name);
+  if (holders.kind == RecordKind::kString && !takes_first) check_strings(holders);
   Record record = first.record;
   for (size_t i = 1; i < holders.all.size() && !takes_first; ++i) {
     const Record& other = holders.all[i].record;
@@ -184,8 +202,8 @@ Shape Assembler::shape_in_stage(const Holders& holders, const Holder& first, boo
   const Shape& local = first.record.shape;
   if (parameter.any_ndim) return local;
   const Layout cut = full_layout(parameter);
-  require_valid(local.size() == cut.dims.size(), "it is {}, but the strategy has {} dims: {}",
-                described(first), cut.dims.size(), to_string(cut));
+  require_valid(local.size() == cut.dims.size(), "'{}' is {}, but the strategy has {} dims: {}",
+                printable(first.record.name), described(first), cut.dims.size(), to_string(cut));
   Shape global;
   for (size_t d = 0; d < local.size(); ++d) {
     if (d == 0 && !parameter.split_rows.empty()) {
@@ -214,13 +232,8 @@ Shape Assembler::shape_in_stage(const Holders& holders, const Holder& first, boo
 }
 
 const Assembler::Cut& Assembler::cut_of(const ParameterLayout& parameter, const Shape& global) {
-  std::string key =
-      fmt::format("{} {} {} {} {}", to_string(global),
-                  parameter.any_ndim ? std::string("...") : to_string(parameter.layout),
-                  parameter.optimizer_step, parameter.optimizer_size,
-                  options_.interleave_fields ? parameter.field : 0);
-  for (const int64_t rows : parameter.split_rows) key += fmt::format(" {}", rows);
-  const auto [known, is_new] = cuts_.try_emplace(std::move(key));
+  const auto [known, is_new] =
+      cuts_.try_emplace(cut_key(parameter, global, options_.interleave_fields));
   if (!is_new) return known->second;
   Cut& cut = known->second;
   const int places = parameter.layout.mesh->rank_count();
@@ -303,14 +316,16 @@ void Assembler::fail_shape(const Holders& holders, const Holder& holder, const S
   const std::string layout =
       parameter.any_ndim ? std::string("[...]") : to_string(full_layout(parameter));
   if (2 * most->second.size() > holders.all.size() && least != most)
-    fail(ErrorCode::kCorruptData,
-         "it is {}, but {} in the files of {} other ranks, and the strategy says {}: that file is "
-         "damaged or of another run",
-         described(*least->second[0]), most->first, most->second.size(), layout);
+    fail(
+        ErrorCode::kCorruptData,
+        "'{}' is {}, but {} in the files of {} other ranks, and the strategy says {}: that file is "
+        "damaged or of another run",
+        printable(holders.name), described(*least->second[0]), most->first, most->second.size(),
+        layout);
   fail(ErrorCode::kCorruptData,
-       "it is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
+       "'{}' is {}, but the strategy ({}) gives this rank {} of the whole {}: the strategy belongs "
        "to another run, or the file does",
-       described(holder), layout, to_string(wanted), to_string(global));
+       printable(holders.name), described(holder), layout, to_string(wanted), to_string(global));
 }
 
 /// The files of the tensor's stages that lack it although others hold what they should.
@@ -339,10 +354,11 @@ void Assembler::add_named(Holders& holders) {
   for (const Holder& holder : holders.all) {
     const ParameterLayout* parameter = by_stage_[static_cast<size_t>(stage_of(holder.rank))];
     if (parameter == nullptr) {
-      require_valid(holder.record.shape == global,
-                    "it is {} (pipeline stage {}), where the strategy does not name it; the whole "
-                    "is {}",
-                    described(holder), stage_of(holder.rank), to_string(global));
+      require_valid(
+          holder.record.shape == global,
+          "'{}' is {} (pipeline stage {}), where the strategy does not name it; the whole "
+          "is {}",
+          printable(holders.name), described(holder), stage_of(holder.rank), to_string(global));
       append_pieces(holder, {std::make_shared<const Box>(whole(global))}, record);
       continue;
     }

@@ -19,6 +19,7 @@ struct Holder {
 
 struct Holders {
   std::string name;
+  std::string stored_name;  // before it was renamed; strategies may have either
   RecordKind kind = RecordKind::kTensor;
   DType dtype = DType::kF32;
   std::vector<Holder> all;  // by rank, ascending
@@ -43,6 +44,7 @@ class Assembler {
                                const Shape& global) const;
   void add_named(Holders& holders);
   void check_everywhere(const Holders& holders) const;
+  void check_strings(const Holders& holders) const;
   int stage_of(Rank rank) const { return rank / ranks_per_stage_; }
   Rank place_of(Rank rank, const ParameterLayout& layout) const;
   Shape global_shape(const Holders& holders);
@@ -58,7 +60,7 @@ class Assembler {
   const SourceOptions& options_;
   Source& source_;
   int ranks_per_stage_ = 1;
-  bool is_guessed_ = false;  // the shape of the tensor that is being added
+  bool is_guessed_ = false;                       // the shape of the tensor that is being added
   std::vector<const ParameterLayout*> by_stage_;  // of the tensor that is being added
   std::map<std::string, Cut> cuts_;
 };

@@ -243,6 +243,12 @@ void Stream::fail_differs(const Slot& slot, uint32_t replica,
     return fmt::format("rank {} ({})", source_.rank_of_file[file],
                        printable(catalog.files[file].path.string()));
   };
+  if (!source_.has_strategy)
+    fail(ErrorCode::kCorruptData,
+         "'{}' {} differs between {} and {} from element {} on, and nothing says how the files are "
+         "cut; if each holds a slice, say so with --from STRATEGY",
+         printable(record.name), describe(record), where(region.piece), where(replica),
+         to_string(index));
   const std::string claim = source_.is_unnamed[slot.record]
                                 ? "no strategy names it, so that it has to be equal in every file"
                                 : "the strategy calls it replicated over these ranks";
