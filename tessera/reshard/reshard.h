@@ -50,9 +50,9 @@ struct ReshardReport {
 
 /// Makes the files in the folder `folder`, or all of one rank in the file `folder` where its name
 /// ends in .ckpt or .safetensors. `plan` must have passed verify. Nothing is left when it throws;
-/// a folder that had a result keeps it. Throws kCorruptData naming the tensor where replicas
-/// differ, kInvalidArgument for a folder that is not empty, kUnsupported for what the output cannot
-/// hold, kIo.
+/// a folder that had a result keeps it until the new files appear. Throws kCorruptData naming the
+/// tensor where replicas differ, kInvalidArgument for a folder that is not empty, kUnsupported for
+/// what the output cannot hold, kIo.
 ReshardReport reshard(const Source& source, const Destination& destination, const ReshardPlan& plan,
                       const std::filesystem::path& folder, const ReshardOptions& options = {});
 
