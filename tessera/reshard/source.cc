@@ -73,10 +73,10 @@ class Collection {
         holders.dtype = record.dtype;
       }
       Holders& holders = all_[known->second];
-      require_valid(holders.kind == record.kind && holders.dtype == record.dtype,
-                    "'{}' is {} in {} of rank {} but {} in that of rank {}", printable(record.name),
-                    describe(record), printable(file.path.string()), file.rank,
-                    to_string(holders.dtype), holders.all[0].rank);
+      if (holders.kind != record.kind || holders.dtype != record.dtype)
+        fail(ErrorCode::kCorruptData, "'{}' is {} in {} of rank {} but {} in that of rank {}",
+             printable(record.name), describe(record), printable(file.path.string()), file.rank,
+             to_string(holders.dtype), holders.all[0].rank);
       for (Piece& piece : record.pieces) piece.file += first;
       for (Record& part : record.parts)
         for (Piece& piece : part.pieces) piece.file += first;
