@@ -23,6 +23,7 @@ LAYERS = {
     "layout": "meshes, layouts, sharding rules, redistribution plans",
     "checkpoint": "catalogs, load plans, verification, readers and writers of formats",
     "reshard": "M ranks to N: sources, destinations, plans, streaming, outputs",
+    "comm": "ranks that move buffers: threads, MPI, one alone",
     "graph": "ops' definitions, calls and kernels; graphs and their text",
     "ops": "one file per op; faster kernels in `cpu/`",
     "passes": "graph to graph: folding, fusion, dead nodes",
