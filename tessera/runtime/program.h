@@ -14,11 +14,15 @@ namespace tessera {
 struct CompileOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // every node by its reference kernel
+  /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
+  /// time: what one computes while compiling may need the others. Must outlive the program.
+  Communicator* world = nullptr;
 };
 
 class Program {
  public:
-  /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and shape.
+  /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and the shape
+  /// of what is here of it.
   /// Nodes that depend on constants and parameters alone are computed here. Throws kInvalidArgument
   /// for tensors that do not fit, kUnsupported when no kernel can compute a node.
   static Program compile(const Graph& graph, std::span<const Tensor> parameters,

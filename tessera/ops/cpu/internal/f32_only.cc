@@ -1,15 +1,14 @@
-#include "tessera/ops/cpu/internal/f32_whole.h"
+#include "tessera/ops/cpu/internal/f32_only.h"
 
 namespace tessera::internal {
 
-Support f32_whole(const OpCall& call) {
+Support f32_only(const OpCall& call) {
   for (const std::span<const TensorType> types : {call.operands, call.results}) {
     for (const TensorType& type : types) {
       if (type.dtype != DType::kF32) {
         return Support::no(fmt::format("{} where it computes f32", to_string(type.dtype)));
       }
-      if (!type.is_whole()) return Support::no("it computes whole tensors only");
-      if (element_count(type.global) == 0) return Support::no("a tensor is empty");
+      if (element_count(type.shape()) == 0) return Support::no("a tensor is empty");
     }
   }
   return Support::yes();
