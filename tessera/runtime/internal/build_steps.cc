@@ -96,7 +96,7 @@ class StepBuilder {
     for (const Kernel& kernel : step.node->op->kernels) {
       const bool is_reference = kernel.function != nullptr;
       Support support = Support::yes();
-      if (options_.reference_only && !is_reference) {
+      if (options_.reference_only && !is_reference && !step.node->op->is_collective) {
         support = Support::no("reference kernels only were asked for");
       } else if (kernel.supports != nullptr) {
         support = kernel.supports(call);
