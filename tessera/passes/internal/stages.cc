@@ -80,9 +80,9 @@ Stages::Stages(const Graph& graph, const PlaceOptions& options)
 }
 
 Layout Stages::moved(Layout layout, const MeshPtr& mesh) const {
+  if (same_ranks(*layout.mesh, *mesh)) return layout;
   require(same_ranks(*layout.mesh, *first()), "{} has other ranks than {}", to_string(*layout.mesh),
           to_string(*first()));
-  if (mesh == first()) return layout;
   std::vector<Rank> ranks;
   const Rank offset = sorted_ranks(*mesh).front() - sorted_ranks(*first()).front();
   for (int place = 0; place < layout.mesh->rank_count(); ++place)
