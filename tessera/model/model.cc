@@ -158,6 +158,7 @@ Program& Model::program(int64_t rows) {
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));
   const CompileOptions compile{.threads = options_.threads,
                                .reference_only = options_.reference_only,
+                               .deterministic = options_.deterministic,
                                .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;
