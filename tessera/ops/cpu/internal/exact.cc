@@ -73,6 +73,27 @@ TESSERA_TARGET inline void fma(Vector& sum, const Vector& a, const Vector& b) {
   sum = _mm512_fmadd_ps(a, b, sum);
 }
 #include "tessera/ops/cpu/internal/exact_body.inc"
+
+/// As copy_runs, but puts the runs together in a register.
+template <int count>
+TESSERA_TARGET void merge_runs(const Windows& windows, const float* image, const PixelRuns& runs,
+                               float* to) {
+  const float* from[count];
+  __mmask16 masks[count];
+  for (size_t i = 0; i < count; ++i) {
+    from[i] = image + runs.firsts[i] - runs.lanes[i];
+    masks[i] = static_cast<__mmask16>(0xffffU << runs.lanes[i]);
+  }
+  for (const int64_t tap : windows.taps) {
+    __m512 panel = _mm512_loadu_ps(from[0] + tap);
+    TESSERA_UNROLL
+    for (int i = 1; i < count; ++i) {
+      panel = _mm512_mask_loadu_ps(panel, masks[i], from[i] + tap);
+    }
+    _mm512_storeu_ps(to, panel);
+    to += kPanel;
+  }
+}
 #undef TESSERA_LANES
 #undef TESSERA_ROWS
 #undef TESSERA_REGISTERS
@@ -205,28 +226,46 @@ PixelRuns runs_of(const Windows& windows, int64_t pixel) {
   PixelRuns runs;
   int64_t next = -1;  // where the pixel lies that would go on with the run
   const int64_t lanes = std::min(kPanel, windows.pixels - pixel);
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    const int64_t y = (pixel + lane) / windows.out_width;
-    const int64_t x = (pixel + lane) % windows.out_width;
+  int64_t y = pixel / windows.out_width;
+  int64_t x = pixel % windows.out_width;
+  for (int64_t lane = 0; lane < lanes;) {
     const int64_t first = y * windows.row_step + x * windows.column_step;
     if (first != next) {
       runs.lanes[static_cast<size_t>(runs.count)] = lane;
       runs.firsts[static_cast<size_t>(runs.count)] = first;
       ++runs.count;
     }
-    next = first + 1;
+    const int64_t length =
+        windows.column_step == 1 ? std::min(lanes - lane, windows.out_width - x) : 1;
+    next = first + length;
+    lane += length;
+    x += length;
+    if (x == windows.out_width) {
+      x = 0;
+      ++y;
+    }
   }
   return runs;
 }
 
-void copy_runs(Simd simd, const Windows& windows, const float* image, const PixelRuns& runs,
-               float* to) {
+using CopyRuns = void (*)(const Windows&, const float*, const PixelRuns&, float*);
+constexpr int kMostRuns = 4;  // with more of them, lane by lane is as fast
+
+CopyRuns copy_of(Simd simd, int runs) {
+  const auto at = static_cast<size_t>(runs - 1);
 #if defined(__x86_64__)
-  if (simd == Simd::kAvx512) return avx512::copy_runs(windows, image, runs, to);
-  if (simd == Simd::kAvx2) return avx2::copy_runs(windows, image, runs, to);
+  if (simd == Simd::kAvx512) {
+    return std::array{avx512::merge_runs<1>, avx512::merge_runs<2>, avx512::merge_runs<3>,
+                      avx512::merge_runs<4>}[at];
+  }
+  if (simd == Simd::kAvx2) {
+    return std::array{avx2::copy_runs<1>, avx2::copy_runs<2>, avx2::copy_runs<3>,
+                      avx2::copy_runs<4>}[at];
+  }
 #endif
   (void)simd;
-  scalar::copy_runs(windows, image, runs, to);
+  return std::array{scalar::copy_runs<1>, scalar::copy_runs<2>, scalar::copy_runs<3>,
+                    scalar::copy_runs<4>}[at];
 }
 
 }  // namespace
@@ -292,8 +331,8 @@ void pack_windows(Simd simd, const Windows& windows, const float* image, int64_t
   const auto inner = static_cast<int64_t>(windows.taps.size());
   for (int64_t panel = first; panel < last; ++panel, packed += inner * kPanel) {
     const PixelRuns runs = runs_of(windows, panel * kPanel);
-    if (runs.count <= 4) {
-      copy_runs(simd, windows, image, runs, packed);
+    if (runs.count <= kMostRuns) {
+      copy_of(simd, runs.count)(windows, image, runs, packed);
       continue;
     }
     // Mostly runs of one pixel, as with a stride: lane by lane. Lanes beyond the last pixel repeat
