@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "tessera/base/text.h"
+#include "tessera/passes/internal/batch_parallel.h"
 #include "tessera/passes/internal/choose.h"
 #include "tessera/passes/internal/rewriter.h"
 #include "tessera/passes/internal/stages.h"
@@ -30,6 +31,9 @@ class Placer {
     placed_.mesh = stages_.everyone();
     placed_.forms.resize(graph.values.size());
     is_free_.resize(graph.values.size(), false);
+    is_parameter_.resize(graph.values.size(), false);
+    for (const ValueId id : graph.parameters) is_parameter_[at(id)] = true;
+    producers_ = internal::producers(graph);
   }
 
   Placed run() {
@@ -120,9 +124,9 @@ class Placer {
   RuleLayouts wanted(size_t n, const ShardingRule& rule, const std::vector<TensorType>& types) {
     const Node& node = placed_.graph.nodes[n];
     const MeshPtr& stage = stages_.of_node(n);
-    if (!node.sharding.empty()) return read_sharding(node.sharding, rule, stage);
-    if (options_.mode == PlaceMode::kMindSpore && !node.op->is_view) {
-      if (auto layouts = batch_parallel(rule, stage)) return *layouts;
+    if (auto said = said_by(n, rule, stage)) {
+      note_wanted(n, *said);
+      return *said;
     }
     std::vector<internal::Present> operands;
     for (size_t i = 0; i < types.size(); ++i) operands.push_back(present(node.operands[i], stage));
@@ -137,6 +141,24 @@ class Placer {
     return choices_
         .emplace(std::move(key), internal::choose(rule, mesh, operands, whole_sums, plans_).layouts)
         .first->second;
+  }
+
+  /// What the node's sharding says, or MindSpore's default.
+  std::optional<RuleLayouts> said_by(size_t n, const ShardingRule& rule, const MeshPtr& stage) {
+    const Node& node = placed_.graph.nodes[n];
+    const std::string_view op = node.op->name;
+    const bool mindspore = options_.mode == PlaceMode::kMindSpore;
+    if (!node.sharding.empty()) {
+      require(!mindspore || op != "reshape",
+              "reshape is given the strategy {}: it has none, its layouts are its neighbours'",
+              printable(node.sharding));
+      return read_sharding(node.sharding, op, rule, stage);
+    }
+    if (!mindspore) return std::nullopt;
+    const bool by_rows = op == "dense" || internal::is_dense_bias(placed_.graph, node, producers_);
+    const auto pieces = internal::batch_parallel(op, rule, stage->rank_count(), by_rows);
+    if (!pieces) return std::nullopt;
+    return layouts_of_pieces(op, rule, *pieces, stage);
   }
 
   /// An operand in the form from which it can be had: partial values are made whole first, once.
@@ -168,21 +190,26 @@ class Placer {
     return mesh;
   }
 
-  /// MindSpore's default for operators without a strategy; nothing where the rows do not divide.
-  static std::optional<RuleLayouts> batch_parallel(const ShardingRule& rule, const MeshPtr& stage) {
-    const int ranks = stage->rank_count();
-    Pieces pieces;
-    FactorId row = -1;
-    for (const ShardingRule::Dims& dims : rule.results)
-      if (!dims.empty() && dims[0].size() == 1 && row < 0) row = dims[0][0];
-    if (row < 0 || rule.factors[at(row)].whole || rule.factors[at(row)].extent % ranks != 0)
-      return std::nullopt;
-    for (const ShardingRule::Dims& dims : rule.operands) {
-      std::vector<int>& counts = pieces.emplace_back();
-      for (size_t d = 0; d < dims.size(); ++d)
-        counts.push_back(dims[d] == std::vector<FactorId>{row} ? ranks : 1);
+  /// A parameter has one layout: two nodes that say how they are sharded may not want two.
+  void note_wanted(size_t n, const RuleLayouts& layouts) {
+    const Node& node = placed_.graph.nodes[n];
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      const ValueId id = node.operands[i];
+      const ValueInfo& info = value(id);
+      if (!is_parameter_[at(id)]) continue;
+      const auto [known, is_new] = wanted_.try_emplace(id, Wanted{n, layouts.operands[i]});
+      if (is_new) continue;
+      const Wanted& first = known->second;
+      const bool same =
+          plans_.find(first.layout, layouts.operands[i], info.shape, 1).plan.steps.empty();
+      const Node& other = placed_.graph.nodes[first.node];
+      require(
+          same,
+          "parameter '{}' {} is wanted as {} by {} '{}' and as {} here; wanted one layout: give "
+          "both operators strategies that cut it alike",
+          info.name, to_string(info.shape), to_string(first.layout), other.op->name,
+          value(other.results[0]).name, to_string(layouts.operands[i]));
     }
-    return read_sharding(to_string(pieces), rule, stage);
   }
 
   /// The form of a value in this layout, made now where it is not there.
@@ -234,7 +261,16 @@ class Placer {
   internal::Stages stages_;
   internal::Plans plans_;
   Placed placed_;
-  std::vector<bool> is_free_;  // per value: it lies as its first reader wants it
+  /// What a node that says how it is sharded wants of a parameter.
+  struct Wanted {
+    size_t node = 0;
+    Layout layout;
+  };
+
+  std::vector<int> producers_;      // per value its node, or -1
+  std::vector<bool> is_parameter_;  // per value
+  std::vector<bool> is_free_;       // per value: it lies as its first reader wants it
+  std::unordered_map<ValueId, Wanted> wanted_;
   std::unordered_map<std::string, RuleLayouts> choices_;
 };
 

@@ -21,8 +21,10 @@ namespace tessera {
 
 /// How nodes that nobody sharded are placed.
 enum class PlaceMode : uint8_t {
-  kFollow,     // where their operands are, as far as the op's rule allows, for the fewest bytes
-  kMindSpore,  // semi_auto_parallel: dim 0 of every operand by all ranks, where that divides
+  kFollow,  // where their operands are, as far as the op's rule allows, for the fewest bytes
+  /// semi_auto_parallel: dim 0 in as many parts as divide both it and the
+  /// ranks. Inputs are whole on every rank unless layout_of says otherwise, reshape follows.
+  kMindSpore,
 };
 
 struct PlaceOptions {
@@ -69,8 +71,8 @@ struct Placed {
 };
 
 /// Throws kInvalidArgument naming the node, its operands and layouts for a sharding that its op or
-/// the ranks do not allow, for layouts that do not fit their tensors, or two different shardings of
-/// one parameter (MindSpore's form).
+/// the ranks do not allow, for layouts that do not fit their tensors, and for two layouts of one
+/// parameter that shardings (in MindSpore's mode also defaults) of two nodes ask for.
 Placed place(const Graph& graph, const PlaceOptions& options);
 
 /// What moves while one rank runs the graph once (`running`), or while it is compiled:

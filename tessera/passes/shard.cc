@@ -81,28 +81,67 @@ class FactorPieces {
   std::vector<int> counts_;  // 0: not seen
 };
 
-/// The factors in the order of their dims in the rule's tensors, aligned from the right where
-/// operands differ in dims: a device matrix has its dims in this order.
-std::vector<FactorId> ordered_factors(const ShardingRule& rule) {
-  std::vector<FactorId> order;
-  const auto add = [&](const ShardingRule::Dims& dims) {
-    for (const auto& dim : dims)
-      for (const FactorId f : dim)
-        if (std::find(order.begin(), order.end(), f) == order.end()) order.push_back(f);
-  };
-  // An operand with more dims comes first where it broadcasts: it names the leading dims.
-  std::vector<size_t> operands(rule.operands.size());
-  std::iota(operands.begin(), operands.end(), size_t{0});
-  const bool elementwise =
-      std::all_of(rule.factors.begin(), rule.factors.end(),
-                  [](const ShardingRule::Factor& factor) { return factor.name.starts_with('.'); });
-  if (elementwise) {
-    std::stable_sort(operands.begin(), operands.end(), [&](size_t a, size_t b) {
-      return rule.operands[a].size() > rule.operands[b].size();
-    });
+bool is_lookup(std::string_view op) {
+  return op == "gather" || op == "embedding";
+}
+
+/// The factors in the order in which a device matrix has them.
+std::vector<FactorId> ordered_factors(std::string_view op, const ShardingRule& rule) {
+  std::vector<ShardingRule::Dims> operands = rule.operands;
+  if (op == "gather") std::swap(operands[0], operands[1]);
+  std::vector<std::pair<size_t, FactorId>> broadcast;  // how far from the last dim
+  std::vector<FactorId> others;
+  for (const ShardingRule::Dims& dims : operands) {
+    for (size_t d = 0; d < dims.size(); ++d) {
+      for (const FactorId f : dims[d]) {
+        if (rule.factors[at(f)].name.starts_with('.'))
+          broadcast.emplace_back(dims.size() - d, f);
+        else
+          others.push_back(f);
+      }
+    }
   }
-  for (const size_t i : operands) add(rule.operands[i]);
+  std::stable_sort(broadcast.begin(), broadcast.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<FactorId> order;
+  const auto add = [&](FactorId f) {
+    if (std::find(order.begin(), order.end(), f) == order.end()) order.push_back(f);
+  };
+  for (const auto& [distance, f] : broadcast) add(f);
+  std::for_each(others.begin(), others.end(), add);
   return order;
+}
+
+/// Pieces per dim where some tuples count all dims but the last as one: see device_matrix.
+struct SpreadPieces {
+  Pieces pieces;
+  std::vector<FactorId> rows;  // the factors that share one dim of the device matrix
+};
+
+SpreadPieces spread_rows(std::string_view op, const ShardingRule& rule, Pieces pieces) {
+  SpreadPieces made;
+  const bool takes_rows = op == "dense" || op == "add";
+  if (!takes_rows || pieces.empty() || pieces[0].size() != 2 || rule.operands[0].size() <= 2) {
+    made.pieces = std::move(pieces);
+    return made;
+  }
+  const ShardingRule::Dims& x = rule.operands[0];
+  int64_t rows = 1;
+  int left = pieces[0][0];
+  std::vector<int> spread;
+  for (size_t d = 0; d + 1 < x.size(); ++d) {
+    int64_t extent = 1;
+    for (const FactorId f : x[d]) extent *= rule.factors[at(f)].extent;
+    made.rows.insert(made.rows.end(), x[d].begin(), x[d].end());
+    spread.push_back(static_cast<int>(std::gcd(static_cast<int64_t>(left), extent)));
+    left /= spread.back();
+    rows *= extent;
+  }
+  require(left == 1, "the {} rows of operand 0 cannot be cut in {} pieces", rows, pieces[0][0]);
+  spread.push_back(pieces[0][1]);
+  pieces[0] = std::move(spread);
+  made.pieces = std::move(pieces);
+  return made;
 }
 
 /// The axes of each factor that these operand layouts ask for.
@@ -197,40 +236,57 @@ bool is_pieces(std::string_view sharding) {
   return trim(sharding).starts_with('(');
 }
 
-DeviceMatrix device_matrix(const ShardingRule& rule, const Pieces& pieces,
+DeviceMatrix device_matrix(std::string_view op, const ShardingRule& rule, const Pieces& pieces,
                            std::span<const Rank> ranks) {
-  const std::vector<int> counts = FactorPieces(rule, pieces).counts();
+  const SpreadPieces spread = spread_rows(op, rule, pieces);
+  const std::vector<int> counts = FactorPieces(rule, spread.pieces).counts();
   int64_t product = 1;
-  for (const int count : counts) product = checked_product(product, count);
+  bool cuts_lookup = false;
+  for (size_t f = 0; f < counts.size(); ++f) {
+    product = checked_product(product, counts[f]);
+    cuts_lookup |= is_lookup(op) && counts[f] > 1 && is_reduced(rule, static_cast<FactorId>(f));
+  }
   require(std::ssize(ranks) % product == 0,
           "the pieces are {} in all, which does not divide the {} ranks", product, ranks.size());
   DeviceMatrix made;
   std::vector<MeshAxis> axes;
   made.axes.resize(rule.factors.size());
-  const int64_t repeat = std::ssize(ranks) / product;
-  if (repeat > 1) axes.push_back({"", static_cast<int>(repeat)});
-  for (const FactorId f : ordered_factors(rule)) {
+  const int repeat = static_cast<int>(std::ssize(ranks) / product);
+  int dims = 0;
+  if (repeat > 1 && cuts_lookup) axes.push_back({fmt::format("d{}", dims++), repeat});
+  int parts_of_rows = 0;
+  const auto are_rows = [&](FactorId f) {
+    return std::find(spread.rows.begin(), spread.rows.end(), f) != spread.rows.end();
+  };
+  for (const FactorId f : ordered_factors(op, rule)) {
     if (counts[at(f)] == 1) continue;
     made.axes[at(f)] = {static_cast<AxisId>(axes.size())};
-    axes.push_back({"", counts[at(f)]});
+    const bool joins = are_rows(f) && parts_of_rows > 0;
+    const int dim = joins ? dims - 1 : dims++;
+    axes.push_back(
+        {are_rows(f) ? fmt::format("d{}.{}", dim, parts_of_rows++) : fmt::format("d{}", dim),
+         counts[at(f)]});
   }
-  if (axes.empty()) axes.push_back({"", 1});
-  for (size_t a = 0; a < axes.size(); ++a) axes[a].name = fmt::format("d{}", a);
+  if (repeat > 1 && !cuts_lookup) axes.push_back({fmt::format("d{}", dims), repeat});
+  if (axes.empty()) axes.push_back({"d0", 1});
   made.mesh = make_mesh(std::move(axes), {ranks.begin(), ranks.end()});
   return made;
 }
 
-RuleLayouts read_sharding(std::string_view sharding, const ShardingRule& rule,
+RuleLayouts layouts_of_pieces(std::string_view op, const ShardingRule& rule, const Pieces& pieces,
+                              const MeshPtr& mesh) {
+  std::vector<Rank> ranks;
+  for (int place = 0; place < mesh->rank_count(); ++place) ranks.push_back(mesh->rank_at(place));
+  const DeviceMatrix made = device_matrix(op, rule, pieces, ranks);
+  const std::string reason = why_not(rule, *made.mesh, made.axes);
+  require(reason.empty(), "{}", reason);
+  return layouts_of(rule, made.mesh, made.axes);
+}
+
+RuleLayouts read_sharding(std::string_view sharding, std::string_view op, const ShardingRule& rule,
                           const MeshPtr& mesh) {
   const ErrorContext context([&] { return fmt::format("sharding by {}", printable(sharding)); });
-  if (is_pieces(sharding)) {
-    std::vector<Rank> ranks;
-    for (int place = 0; place < mesh->rank_count(); ++place) ranks.push_back(mesh->rank_at(place));
-    const DeviceMatrix made = device_matrix(rule, parse_pieces(sharding), ranks);
-    const std::string reason = why_not(rule, *made.mesh, made.axes);
-    require(reason.empty(), "{}", reason);
-    return layouts_of(rule, made.mesh, made.axes);
-  }
+  if (is_pieces(sharding)) return layouts_of_pieces(op, rule, parse_pieces(sharding), mesh);
   std::string_view rest = trim(sharding);
   MeshPtr own = mesh;
   if (rest.starts_with('{')) {
