@@ -90,6 +90,13 @@ TEST(Text, MatchesPatternsAsAShellDoes) {
   EXPECT_FALSE(matches(std::string(200, '*') + "b", std::string(5000, 'a')));
 }
 
+TEST(Text, JoinsTheFirstOfManyAndCountsTheRest) {
+  const std::vector<std::string> names{"a", "b", "c"};
+  EXPECT_EQ(join_first(names, 3), "a, b, c");
+  EXPECT_EQ(join_first(names, 2), "a, b and 1 more");
+  EXPECT_EQ(join_first({}, 2), "");
+}
+
 TEST(Text, SuggestsNamesThatLookAlike) {
   const std::vector<std::string> names{"conv1.weight", "conv2.weight", "fc.bias"};
   EXPECT_EQ(suggest("conv1.weigth", names), " (nearest: 'conv1.weight', 'conv2.weight')");

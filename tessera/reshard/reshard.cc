@@ -157,15 +157,11 @@ class Resharding {
       if (source_.is_unnamed[r] && plan_.route_of[r] != ReshardPlan::kNoRoute)
         names.push_back(printable(source_.catalog().records[r].name));
     if (names.empty()) return;
-    const size_t count = names.size();
-    constexpr size_t kShown = 8;
-    if (names.size() > kShown) names.resize(kShown);
-    report.notes.push_back(
-        fmt::format("the source's strategy does not name {}{}: {}", join(names, ", "),
-                    count > kShown ? fmt::format(" and {} more", count - kShown) : std::string(),
-                    plan_.options.replicas == ReplicaCheck::kNone
-                        ? "taken from the first file, not compared"
-                        : "equal in every file, so taken as replicated"));
+    report.notes.push_back(fmt::format("the source's strategy does not name {}: {}",
+                                       join_first(names, 8),
+                                       plan_.options.replicas == ReplicaCheck::kNone
+                                           ? "taken from the first file, not compared"
+                                           : "equal in every file, so taken as replicated"));
   }
 
   std::string manifest(const OutputFiles& outputs, const SourceDigests* digests) const {

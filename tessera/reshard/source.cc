@@ -144,13 +144,6 @@ void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all)
        suggest(strategy.parameters[0].name, names));
 }
 
-/// "'a', 'b' and 5 more".
-std::string shortened(std::span<const std::string> names) {
-  constexpr size_t kShown = 3;
-  const std::string text = join(names.first(std::min(names.size(), kShown)), ", ");
-  return names.size() <= kShown ? text : fmt::format("{} and {} more", text, names.size() - kShown);
-}
-
 /// What the strategy names and no file holds: lost where files are missing that could hold it,
 /// else not saved.
 void check_absent(const Strategy& strategy, std::span<const Holders> all,
@@ -181,9 +174,9 @@ void check_absent(const Strategy& strategy, std::span<const Holders> all,
     fail(ErrorCode::kNotFound,
          "the strategy names {}, of which no file that is given holds any part; {} of {} files are "
          "given; '--allow missing_tensor' goes on without it",
-         shortened(lost), files.size(), source.rank_count);
+         join_first(lost, 3), files.size(), source.rank_count);
   if (!not_saved.empty())
-    source.notes.push_back("the strategy names what no file holds: " + shortened(not_saved));
+    source.notes.push_back("the strategy names what no file holds: " + join_first(not_saved, 3));
 }
 
 }  // namespace
