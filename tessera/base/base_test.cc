@@ -71,6 +71,11 @@ TEST(Parallel, ThrowsTheFirstErrorWithTheCallersContext) {
   }
 }
 
+TEST(Parallel, NoNumberOfThreadsMeansTheProcessors) {
+  EXPECT_EQ(thread_count(3), 3);
+  EXPECT_EQ(thread_count(0), default_thread_count());
+}
+
 TEST(Parallel, MayBeCalledFromATask) {
   std::atomic<int> calls = 0;
   parallel_for(4, 2, [&](size_t) { parallel_for(5, 2, [&](size_t) { ++calls; }); });

@@ -120,7 +120,7 @@ class Resharding {
     if (options_.verify) check_expected(digests);
     if (options_.verify) internal::check_result(source_, destination_, outputs, digests, plan_);
     if (folder != nullptr) folder->begin_commit();
-    outputs.commit(plan_.options.threads > 0 ? plan_.options.threads : default_thread_count());
+    outputs.commit(thread_count(plan_.options.threads));
     if (folder != nullptr) folder->commit(manifest(outputs, options_.verify ? &digests : nullptr));
     for (const OutputFile& file : outputs.set().files) report.files.push_back(root / file.path);
     for (const OutputText& text : outputs.set().texts) report.files.push_back(root / text.path);

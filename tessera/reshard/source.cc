@@ -27,7 +27,7 @@ class Collection {
     for (size_t begin = 0; begin < files_.size(); begin += kAtOnce) {
       const size_t count = std::min(kAtOnce, files_.size() - begin);
       std::vector<Checkpoint> opened(count);
-      parallel_for(count, options_.threads > 0 ? options_.threads : default_thread_count(),
+      parallel_for(count, thread_count(options_.threads),
                    [&](size_t i) { opened[i] = open(files_[begin + i]); });
       for (size_t i = 0; i < count; ++i) add(files_[begin + i], std::move(opened[i]), source);
     }

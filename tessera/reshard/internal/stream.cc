@@ -35,7 +35,7 @@ uint64_t slot_bytes(const Record& record, const Piece& piece, const Box& box) {
 
 StreamCounts Stream::run() {
   const std::vector<SlabItem> items = make_items(plan_, source_);
-  const int threads = plan_.options.threads > 0 ? plan_.options.threads : default_thread_count();
+  const int threads = thread_count(plan_.options.threads);
   parallel_for(items.size(), threads, [&](size_t i) {
     std::unique_ptr<Workspace> work;
     {
