@@ -31,8 +31,11 @@ class Collection {
                    [&](size_t i) { opened[i] = open(files_[begin + i]); });
       for (size_t i = 0; i < count; ++i) add(files_[begin + i], std::move(opened[i]), source);
     }
-    for (size_t e = 0; e < excepted_.size(); ++e)
-      if (!excepted_[e]) source.unmatched.push_back(options_.except[e]);
+    list_unmatched(source);
+  }
+  void take_all(std::vector<Checkpoint> opened, Source& source) {
+    for (size_t i = 0; i < opened.size(); ++i) add(files_[i], std::move(opened[i]), source);
+    list_unmatched(source);
   }
 
   std::vector<Holders> take() { return std::move(all_); }
@@ -44,6 +47,11 @@ class Collection {
         [&] { return fmt::format("opening the file of rank {}", file.rank); });
     Checkpoint checkpoint = open_checkpoint(file.path, options_.open);
     return checkpoint;
+  }
+
+  void list_unmatched(Source& source) const {
+    for (size_t e = 0; e < excepted_.size(); ++e)
+      if (!excepted_[e]) source.unmatched.push_back(options_.except[e]);
   }
 
   bool is_left_out(const std::string& name) {
@@ -179,10 +187,10 @@ void check_absent(const Strategy& strategy, std::span<const Holders> all,
     source.notes.push_back("the strategy names what no file holds: " + join_first(not_saved, 3));
 }
 
-}  // namespace
-
-Source open_source(std::span<const RankFile> files, const Strategy* strategy,
-                   const SourceOptions& options) {
+/// What the files hold, of which `collect` puts the headers together.
+template <typename Collect>
+Source make_source(std::span<const RankFile> files, const Strategy* strategy,
+                   const SourceOptions& options, const Collect& collect) {
   require(!files.empty(), "no source file is given");
   Source source;
   source.rank_count = ranks_of(strategy, files);
@@ -192,7 +200,7 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
     source.notes.push_back(
         "no strategy says how the files are cut: each is taken to hold the whole");
   Collection collection(files, options);
-  collection.open_all(source);
+  collect(collection, source);
   source.checkpoint.bytes = std::make_shared<const ByteSource>(collection.take_bytes());
   std::vector<Holders> all = collection.take();
   if (all.empty()) fail(ErrorCode::kNotFound, "the files hold nothing that is not left out");
@@ -207,6 +215,22 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
   }
   index_records(source.checkpoint.catalog);
   return source;
+}
+
+}  // namespace
+
+Source open_source(std::span<const RankFile> files, const Strategy* strategy,
+                   const SourceOptions& options) {
+  return make_source(files, strategy, options,
+                     [](Collection& collection, Source& source) { collection.open_all(source); });
+}
+
+Source source_of(std::span<const RankFile> files, std::vector<Checkpoint> opened,
+                 const Strategy* strategy, const SourceOptions& options) {
+  require(opened.size() == files.size(), "{} files are open of {}", opened.size(), files.size());
+  return make_source(files, strategy, options, [&](Collection& collection, Source& source) {
+    collection.take_all(std::move(opened), source);
+  });
 }
 
 }  // namespace tessera

@@ -81,44 +81,45 @@ void Stream::process(const SlabItem& item, Workspace& work) {
 
 void Stream::load(Workspace& work) const {
   collect(work);
-  work.runs.clear();
-  for (const Slot& slot : work.slots) {
-    const uint32_t piece = plan_.routes[plan_.route_of[slot.record]].regions[slot.region].piece;
-    add_runs(slot, piece, slot.memory, work.runs);
-  }
-  read(work);
-  for (Slot& slot : work.slots) {
-    const Record& record = source_.catalog().records[slot.record];
-    decode(slot, plan_.routes[plan_.route_of[slot.record]].regions[slot.region].piece, slot.memory);
-    slot.memory = slot.memory.first(static_cast<size_t>(element_count(slot.box.size)) *
-                                    static_cast<size_t>(byte_size(record.dtype)));
-    work.counts.bytes_read += slot.memory.size();
-  }
+  read_slots(work);
   compare_replicas(work);
 }
 
-/// The parts of the wanted boxes' regions, with staging memory for each.
+/// The parts of the wanted boxes' regions.
 void Stream::collect(Workspace& work) const {
   work.slots.clear();
-  uint64_t bytes = 0;
   for (const Want& want : work.wants) {
-    const Record& record = source_.catalog().records[want.record];
     const Route& route = plan_.routes[plan_.route_of[want.record]];
     for (uint32_t g = 0; g < route.regions.size(); ++g) {
       Box box = intersect(route.regions[g].box, want.box);
       if (is_empty(box)) continue;
-      bytes += slot_bytes(record, record.pieces[route.regions[g].piece], box);
-      work.slots.push_back({want.record, g, std::move(box), {}});
+      work.slots.push_back({want.record, g, route.regions[g].piece, std::move(box), {}});
     }
   }
+}
+
+void Stream::read_slots(Workspace& work) const {
+  const auto& records = source_.catalog().records;
+  const auto bytes_of = [&](const Slot& slot) {
+    return slot_bytes(records[slot.record], records[slot.record].pieces[slot.piece], slot.box);
+  };
+  uint64_t bytes = 0;
+  for (const Slot& slot : work.slots) bytes += bytes_of(slot);
   if (work.staging.size() < bytes) work.staging.resize(bytes);
   uint64_t begin = 0;
+  work.runs.clear();
   for (Slot& slot : work.slots) {
-    const Record& record = source_.catalog().records[slot.record];
-    const Region& region = plan_.routes[plan_.route_of[slot.record]].regions[slot.region];
-    const uint64_t size = slot_bytes(record, record.pieces[region.piece], slot.box);
+    const uint64_t size = bytes_of(slot);
     slot.memory = std::span(work.staging).subspan(begin, size);
     begin += size;
+    add_runs(slot, slot.piece, slot.memory, work.runs);
+  }
+  read(work);
+  for (Slot& slot : work.slots) {
+    decode(slot, slot.piece, slot.memory);
+    slot.memory = slot.memory.first(static_cast<size_t>(element_count(slot.box.size)) *
+                                    static_cast<size_t>(byte_size(records[slot.record].dtype)));
+    work.counts.bytes_read += slot.memory.size();
   }
 }
 

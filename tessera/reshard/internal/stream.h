@@ -37,6 +37,7 @@ class Stream {
   struct Slot {
     uint32_t record = 0;
     uint32_t region = 0;
+    uint32_t piece = 0;  // that it is read from
     Box box;
     std::span<std::byte> memory;
   };
@@ -77,6 +78,8 @@ class Stream {
   /// Reads work.wants, whose boxes the plan must need, into work.slots, records in order, and
   /// compares replicas. Thread-safe.
   void load(Workspace& work) const;
+  /// Reads work.slots, giving them memory. Thread-safe.
+  void read_slots(Workspace& work) const;
 
  private:
   void process(const SlabItem& item, Workspace& work);
