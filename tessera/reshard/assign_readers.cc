@@ -95,11 +95,14 @@ class Assigner {
     require(view.seers.size() == source.catalog().files.size(),
             "it is known of {} files who sees them, but there are {}", view.seers.size(),
             source.catalog().files.size());
-    // A part goes to many ranks, and all of it must fit into a round.
-    part_bytes_ = std::clamp<uint64_t>(options.round_bytes / std::max<size_t>(ranks_, 8),
+    require(ranks_ > 0, "the job has no ranks");
+    // A part goes to many ranks, and all of it must fit into a round; and ranks read equally much
+    // only where there are several parts for each.
+    part_bytes_ = std::clamp<uint64_t>(std::min(options.round_bytes / std::max<size_t>(ranks_, 8),
+                                                plan.bytes_needed / (16 * ranks_)),
                                        uint64_t{64} << 10, uint64_t{4} << 20);
-    const int most =
-        view.machines.empty() ? 0 : *std::max_element(view.machines.begin(), view.machines.end());
+    fair_load_ = (plan.bytes_needed + plan.bytes_compared) / ranks_;
+    const int most = *std::max_element(view.machines.begin(), view.machines.end());
     takes_on_.assign(static_cast<size_t>(most) + 1, false);
     reads_.takers.emplace_back();
     reads_.ranks.resize(ranks_);
@@ -192,16 +195,17 @@ class Assigner {
   std::optional<Choice> choose(const Record& record, std::span<const uint32_t> pieces,
                                int machine) const {
     std::optional<Choice> best;
-    uint64_t lowest = 0;
+    std::pair<uint64_t, uint64_t> lowest;
     for (const uint32_t piece : pieces)
       for (const Rank rank : view_.seers[static_cast<size_t>(record.pieces[piece].file)]) {
         const auto r = static_cast<size_t>(rank);
         if (machine >= 0 && view_.machines[r] != machine) continue;
-        // Sending costs as much as being a few parts ahead of the others.
+        // Up to its share a rank reads what is near; beyond it, sending costs as much as being a
+        // few parts ahead of the others.
         const uint64_t distance = takes_[r]                                           ? 0
                                   : takes_on_[static_cast<size_t>(view_.machines[r])] ? 1
                                                                                       : 2;
-        const uint64_t cost = load_[r] + distance * 2 * part_bytes_;
+        const std::pair cost(std::max(load_[r], fair_load_) + distance * 2 * part_bytes_, load_[r]);
         if (best && cost >= lowest) continue;
         best = {piece, rank};
         lowest = cost;
@@ -325,6 +329,7 @@ class Assigner {
   const JobView& view_;
   size_t ranks_;
   uint64_t part_bytes_ = 0;
+  uint64_t fair_load_ = 0;  // what a rank reads when all read equally much
   RoundPacker packer_;
   std::vector<uint64_t> load_;  // by rank: bytes that it reads
   std::vector<bool> takes_;     // by rank, of the part that is being assigned

@@ -33,6 +33,19 @@ uint64_t slot_bytes(const Record& record, const Piece& piece, const Box& box) {
 
 }  // namespace
 
+std::string why_equal(const Source& source, uint32_t record) {
+  if (!source.has_strategy)
+    return "and nothing says how the files are cut; if each holds a slice, say so with --from "
+           "STRATEGY";
+  const std::string_view claim =
+      source.is_unnamed[record] ? "no strategy names it, so that it has to be equal in every file"
+                                : "the strategy calls it replicated over these ranks";
+  return fmt::format(
+      "but {}: the strategy is not that of these files, or they are of different runs or steps "
+      "('--no-check-replicas' takes the first)",
+      claim);
+}
+
 StreamCounts Stream::run() {
   const std::vector<SlabItem> items = make_items(plan_, source_);
   const int threads = thread_count(plan_.options.threads);
@@ -244,21 +257,9 @@ void Stream::fail_differs(const Slot& slot, uint32_t replica,
     return fmt::format("rank {} ({})", source_.rank_of_file[file],
                        printable(catalog.files[file].path.string()));
   };
-  if (!source_.has_strategy)
-    fail(ErrorCode::kCorruptData,
-         "'{}' {} differs between {} and {} from element {} on, and nothing says how the files are "
-         "cut; if each holds a slice, say so with --from STRATEGY",
-         printable(record.name), describe(record), where(region.piece), where(replica),
-         to_string(index));
-  const std::string claim = source_.is_unnamed[slot.record]
-                                ? "no strategy names it, so that it has to be equal in every file"
-                                : "the strategy calls it replicated over these ranks";
-  fail(
-      ErrorCode::kCorruptData,
-      "'{}' {} differs between {} and {} from element {} on, but {}: the strategy is not that of "
-      "these files, or they are of different runs or steps ('--no-check-replicas' takes the first)",
-      printable(record.name), describe(record), where(region.piece), where(replica),
-      to_string(index), claim);
+  fail(ErrorCode::kCorruptData, "'{}' {} differs between {} and {} from element {} on, {}",
+       printable(record.name), describe(record), where(region.piece), where(replica),
+       to_string(index), why_equal(source_, slot.record));
 }
 
 void Stream::add_digests(std::span<const Slot> slots, const Route& route) const {

@@ -26,6 +26,9 @@ struct StreamCounts {
   uint64_t bytes_written = 0;
 };
 
+/// The end of a message that replicas of a record differ: why they had to be equal.
+std::string why_equal(const Source& source, uint32_t record);
+
 class Stream {
  public:
   /// A box of a record that is to be in memory.
