@@ -17,6 +17,7 @@
 #include "tessera/data/pipeline.h"
 #include "tessera/model/metric.h"
 #include "tessera/passes/place.h"
+#include "tessera/reshard/assign_readers.h"
 #include "tessera/runtime/program.h"
 #include "tessera/zoo/zoo.h"
 
@@ -56,7 +57,8 @@ struct LoadSummary {
   std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and zero
   std::vector<std::string> notes;       // what was accepted only because it was allowed
   bool unchecked_crc = false;           // a file carries a CRC that nobody asked to check
-  uint64_t bytes = 0;                   // of the parameters
+  uint64_t bytes = 0;                   // of the parameters, of many ranks this one's parts
+  std::vector<RankTraffic> ranks;       // of many ranks: what each read, sent and received
   double seconds = 0;
 };
 
