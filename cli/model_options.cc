@@ -10,6 +10,8 @@ void ModelOptions::declare(Arguments& arguments) {
       "name of a model (see 'tessera models'), with its options: \"mlp(hidden=[128])\"");
   arguments.group("Running");
   arguments.option("--kernels", kernels, "best, or reference: plain C++ without oneDNN");
+  arguments.flag("--deterministic", deterministic,
+                 "the same bits on any number of threads and ranks, on one type of processor");
 }
 
 ModelSpec ModelOptions::spec() const {
@@ -19,7 +21,10 @@ ModelSpec ModelOptions::spec() const {
 RunOptions ModelOptions::run_options(int threads) const {
   require_usage(kernels == "best" || kernels == "reference",
                 "--kernels is '{}'; there are best, reference", kernels);
-  return {.threads = threads, .reference_only = kernels == "reference"};
+  require_usage(!deterministic || kernels == "best",
+                "--deterministic chooses the kernels: leave out --kernels {}", kernels);
+  return {
+      .threads = threads, .reference_only = kernels == "reference", .deterministic = deterministic};
 }
 
 Model ModelOptions::open(const std::string& weights, const CheckpointOptions& checkpoint,

@@ -11,6 +11,7 @@ namespace tessera::cli {
 struct ModelOptions {
   std::string model;
   std::string kernels = "best";
+  bool deterministic = false;
 
   void declare(Arguments& arguments);
   RunOptions run_options(int threads) const;

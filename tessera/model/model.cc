@@ -122,7 +122,8 @@ Program& Model::program(int64_t rows) {
   for (const ValueId id : graph_for_rows.parameters)
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));
   const CompileOptions compile{.threads = options_.threads,
-                               .reference_only = options_.reference_only};
+                               .reference_only = options_.reference_only,
+                               .deterministic = options_.deterministic};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;
 }

@@ -33,6 +33,7 @@ struct ModelSource {
 struct RunOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // plain C++ kernels only
+  bool deterministic = false;   // the same bits on any number of threads and ranks; see program.h
 };
 
 /// What loading found.
