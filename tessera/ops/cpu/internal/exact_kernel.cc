@@ -2,16 +2,6 @@
 
 namespace tessera::internal {
 
-Support exact_supports(const OpCall& call) {
-  for (const std::span<const TensorType> types : {call.operands, call.results}) {
-    for (const TensorType& type : types) {
-      if (type.dtype == DType::kF32) continue;
-      return Support::no(fmt::format("{} where it computes f32", to_string(type.dtype)));
-    }
-  }
-  return Support::yes();
-}
-
 const float* known_elements(const OpCall& call, size_t operand) {
   if (operand >= call.constants.size() || call.constants[operand] == nullptr) return nullptr;
   return call.constants[operand]->data<float>().data();
