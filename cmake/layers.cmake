@@ -1,5 +1,5 @@
-# tessera_layer(name): the folder tessera/<name> as a library that links what tools/layers.txt says, and
-# its *_test.cc as one test program. tessera_umbrella(): the target tessera, all layers together.
+# tessera_layer(name): the folder tessera/<name>, without the files WITHOUT, as a library that links what
+# tools/layers.txt says, and its *_test.cc as one test program. tessera_umbrella(): the target tessera, all layers together.
 
 file(STRINGS ${CMAKE_SOURCE_DIR}/tools/layers.txt TESSERA_LAYER_LINES REGEX "^[a-z]+:")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tools/layers.txt)
@@ -18,12 +18,14 @@ function(tessera_layer_below name out)
 endfunction()
 
 function(tessera_layer name)
-  cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LIBRARIES;WITHOUT;TEST_LIBRARIES" ${ARGN})
   set(folder ${CMAKE_SOURCE_DIR}/tessera/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM arg_WITHOUT PREPEND ${folder}/)
+  list(REMOVE_ITEM sources ${arg_WITHOUT})
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${folder}/*.h)
   tessera_layer_below(${name} below)
 
@@ -39,7 +41,7 @@ function(tessera_layer name)
   set(TESSERA_LAYERS ${TESSERA_LAYERS} ${target} CACHE INTERNAL "")
 
   if(TESSERA_TESTS AND tests)
-    tessera_test(${name}_test SOURCES ${tests} LIBRARIES ${target} LABEL unit)
+    tessera_test(${name}_test SOURCES ${tests} LIBRARIES ${target} ${arg_TEST_LIBRARIES} LABEL unit)
   endif()
 endfunction()
 

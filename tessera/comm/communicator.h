@@ -48,7 +48,8 @@ class Communicator {
   /// element count.
   virtual void all_to_all(std::span<const Tensor> send, std::span<Tensor> receive) = 0;
   virtual void broadcast(Tensor& tensor, Rank root) = 0;
-  /// Returns when the tensor may be changed again; the receiver may not have it yet.
+  /// Waits for the receiver, whatever the size: two ranks that both send to each other first wait
+  /// in vain, which is an error. Several at once, in all directions, are an all_to_all.
   virtual void send(const Tensor& tensor, Rank to) = 0;
   virtual void receive(Tensor& tensor, Rank from) = 0;
   virtual void barrier() = 0;

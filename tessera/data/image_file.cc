@@ -10,6 +10,7 @@
 #include "tessera/base/text.h"
 #include "tessera/data/internal/idx.h"
 #include "tessera/data/internal/png.h"
+#include "tessera/data/npy_file.h"
 #include "tessera/io/file.h"
 
 namespace tessera {
@@ -65,41 +66,12 @@ Tensor decode_pgm(Bytes file) {
   return tensor;
 }
 
-/// The u8 array of a .npy file: "\x93NUMPY", version, the length of a header that is a Python dict
-/// in text, then the elements.
-Tensor decode_npy(Bytes file) {
-  const bool wide = file.size() > 6 && std::to_integer<int>(file[6]) > 1;
-  const size_t begin = wide ? 12 : 10;
-  require_valid(file.size() >= begin, "the .npy file is cut after {} bytes", file.size());
-  size_t length = 0;
-  for (size_t at = begin; at-- > 8;) length = length << 8 | std::to_integer<size_t>(file[at]);
-  require_valid(length <= file.size() - begin, "the .npy header has {} bytes, the file {}", length,
-                file.size());
-  const std::string_view header = as_text(file.subspan(begin, length));
-  if (header.find("'descr': '|u1'") == std::string_view::npos ||
-      header.find("'fortran_order': False") == std::string_view::npos)
+/// The pictures in a .npy file.
+Tensor decode_pictures(Bytes file) {
+  Tensor tensor = decode_npy(file);
+  if (tensor.dtype() != DType::kU8)
     fail(ErrorCode::kUnsupported, "pictures in .npy are uint8 in C order, found {}",
-         printable(header));
-  constexpr std::string_view kShape = "'shape': (";
-  const size_t open = header.find(kShape);
-  const size_t close = header.find(')', std::min(open, header.size()));
-  require_valid(close != std::string_view::npos, "the .npy header has no shape: {}",
-                printable(header));
-  Shape shape;
-  const size_t first = open + kShape.size();
-  for (const std::string_view part : split(header.substr(first, close - first), ',')) {
-    if (trim(part).empty()) continue;
-    const auto extent = parse_int(trim(part));
-    require_valid(extent && *extent > 0 && *extent <= internal::kMaxImagePixels,
-                  "the .npy header has the extent '{}'", printable(part));
-    shape.push_back(*extent);
-  }
-  const Bytes content = file.subspan(begin + length);
-  require_valid(element_count(shape) == static_cast<int64_t>(content.size()),
-                "a .npy file of shape {} needs {} bytes, it has {}", to_string(shape),
-                element_count(shape), content.size());
-  Tensor tensor(DType::kU8, shape);
-  std::copy(content.begin(), content.end(), tensor.mutable_bytes().begin());
+         describe(tensor));
   return tensor;
 }
 
@@ -173,7 +145,7 @@ std::vector<Tensor> read_images(const std::filesystem::path& path) {
   const std::string_view text = as_text(file);
   if (internal::is_png(file)) return {to_grey(internal::decode_png(file))};
   if (text.starts_with("P5")) return {decode_pgm(file)};
-  if (text.starts_with("\x93NUMPY")) return pictures_of(decode_npy(file));
+  if (text.starts_with("\x93NUMPY")) return pictures_of(decode_pictures(file));
   const bool is_idx = file.size() > 4 && text[0] == 0 && text[1] == 0;
   const bool is_gzip = text.starts_with("\x1F\x8B");
   if (is_idx || is_gzip) return pictures_of(internal::read_idx(path));

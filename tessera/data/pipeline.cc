@@ -37,6 +37,8 @@ struct Pipeline::Plan {
   std::optional<int64_t> limit;
   int64_t batch_rows = 1;
   bool drop_remainder = false;
+  int64_t part_index = 0;  // of each batch
+  int64_t part_count = 1;
   int prefetch = 2;
   int threads = default_thread_count();
   std::shared_ptr<const internal::RowChain> chain;  // null for an empty source
@@ -120,14 +122,17 @@ Pipeline::Run::~Run() {
 
 Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) const {
   Slot slot;
-  slot.batch.first_row = batch * plan_->batch_rows;
-  slot.batch.rows = std::min(plan_->batch_rows, plan_->row_count() - slot.batch.first_row);
+  const int64_t first = batch * plan_->batch_rows;
+  slot.batch.all_rows = std::min(plan_->batch_rows, plan_->row_count() - first);
+  const auto cut = [&](int64_t part) { return slot.batch.all_rows * part / plan_->part_count; };
+  slot.batch.first_row = first + cut(plan_->part_index);
+  slot.batch.rows = cut(plan_->part_index + 1) - cut(plan_->part_index);
   const RowType& row = plan_->chain->result();
   Shape shape = row.shape;
   shape.insert(0, slot.batch.rows);
   slot.batch.data = Tensor(row.dtype, shape);
   slot.batch.labels = Tensor(DType::kI32, {slot.batch.rows});
-  slot.parts_left = (slot.batch.rows + kPartRows - 1) / kPartRows;
+  slot.parts_left = std::max<int64_t>(1, (slot.batch.rows + kPartRows - 1) / kPartRows);
   return slot;
 }
 
@@ -283,6 +288,14 @@ Pipeline Pipeline::batch(int64_t rows, bool drop_remainder) const {
   Plan plan = change();
   plan.batch_rows = std::min(rows, std::max<int64_t>(1, plan.source->size() + 1));
   plan.drop_remainder = drop_remainder;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::part(int64_t index, int64_t count) const {
+  require(count >= 1 && index >= 0 && index < count, "there is no part {} of {}", index, count);
+  Plan plan = change();
+  plan.part_index = index;
+  plan.part_count = count;
   return Pipeline(std::move(plan));
 }
 

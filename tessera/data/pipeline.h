@@ -25,6 +25,7 @@ struct Batch {
   Tensor labels;          // i32 [rows]
   int64_t first_row = 0;  // its place in the order of reading
   int64_t rows = 0;
+  int64_t all_rows = 0;  // of the batch; more than `rows` where part() asks for a part
 };
 
 /// The order in which `rows` rows are read with a seed: Fisher–Yates from the last place down,
@@ -54,6 +55,9 @@ class Pipeline {
   /// Rows per batch, 1 unless said. The last batch is smaller where the rows do not divide, or,
   /// with `drop_remainder`, left out.
   Pipeline batch(int64_t rows, bool drop_remainder = false) const;
+  /// Part `index` of `count` of each batch only: its rows from floor(rows · index / count) on, none
+  /// where there are more parts than rows. The other rows are not read.
+  Pipeline part(int64_t index, int64_t count) const;
   /// How many batches may wait, 2 unless said. 0: each batch is made by the call of next().
   Pipeline prefetch(int batches) const;
   /// Threads that transform; as many as processors unless said.

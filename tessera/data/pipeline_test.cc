@@ -109,6 +109,32 @@ TEST(Pipeline, CopiesBeginAtTheFirstBatchAndRewindGoesBackToIt) {
   EXPECT_EQ(rows.next()->first_row, 0);
 }
 
+TEST(Pipeline, PartsOfBatchesTogetherAreTheBatchesAndReadOnlyTheirRows) {
+  for (const int64_t count : {1, 2, 3, 7}) {
+    for (const int prefetch : {0, 3}) {
+      std::vector<std::vector<int32_t>> batches(4);  // 10 rows by 3: the last has 1
+      for (int64_t index = 0; index < count; ++index) {
+        const auto source = std::make_shared<Counting>(10);
+        Pipeline rows = Pipeline(source).batch(3).prefetch(prefetch).part(index, count);
+        const int64_t before = source->reads;
+        int64_t read = 0;
+        for (std::vector<int32_t>& whole : batches) {
+          const auto batch = rows.next();
+          ASSERT_TRUE(batch.has_value());
+          EXPECT_EQ(batch->data.shape()[0], batch->rows);
+          for (const int32_t label : batch->labels.data<int32_t>()) whole.push_back(label / 3);
+          read += batch->rows;
+        }
+        EXPECT_FALSE(rows.next().has_value());
+        EXPECT_EQ(source->reads - before, read);
+      }
+      EXPECT_EQ(batches[0], (std::vector<int32_t>{0, 1, 2})) << count;
+      EXPECT_EQ(batches[2], (std::vector<int32_t>{6, 7, 8})) << count;
+      EXPECT_EQ(batches[3], (std::vector<int32_t>{9})) << count;
+    }
+  }
+}
+
 TEST(Pipeline, AnErrorInARowArrivesAtNextAndStays) {
   for (const int prefetch : {0, 2}) {
     Pipeline rows =

@@ -41,7 +41,7 @@ std::string to_string(const Transform& transform);
 std::string to_string(std::span<const Transform> transforms);
 
 /// What a step may move: the chain of a pipeline joins steps by it.
-enum class StepKind : uint8_t {
+enum class RowStepKind : uint8_t {
   kGeneral,
   kElementwise,  // an element of the result depends on its element of the row and its channel, the
                  // index in the last dim; it works for any extents of the dims before the last
@@ -51,15 +51,15 @@ enum class StepKind : uint8_t {
 /// A transform bound to a type of row. Thread-safe.
 class RowStep {
  public:
-  RowStep(StepKind kind, RowType result) : kind_(kind), result_(std::move(result)) {}
+  RowStep(RowStepKind kind, RowType result) : kind_(kind), result_(std::move(result)) {}
   virtual ~RowStep() = default;
-  StepKind kind() const { return kind_; }
+  RowStepKind kind() const { return kind_; }
   const RowType& result() const { return result_; }
   /// `row` and `out` have the sizes of the types. Not called for kRelabel.
   virtual void run(std::span<const std::byte> row, std::span<std::byte> out) const = 0;
 
  private:
-  StepKind kind_;
+  RowStepKind kind_;
   RowType result_;
 };
 

@@ -34,9 +34,10 @@ class Verifier {
     for (const auto& [id, tensor] : graph_.constants) {
       define(id, "a constant");
       const ValueInfo& value = graph_.values[static_cast<size_t>(id)];
-      check(tensor.is_defined() && tensor.dtype() == value.dtype && tensor.shape() == value.shape,
-            "constant '{}' is declared {}{} but holds {}", value.name, to_string(value.dtype),
-            to_string(value.shape), describe(tensor));
+      const TensorType type = graph_.type(id);
+      check(tensor.is_defined() && tensor.dtype() == type.dtype && tensor.shape() == type.shape(),
+            "constant '{}' is declared {} but holds {}", value.name, to_string(type),
+            describe(tensor));
     }
     for (size_t i = 0; i < graph_.nodes.size(); ++i) check_node(i);
     for (const ValueId id : graph_.outputs) use(id, "an output");
@@ -98,8 +99,10 @@ class Verifier {
     for (size_t r = 0; r < inferred.size(); ++r) {
       define(node.results[r], "a result");
       const TensorType type = graph_.type(node.results[r]);
-      check(type == inferred[r], "result {} is {}, the op gives {}", r, to_string(type),
-            to_string(inferred[r]));
+      check(type.dtype == inferred[r].dtype && type.global == inferred[r].global,
+            "result {} is {}, the op gives {}", r, to_string(type), to_string(inferred[r]));
+      check(contains(whole(type.global), type.box), "result {} is {}: the box is not inside", r,
+            to_string(type));
     }
   }
 
@@ -137,7 +140,8 @@ void append_node(Graph& graph, NewNode node) {
   require(node.names.empty() || node.names.size() == types.size(),
           "the op gives {} results, but {} are named", types.size(), node.names.size());
   graph.names.sync(graph.values);
-  Node made{node.op, std::move(node.operands), {}, std::move(attrs), std::move(node.scope)};
+  Node made{node.op,          std::move(node.operands), {},
+            std::move(attrs), std::move(node.scope),    std::move(node.sharding)};
   for (size_t r = 0; r < types.size(); ++r) {
     made.results.push_back(static_cast<ValueId>(graph.values.size()));
     std::string name = node.names.empty()
@@ -171,7 +175,7 @@ std::vector<ValueId> Graph::emit(const OpDef& op, std::vector<ValueId> operands,
   const ErrorContext context([&] {
     return fmt::format("adding op '{}'{}{}", op.name, scope.empty() ? "" : " in ", scope);
   });
-  internal::append_node(*this, {&op, std::move(operands), std::move(attrs), scope, {}});
+  internal::append_node(*this, {&op, std::move(operands), std::move(attrs), scope});
   return nodes.back().results;
 }
 
@@ -190,6 +194,7 @@ void Graph::rename(ValueId value, std::string name) {
 
 TensorType Graph::type(ValueId value) const {
   const ValueInfo& entry = values[static_cast<size_t>(value)];
+  if (entry.box) return {entry.dtype, entry.shape, *entry.box};
   return {entry.dtype, entry.shape};
 }
 

@@ -6,6 +6,9 @@
 //   v2 = flatten(x) {axis=1} : f32[2,784]
 //   v3 = dense(v2, fc.weight) : f32[2,10]
 //   output v3
+//
+// In the graph of one rank of many, types say what is here: f32[2,10] at [0,0]+[2,5]. How a node
+// was asked to be sharded stands before the types: matmul(x, w) @ "((2,1),(1,4))" : f32[8,16].
 #pragma once
 
 #include <map>
@@ -26,7 +29,11 @@ using ValueId = int;
 struct ValueInfo {
   std::string name;  // unique in the graph; Graph::rename changes it
   DType dtype = DType::kF32;
-  Shape shape;
+  Shape shape;  // of all of it
+  /// In the graph of one rank: what is here of it. Nothing: all.
+  std::optional<Box> box = std::nullopt;
+
+  bool is_whole() const { return !box || box->size == shape; }
 };
 
 struct Node {
@@ -35,6 +42,9 @@ struct Node {
   std::vector<ValueId> results;
   Attrs attrs;        // complete
   std::string scope;  // where in the model it was made: "conv1"; may be empty
+  /// As shard() was given it, in the notation of passes/shard.h; empty: it follows from the
+  /// operands' layouts.
+  std::string sharding = {};
 };
 
 struct Graph {

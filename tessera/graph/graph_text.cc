@@ -4,7 +4,8 @@
 //   constant NAME : TYPE = {value, value}
 //   NAME, NAME = op(NAME, NAME) {attr=value} : TYPE, TYPE  # scope
 //
-// where TYPE is like f32[2,3]. Blank lines and lines that begin with '#' say nothing.
+// where TYPE is like f32[2,3], or f32[2,3] at [0,1]+[2,2] where a rank has a part. Before the types
+// may stand @ "SHARDING". Blank lines and lines that begin with '#' say nothing.
 #include <charconv>
 #include <complex>
 #include <map>
@@ -138,12 +139,46 @@ class LineReader {
     Shape shape = parse_shape(rest_.substr(open, close + 1 - open));
     (void)checked_product(element_count(shape), byte_size(dtype));
     drop(close + 1);
-    return {dtype, std::move(shape)};
+    if (!rest_.starts_with("at ")) return {dtype, std::move(shape)};
+    drop(3);
+    const Shape begin = bracketed();
+    expect('+', "between the begin and the size of what is here");
+    Box box{begin, bracketed()};
+    require(box.begin.size() == shape.size() && box.size.size() == shape.size() &&
+                is_inside(box, shape),
+            "{} is no part of {}", to_string(box), to_string(shape));
+    return {dtype, std::move(shape), std::move(box)};
+  }
+
+  /// "\"text\"" without the quotes; nothing may be escaped in it.
+  std::string quoted() {
+    const size_t close = rest_.empty() ? std::string_view::npos : rest_.find('"', 1);
+    require(next() == '"' && close != std::string_view::npos, "a text in quotes wanted, found '{}'",
+            found());
+    std::string text(rest_.substr(1, close - 1));
+    drop(close + 1);
+    return text;
   }
 
   void end() { require(at_end(), "the line goes on with '{}'", found()); }
 
  private:
+  /// "[1,2]".
+  Shape bracketed() {
+    const size_t close = rest_.find(']');
+    require(close != std::string_view::npos, "a list like [0,2] wanted, found '{}'", found());
+    const Shape list = parse_shape(rest_.substr(0, close + 1));
+    drop(close + 1);
+    return list;
+  }
+  static bool is_inside(const Box& box, const Shape& shape) {
+    for (size_t d = 0; d < shape.size(); ++d) {
+      const bool fits = box.begin[d] >= 0 && box.size[d] >= 0 && box.begin[d] <= shape[d] &&
+                        box.size[d] <= shape[d] - box.begin[d];
+      if (!fits) return false;
+    }
+    return true;
+  }
   void drop(size_t count) {
     rest_.remove_prefix(count);
     skip_blanks();
@@ -185,9 +220,9 @@ Tensor parse_constant(std::string_view text, const TensorType& type) {
   const std::string_view inside = trim(text.substr(1, text.size() - 2));
   std::vector<std::string_view> elements;
   if (!inside.empty()) elements = split(inside, ',');
-  require(static_cast<int64_t>(elements.size()) == element_count(type.global), "{} values for {}",
+  require(static_cast<int64_t>(elements.size()) == element_count(type.shape()), "{} values for {}",
           elements.size(), to_string(type));
-  Tensor tensor(type.dtype, type.global);
+  Tensor tensor(type.dtype, type.shape());
   visit_dtype(type.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (is_complex<T>) {
@@ -236,9 +271,9 @@ class GraphParser {
   void parse_given(LineReader reader, std::string_view word) {
     const std::string_view name = reader.name("a name");
     require(reader.name("':'") == ":", "':' wanted after the name");
-    TensorType type = reader.type();
+    const TensorType type = reader.type();
     reader.end();
-    const ValueId id = append(name, type.dtype, std::move(type.global));
+    const ValueId id = append(name, type);
     (word == "input" ? graph_.inputs : graph_.parameters).push_back(id);
   }
 
@@ -248,7 +283,7 @@ class GraphParser {
     const TensorType type = reader.type();
     reader.expect('=', "before the values");
     Tensor value = parse_constant(reader.rest(), type);
-    graph_.constants.emplace(append(name, type.dtype, type.global), std::move(value));
+    graph_.constants.emplace(append(name, type), std::move(value));
   }
 
   void parse_node(LineReader reader) {
@@ -267,6 +302,7 @@ class GraphParser {
     reader.expect(')', "after the operands");
     const std::string_view attrs = reader.braces();
     if (!attrs.empty()) node.attrs = parse_attrs(attrs);
+    if (reader.accept('@')) node.sharding = reader.quoted();
     require(reader.name("':'") == ":", "':' wanted before the types");
     std::vector<TensorType> types{reader.type()};
     while (reader.accept(',')) types.push_back(reader.type());
@@ -290,18 +326,24 @@ class GraphParser {
             made.results.size());
     for (size_t r = 0; r < types.size(); ++r) {
       const TensorType type = graph_.type(made.results[r]);
-      require(type == types[r], "result {} is said to be {}, but '{}' gives {}", r,
-              to_string(types[r]), op.name, to_string(type));
+      require(type.dtype == types[r].dtype && type.global == types[r].global,
+              "result {} is said to be {}, but '{}' gives {}", r, to_string(types[r]), op.name,
+              to_string(type));
+      graph_.values[static_cast<size_t>(made.results[r])].box = part(types[r]);
       const std::string& name = graph_.values[static_cast<size_t>(made.results[r])].name;
       require(ids_.emplace(name, made.results[r]).second, "'{}' is defined twice", printable(name));
     }
   }
 
-  ValueId append(std::string_view name, DType dtype, Shape shape) {
-    graph_.values.push_back({check_new(name), dtype, std::move(shape)});
+  ValueId append(std::string_view name, const TensorType& type) {
+    graph_.values.push_back({check_new(name), type.dtype, type.global, part(type)});
     const auto id = static_cast<ValueId>(graph_.values.size() - 1);
     ids_.emplace(name, id);
     return id;
+  }
+
+  static std::optional<Box> part(const TensorType& type) {
+    return type.is_whole() ? std::nullopt : std::optional(type.box);
   }
 
   std::string check_new(std::string_view name) const {
@@ -333,9 +375,11 @@ std::string to_string(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     std::vector<std::string> types;
     for (const ValueId id : node.results) types.push_back(to_string(graph.type(id)));
-    text += fmt::format("{} = {}({}){} : {}{}{}\n", names_text(graph, node.results), node.op->name,
-                        names_text(graph, node.operands), attrs_text(node), join(types, ", "),
-                        node.scope.empty() ? "" : "  # ", node.scope);
+    const std::string sharding =
+        node.sharding.empty() ? "" : fmt::format(" @ \"{}\"", node.sharding);
+    text += fmt::format("{} = {}({}){}{} : {}{}{}\n", names_text(graph, node.results),
+                        node.op->name, names_text(graph, node.operands), attrs_text(node), sharding,
+                        join(types, ", "), node.scope.empty() ? "" : "  # ", node.scope);
   }
   for (const ValueId id : graph.outputs) {
     text += fmt::format("output {}\n", graph.values[static_cast<size_t>(id)].name);

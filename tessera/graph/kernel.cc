@@ -11,14 +11,15 @@ class PreparedReference final : public PreparedKernel {
       : function_(kernel.function),
         operands_(call.operands.begin(), call.operands.end()),
         results_(call.results.begin(), call.results.end()),
-        attrs_(call.attrs) {
+        attrs_(call.attrs),
+        world_(call.world) {
     formats_.operands.resize(operands_.size());
     formats_.results.resize(results_.size());
   }
 
   const Formats& formats() const override { return formats_; }
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    function_({operands_, results_, attrs_, {}}, operands, results);
+    function_({operands_, results_, attrs_, {}, world_}, operands, results);
   }
 
  private:
@@ -26,6 +27,7 @@ class PreparedReference final : public PreparedKernel {
   std::vector<TensorType> operands_;
   std::vector<TensorType> results_;
   Attrs attrs_;
+  Communicator* world_;
   Formats formats_;
 };
 

@@ -10,6 +10,8 @@
 
 namespace tessera {
 
+class Communicator;
+
 /// An operand or result: its dtype, its global shape, and the box of it that is here. On one device
 /// the box is the whole. Attributes of the op always speak of global shapes.
 struct TensorType {
@@ -37,6 +39,7 @@ struct OpCall {
   const Attrs& attrs;
   std::span<const Tensor* const> constants;  // per operand its value where it is known when the
                                              // program is compiled, else null; may be empty
+  Communicator* world = nullptr;  // the ranks that run the graph together; null: one alone
 
   size_t operand_count() const { return operands.size(); }
   /// The shape of what is here of an operand, and of all of it.

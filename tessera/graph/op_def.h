@@ -58,6 +58,8 @@ struct OpDef {
   void (*check)(const OpCall&) = nullptr;
   /// Result 0 is operand 0's elements in row-major order under another shape: no kernel runs.
   bool is_view = false;
+  /// The ranks compute it together; globally its result is its operand.
+  bool is_collective = false;
   std::vector<Kernel> kernels = {};  // best first; the last one is the reference
   std::vector<OpExample> examples = {};
 

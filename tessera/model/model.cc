@@ -4,7 +4,10 @@
 #include <numeric>
 
 #include "tessera/base/text.h"
+#include "tessera/model/internal/load_weights.h"
+#include "tessera/model/spread.h"
 #include "tessera/ops/registry.h"
+#include "tessera/passes/lower.h"
 #include "tessera/passes/pass.h"
 
 namespace tessera {
@@ -25,47 +28,10 @@ std::vector<NetworkParameter> parameters_of(const Graph& graph) {
   return parameters;
 }
 
-/// The value of a parameter that no file gives: what MindSpore's cells start statistics and scales
-/// with, and zero for weights.
-Tensor initial_value(const NetworkParameter& parameter) {
-  const bool one = parameter.name.ends_with("gamma") || parameter.name.ends_with("moving_variance");
-  Tensor tensor(DType::kF32, parameter.shape);
-  for (float& value : tensor.mutable_data<float>()) value = one ? 1.0F : 0.0F;
-  return tensor.cast(parameter.dtype);
-}
-
-std::map<std::string, Tensor, std::less<>> load_weights(
-    const ModelSource& source, const std::vector<NetworkParameter>& parameters,
-    LoadSummary& summary) {
-  std::map<std::string, Tensor, std::less<>> weights;
-  std::vector<Tensor> tensors(parameters.size());
-  const Clock::time_point start = Clock::now();
-  if (!source.weights.empty()) {
-    const ErrorContext context([&] {
-      return fmt::format("loading the parameters of {} from {}", source.model,
-                         source.weights.front().string());
-    });
-    const Checkpoint checkpoint = open_checkpoint(source.weights, source.open);
-    const MatchReport report = match_parameters(parameters, checkpoint.catalog, source.match);
-    require(!report.matches.empty() || !source.match.allow.empty(),
-            "nothing that the file holds fills a parameter of {}{}", source.model,
-            parameters.empty() ? "" : suggest(parameters.front().name, checkpoint.catalog.names()));
-    tensors = load_parameters(checkpoint, parameters, report, source.load);
-    summary.not_used = report.not_used;
-    summary.not_loaded = report.not_loaded;
-    summary.notes = report.notes;
-    const auto& deviations = checkpoint.catalog.deviations;
-    summary.notes.insert(summary.notes.end(), deviations.begin(), deviations.end());
-    for (const CatalogFile& file : checkpoint.catalog.files)
-      summary.unchecked_crc |= file.crc == CrcState::kPresent;
-  }
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (tensors[i].is_defined()) summary.bytes += static_cast<uint64_t>(tensors[i].byte_count());
-    weights.emplace(parameters[i].name,
-                    tensors[i].is_defined() ? tensors[i] : initial_value(parameters[i]));
-  }
-  summary.seconds = seconds_since(start);
-  return weights;
+Attrs complete_options(const ModelDef& network) {
+  Attrs options;
+  for (const AttrDef& option : network.options) options.emplace(option.name, option.default_value);
+  return options;
 }
 
 /// The mean of one loss per row.
@@ -82,12 +48,18 @@ double mean_loss(const std::string& op, const Tensor& outputs, const Tensor& lab
 
 Model Model::open(const ModelSource& source, const RunOptions& options) {
   Model model;
-  model.spec_ = parse_model(source.model);
+  if (source.network != nullptr) {
+    model.spec_ = {source.network, complete_options(*source.network)};
+  } else {
+    model.spec_ = parse_model(source.model);
+  }
   model.options_ = options;
   model.row_shape_ = source.row_shape.empty() ? model.spec_.model->row_shape(model.spec_.options)
                                               : source.row_shape;
-  const Graph graph = trace(model.spec_, 1, model.row_shape_);
-  model.weights_ = load_weights(source, parameters_of(graph), model.loaded_);
+  if (options.world != nullptr)
+    model.spread_ = std::make_shared<const Spread>(model.spec_, model.row_shape_, options);
+  model.weights_ =
+      internal::load_weights(source, model.parameters(), model.spread_.get(), model.loaded_);
   return model;
 }
 
@@ -97,7 +69,8 @@ std::vector<NetworkParameter> Model::parameters() const {
 
 const Tensor& Model::weight(std::string_view name) const {
   const auto found = weights_.find(name);
-  require(found != weights_.end(), "{} has no parameter '{}'", to_string(spec_), name);
+  require(found != weights_.end(), "{} has no parameter '{}'{}", to_string(spec_), name,
+          spread_ != nullptr && spread_->layout(name) != nullptr ? " on this rank" : "");
   return found->second;
 }
 
@@ -110,7 +83,12 @@ void Model::set_weight(std::string_view name, Tensor values) {
   programs_.clear();
 }
 
+const Placed* Model::placed(int64_t rows) const {
+  return spread_ == nullptr ? nullptr : &spread_->placed(rows);
+}
+
 Graph Model::graph(int64_t rows) const {
+  if (spread_ != nullptr) return spread_->graph(rows);
   return run_passes(trace(spec_, rows, row_shape_), inference_passes());
 }
 
@@ -123,7 +101,8 @@ Program& Model::program(int64_t rows) {
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));
   const CompileOptions compile{.threads = options_.threads,
                                .reference_only = options_.reference_only,
-                               .deterministic = options_.deterministic};
+                               .deterministic = options_.deterministic,
+                               .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;
 }
@@ -135,8 +114,50 @@ Tensor Model::predict(const Tensor& x) {
   row.erase(0);
   require(row == row_shape_ && x.dtype() == DType::kF32, "{} wants f32 rows of {}, got {} of {}",
           to_string(spec_), to_string(row_shape_), to_string(x.dtype()), to_string(row));
-  const std::vector<Tensor> inputs{x.contiguous()};
-  return program(x.shape().front()).run(inputs).front();
+  return run(spread_ == nullptr ? x.contiguous() : part_of_batch(x), x.shape().front());
+}
+
+Tensor Model::run(const Tensor& part, int64_t rows) {
+  return program(rows).run(std::span(&part, 1)).front();
+}
+
+Tensor Model::part_of_batch(const Tensor& x) const {
+  const Placed& placed = spread_->placed(x.shape().front());
+  return x.slice(part_of(placed, placed.graph.inputs[0], spread_->world().rank())).contiguous();
+}
+
+Pipeline Model::part_of_rows(Pipeline rows) const {
+  if (spread_ == nullptr || rows.row_count() == 0) return rows;
+  const Placed& placed = spread_->placed(1);
+  const Layout& layout = placed.layout(placed.graph.inputs[0]);
+  const Rank rank = spread_->world().rank();
+  for (size_t d = 1; d < layout.dims.size(); ++d)
+    if (part_count(layout, d) > 1) return rows;
+  if (!layout.mesh->find_place(rank)) return rows.part(0, 1);
+  return rows.part(part_index(layout, 0, rank), part_count(layout, 0));
+}
+
+Tensor Model::all_labels(const Batch& batch) const {
+  if (batch.rows == batch.all_rows && spread_ == nullptr) return batch.labels;
+  const Layout& layout =
+      spread_->placed(batch.all_rows).layout(spread_->placed(batch.all_rows).graph.inputs[0]);
+  const int count = part_count(layout, 0);
+  if (batch.rows == batch.all_rows && count == 1) return batch.labels;
+  Tensor labels(DType::kI32, {batch.all_rows});
+  std::vector<Box> boxes;
+  std::vector<Tensor> parts;
+  for (Rank rank = 0; rank < spread_->world().size(); ++rank) {
+    const Layout rows{layout.mesh, {layout.dims[0]}, {}};
+    boxes.push_back(layout.mesh->find_place(rank) ? local_box(rows, {batch.all_rows}, rank)
+                                                  : Box{{0}, {batch.all_rows}});
+    parts.emplace_back(DType::kI32, boxes.back().size);
+  }
+  spread_->world().all_gather(batch.labels, parts);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Tensor target = labels.slice(boxes[i]);
+    copy_elements(parts[i], target);
+  }
+  return labels;
 }
 
 EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
@@ -145,16 +166,19 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   for (const auto& metric : metrics) metric->clear();
   EvalReport report;
   const Clock::time_point start = Clock::now();
+  rows = part_of_rows(std::move(rows));
   while (const std::optional<Batch> batch = rows.next()) {
-    const Tensor outputs = predict(batch->data);
+    const bool is_part = batch->rows != batch->all_rows;
+    const Tensor outputs = is_part ? run(batch->data, batch->all_rows) : predict(batch->data);
+    const Tensor labels = all_labels(*batch);
     for (const auto& metric : metrics) {
       if (metric->wants_loss()) {
-        metric->update_loss(mean_loss(options.loss, outputs, batch->labels));
+        metric->update_loss(mean_loss(options.loss, outputs, labels));
       } else {
-        metric->update(outputs, batch->labels);
+        metric->update(outputs, labels);
       }
     }
-    report.rows += batch->rows;
+    report.rows += batch->all_rows;
     if (options.progress) options.progress(report.rows);
   }
   require(report.rows > 0, "there are no rows to evaluate");

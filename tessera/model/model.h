@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "tessera/checkpoint/match.h"
+#include "tessera/comm/communicator.h"
 #include "tessera/data/pipeline.h"
 #include "tessera/model/metric.h"
+#include "tessera/passes/place.h"
+#include "tessera/reshard/assign_readers.h"
 #include "tessera/runtime/program.h"
 #include "tessera/zoo/zoo.h"
 
@@ -23,8 +26,12 @@ namespace tessera {
 /// Which network, and where its weights are.
 struct ModelSource {
   std::string model;                           // in the notation of zoo.h
+  const ModelDef* network = nullptr;           // a network of your own, instead of `model`
   std::vector<std::filesystem::path> weights;  // empty: all parameters zero, for looking at graphs
-  Shape row_shape = {};                        // [c,h,w]; empty: the model's own
+  /// How the weights were cut, where `weights` are the files of a job's ranks, in their order, or
+  /// the one folder that holds them.
+  std::filesystem::path strategy = {};
+  Shape row_shape = {};  // [c,h,w]; empty: the model's own
   OpenOptions open = {};
   MatchOptions match = {};
   LoadOptions load = {};
@@ -33,7 +40,15 @@ struct ModelSource {
 struct RunOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // plain C++ kernels only
-  bool deterministic = false;   // the same bits on any number of threads and ranks; see program.h
+  /// f32 results are bit-identical for any number of ranks and threads, and any placement, on one
+  /// type of processor; see docs/decisions/0010-deterministic.md.
+  bool deterministic = false;
+  /// The ranks that run the model together: all of them open, predict and evaluate it at the same
+  /// time with the same arguments. Null: this process alone. Must outlive the model.
+  Communicator* world = nullptr;
+  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks}
+  /// Gives nodes their shardings, before the graph is placed; may be null.
+  std::function<void(Graph&)> shard_operators = nullptr;
 };
 
 /// What loading found.
@@ -42,7 +57,8 @@ struct LoadSummary {
   std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and zero
   std::vector<std::string> notes;       // what was accepted only because it was allowed
   bool unchecked_crc = false;           // a file carries a CRC that nobody asked to check
-  uint64_t bytes = 0;                   // of the parameters
+  uint64_t bytes = 0;                   // of the parameters, of many ranks this one's parts
+  std::vector<RankTraffic> ranks;       // of many ranks: what each read, sent and received
   double seconds = 0;
 };
 
@@ -59,22 +75,27 @@ struct EvalOptions {
   std::function<void(int64_t rows)> progress;  // called after every batch
 };
 
+class Spread;
+
 class Model {
  public:
   /// Builds the graph, runs the inference passes, loads the weights. Programs are compiled when a
   /// batch size is first seen; they share the weights.
   static Model open(const ModelSource& source, const RunOptions& options = {});
 
-  /// x [n, row...] of the row shape -> the model's outputs [n, ...]. One call at a time.
+  /// x [n, row...] of the row shape -> the model's outputs [n, ...]. One call at a time. Of many
+  /// ranks each gives all of x and gets all outputs, unless place.gather_outputs is false.
   Tensor predict(const Tensor& x);
 
-  /// Runs all of `rows` and updates the metrics, which are cleared first.
+  /// Runs all of `rows` and updates the metrics, which are cleared first. A rank that needs a part
+  /// of each batch reads only that; every rank gets the same report.
   EvalReport eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
                   const EvalOptions& options = {});
 
   /// The network's parameters, in the order of the graph.
   std::vector<NetworkParameter> parameters() const;
-  /// The values of a parameter; kInvalidArgument when the network has none of that name.
+  /// The values of a parameter, of many ranks this one's part; kInvalidArgument when the network
+  /// has none of that name or it lies on other ranks.
   const Tensor& weight(std::string_view name) const;
   /// Replaces the values; programs are compiled anew. The dtype and shape must be the parameter's.
   void set_weight(std::string_view name, Tensor values);
@@ -84,16 +105,25 @@ class Model {
   const LoadSummary& loaded() const { return loaded_; }
   /// The program for batches of this size, compiled if it is not yet.
   Program& program(int64_t rows);
-  /// The graph for batches of this size, after the passes.
+  /// The graph for batches of this size, after the passes: of many ranks this one's.
   Graph graph(int64_t rows) const;
+  /// The ranks that run the model; 1 where it runs alone.
+  int rank_count() const { return options_.world == nullptr ? 1 : options_.world->size(); }
+  /// How batches of this size are spread over the ranks; null for a model that runs alone.
+  const Placed* placed(int64_t rows) const;
 
  private:
   Model() = default;
+  Tensor run(const Tensor& part, int64_t rows);
+  Tensor part_of_batch(const Tensor& x) const;
+  Tensor all_labels(const Batch& batch) const;
+  Pipeline part_of_rows(Pipeline rows) const;
 
   ModelSpec spec_;
   Shape row_shape_;
   RunOptions options_;
   LoadSummary loaded_;
+  std::shared_ptr<const Spread> spread_;  // null: it runs alone
   std::map<std::string, Tensor, std::less<>> weights_;
   std::map<int64_t, Program> programs_;  // by rows
 };

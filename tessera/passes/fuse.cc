@@ -84,6 +84,7 @@ class Fuser {
     Node fused = *before;
     ValueId vector = rewriter_.of(bias);
     if (type.global.size() != 1) {
+      if (!type.is_whole()) return std::nullopt;
       vector = rewriter_.emit("reshape", {vector}, {{"shape", Ints{result[channel_dim]}}},
                               node.scope, rewriter_.name_of(bias) + ".vector");
     }

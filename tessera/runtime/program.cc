@@ -10,11 +10,11 @@
 namespace tessera {
 namespace {
 
-void check_tensor(const Tensor& tensor, const ValueInfo& wanted, std::string_view what) {
-  require(tensor.is_defined() && tensor.dtype() == wanted.dtype && tensor.shape() == wanted.shape,
-          "{} '{}' is {}, the program wants {}{}", what, wanted.name,
-          tensor.is_defined() ? describe(tensor) : "undefined", to_string(wanted.dtype),
-          to_string(wanted.shape));
+void check_tensor(const Tensor& tensor, const Graph& graph, ValueId id, std::string_view what) {
+  const TensorType wanted = graph.type(id);
+  require(tensor.is_defined() && tensor.dtype() == wanted.dtype && tensor.shape() == wanted.shape(),
+          "{} '{}' is {}, the program wants {}", what, graph.values[static_cast<size_t>(id)].name,
+          tensor.is_defined() ? describe(tensor) : "undefined", to_string(wanted));
 }
 
 /// Rows [begin, end) of a row-major tensor.
@@ -80,14 +80,13 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
           "the graph has {} parameters, {} tensors are given", graph.parameters.size(),
           parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
-    check_tensor(parameters[i], graph.values[static_cast<size_t>(graph.parameters[i])],
-                 "parameter");
+    check_tensor(parameters[i], graph, graph.parameters[i], "parameter");
   }
   auto state = std::make_unique<State>();
   state->graph = std::make_shared<const Graph>(graph);
-  internal::Constants constants(*state->graph, parameters);
+  internal::Constants constants(*state->graph, parameters, options.world);
   CompileOptions decided = options;
-  if (decided.threads <= 0) decided.threads = default_thread_count();
+  decided.threads = thread_count(decided.threads);
   if (!state->cut_batch(constants, decided)) {
     state->parts.push_back({0, 0, internal::Executor(state->graph, constants, decided)});
   }
@@ -110,13 +109,13 @@ std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
           graph.inputs.size(), inputs.size());
   std::vector<Tensor> given;  // row-major
   for (size_t i = 0; i < inputs.size(); ++i) {
-    check_tensor(inputs[i], graph.values[static_cast<size_t>(graph.inputs[i])], "input");
+    check_tensor(inputs[i], graph, graph.inputs[i], "input");
     given.push_back(inputs[i].contiguous());
   }
   std::vector<Tensor> outputs;
   for (const ValueId id : graph.outputs) {
-    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
-    outputs.emplace_back(value.dtype, value.shape);
+    const TensorType type = graph.type(id);
+    outputs.emplace_back(type.dtype, type.shape());
   }
   if (state.parts.size() == 1) {
     state.parts[0].executor.run(given, outputs);

@@ -17,11 +17,15 @@ struct CompileOptions {
   /// Position-independent kernels only: f32 results are bit-identical for any number of threads,
   /// and for any cut over ranks that leaves reduced factors whole, on one type of processor.
   bool deterministic = false;
+  /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
+  /// time: what one computes while compiling may need the others. Must outlive the program.
+  Communicator* world = nullptr;
 };
 
 class Program {
  public:
-  /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and shape.
+  /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and the shape
+  /// of what is here of it.
   /// Nodes that depend on constants and parameters alone are computed here. Throws kInvalidArgument
   /// for tensors that do not fit, kUnsupported when no kernel can compute a node.
   static Program compile(const Graph& graph, std::span<const Tensor> parameters,

@@ -9,7 +9,7 @@ namespace {
 
 class Relabel final : public RowStep {
  public:
-  explicit Relabel(RowType result) : RowStep(StepKind::kRelabel, std::move(result)) {}
+  explicit Relabel(RowType result) : RowStep(RowStepKind::kRelabel, std::move(result)) {}
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     std::copy(row.begin(), row.end(), out.begin());
   }

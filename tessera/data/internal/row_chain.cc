@@ -15,7 +15,7 @@ template <typename Word>
 class TableStep final : public RowStep {
  public:
   TableStep(RowType result, int64_t channels, std::span<const std::byte> table)
-      : RowStep(StepKind::kElementwise, std::move(result)),
+      : RowStep(RowStepKind::kElementwise, std::move(result)),
         channels_(static_cast<size_t>(channels)),
         table_(table.size() / sizeof(Word)) {
     std::memcpy(table_.data(), table.data(), table.size());
@@ -107,11 +107,11 @@ RowChain::RowChain(std::span<const Transform> transforms, RowType row)
       });
       const auto& [def, arguments] = transforms[i];
       std::shared_ptr<const RowStep> step = def->bind(arguments, result_);
-      const bool joins = at.dtype == DType::kU8 && step->kind() == StepKind::kElementwise;
+      const bool joins = at.dtype == DType::kU8 && step->kind() == RowStepKind::kElementwise;
       if (!joins && !direct.empty()) break;
       ++i;
       result_ = step->result();
-      if (step->kind() == StepKind::kRelabel) break;
+      if (step->kind() == RowStepKind::kRelabel) break;
       direct.push_back(step);
       if (!joins) break;
       tabular.push_back(def->bind(arguments, tabular.empty() ? values : tabular.back()->result()));

@@ -7,7 +7,7 @@ namespace {
 class Cast final : public RowStep {
  public:
   Cast(const RowType& row, DType to)
-      : RowStep(StepKind::kElementwise, {to, row.shape}), row_(row) {}
+      : RowStep(RowStepKind::kElementwise, {to, row.shape}), row_(row) {}
 
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     const auto source = Buffer::read_only(row, nullptr);

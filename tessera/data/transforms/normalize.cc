@@ -10,7 +10,7 @@ template <typename T>
 class Normalize final : public RowStep {
  public:
   Normalize(const RowType& row, std::vector<float> mean, std::vector<float> deviation)
-      : RowStep(StepKind::kElementwise, {DType::kF32, row.shape}),
+      : RowStep(RowStepKind::kElementwise, {DType::kF32, row.shape}),
         mean_(std::move(mean)),
         deviation_(std::move(deviation)) {}
 

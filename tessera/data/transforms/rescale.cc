@@ -11,7 +11,9 @@ template <typename T>
 class Rescale final : public RowStep {
  public:
   Rescale(const RowType& row, float scale, float shift)
-      : RowStep(StepKind::kElementwise, {DType::kF32, row.shape}), scale_(scale), shift_(shift) {}
+      : RowStep(RowStepKind::kElementwise, {DType::kF32, row.shape}),
+        scale_(scale),
+        shift_(shift) {}
 
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     const auto from = internal::elements<T>(row);

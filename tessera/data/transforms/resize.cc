@@ -51,7 +51,7 @@ std::vector<Tap> linear_taps(int64_t from, int64_t to, bool edge_takes_all) {
 class LinearResize final : public RowStep {
  public:
   LinearResize(const RowType& row, int64_t height, int64_t width)
-      : RowStep(StepKind::kGeneral, {DType::kU8, {height, width, row.shape[2]}}),
+      : RowStep(RowStepKind::kGeneral, {DType::kU8, {height, width, row.shape[2]}}),
         line_(row.shape[1] * row.shape[2]),
         down_(linear_taps(row.shape[0], height, false)) {
     const int64_t channels = row.shape[2];
@@ -102,7 +102,7 @@ class LinearResize final : public RowStep {
 class Halve final : public RowStep {
  public:
   explicit Halve(const RowType& row)
-      : RowStep(StepKind::kGeneral,
+      : RowStep(RowStepKind::kGeneral,
                 {DType::kU8, {row.shape[0] / 2, row.shape[1] / 2, row.shape[2]}}),
         line_(row.shape[1] * row.shape[2]),
         channels_(row.shape[2]) {}
@@ -128,7 +128,7 @@ class Halve final : public RowStep {
 class NearestResize final : public RowStep {
  public:
   NearestResize(const RowType& row, int64_t height, int64_t width)
-      : RowStep(StepKind::kGeneral, {DType::kU8, {height, width, row.shape[2]}}), row_(row) {
+      : RowStep(RowStepKind::kGeneral, {DType::kU8, {height, width, row.shape[2]}}), row_(row) {
     for (int64_t y = 0; y < height; ++y) ys_.push_back(nearest(y, row.shape[0], height));
     for (int64_t x = 0; x < width; ++x) xs_.push_back(nearest(x, row.shape[1], width));
   }

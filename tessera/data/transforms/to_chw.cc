@@ -9,7 +9,7 @@ namespace {
 class ToChw final : public RowStep {
  public:
   explicit ToChw(const RowType& row)
-      : RowStep(StepKind::kGeneral, {row.dtype, {row.shape[2], row.shape[0], row.shape[1]}}),
+      : RowStep(RowStepKind::kGeneral, {row.dtype, {row.shape[2], row.shape[0], row.shape[1]}}),
         pixels_(static_cast<size_t>(row.shape[0] * row.shape[1])),
         channels_(static_cast<size_t>(row.shape[2])),
         bytes_(static_cast<size_t>(byte_size(row.dtype))) {}

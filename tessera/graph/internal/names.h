@@ -20,7 +20,8 @@ struct NewNode {
   std::vector<ValueId> operands;
   Attrs attrs;
   std::string scope;
-  std::vector<std::string> names;  // of the results, good and unused; none: v0, v1, ...
+  std::string sharding = {};
+  std::vector<std::string> names = {};  // of the results, good and unused; none: v0, v1, ...
 };
 /// Checks the call and appends it.
 void append_node(Graph& graph, NewNode node);

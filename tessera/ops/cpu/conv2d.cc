@@ -12,8 +12,8 @@ Support check(const OpCall& call) {
 
 DnnlCall describe(const OpCall& call, const Formats&) {
   const Window window = conv_window(call);
-  const int64_t groups = call.attr<int64_t>("groups");
   const Shape& weight = call.shape(1);
+  const int64_t groups = call.shape(0)[1] / weight[1];  // those that are here
   DnnlDims weight_dims = dims_of(weight);
   if (groups > 1) {
     weight_dims[0] /= groups;

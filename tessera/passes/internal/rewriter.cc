@@ -60,6 +60,7 @@ void Rewriter::keep(const Node& node) {
 ValueId Rewriter::emit(const Node& node, std::string_view wish) {
   const std::string name = unused(wish);
   const ValueId result = made_.emit(*node.op, node.operands, node.attrs, node.scope).front();
+  made_.nodes.back().sharding = node.sharding;
   made_.rename(result, name);
   note_producer();
   return result;
@@ -74,7 +75,16 @@ ValueId Rewriter::emit(std::string_view op, std::vector<ValueId> operands, Attrs
 void Rewriter::emit_for(ValueId old, const Node& node) {
   const ValueId result = emit(node, "replaced");
   made_.rename(result, name_of(old));
+  made_.values[index(result)].box = source_.values[index(old)].box;
   stand_for(old, result);
+}
+
+Node Rewriter::made(std::string_view op, std::vector<ValueId> operands, std::string scope) {
+  Node node;
+  node.op = &require_op(op);
+  node.operands = std::move(operands);
+  node.scope = std::move(scope);
+  return node;
 }
 
 ValueId Rewriter::constant(std::string_view wish, Tensor value) {
@@ -120,8 +130,9 @@ std::vector<bool> known_values(const Graph& graph) {
   for (const ValueId id : graph.parameters) known[index(id)] = true;
   for (const auto& [id, tensor] : graph.constants) known[index(id)] = true;
   for (const Node& node : graph.nodes) {
-    const bool all = std::all_of(node.operands.begin(), node.operands.end(),
-                                 [&](ValueId id) { return known[index(id)]; });
+    const bool moves = node.op->is_collective && std::get<bool>(node.attrs.at("every_run"));
+    const bool all = !moves && std::all_of(node.operands.begin(), node.operands.end(),
+                                           [&](ValueId id) { return known[index(id)]; });
     for (const ValueId id : node.results) known[index(id)] = all;
   }
   return known;
@@ -133,7 +144,8 @@ Graph without_dead(const Graph& graph) {
   std::vector<bool> live(graph.nodes.size(), false);
   for (size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
-    live[n] = std::any_of(node.results.begin(), node.results.end(),
+    live[n] = node.op->is_collective ||  // other ranks need this one in it
+              std::any_of(node.results.begin(), node.results.end(),
                           [&](ValueId id) { return needed[index(id)]; });
     if (!live[n]) continue;
     for (const ValueId id : node.operands) needed[index(id)] = true;

@@ -32,6 +32,8 @@ class Rewriter {
   ValueId emit(const Node& node, std::string_view wish);
   ValueId emit(std::string_view op, std::vector<ValueId> operands, Attrs attrs,
                std::string_view scope, std::string_view wish);
+  /// A node of operands in the new graph, to be given to emit or emit_for.
+  static Node made(std::string_view op, std::vector<ValueId> operands, std::string scope);
   /// Appends a node whose result stands for the source's value `old`, and takes its name.
   void emit_for(ValueId old, const Node& node);
   ValueId constant(std::string_view wish, Tensor value);

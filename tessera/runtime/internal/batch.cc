@@ -20,6 +20,14 @@ int64_t count_factor(const ShardingRule::Dims& dims, FactorId factor) {
   return count;
 }
 
+/// Whether all of every value is here and no other rank is needed.
+bool is_alone(const Graph& graph) {
+  return std::all_of(graph.values.begin(), graph.values.end(),
+                     [](const ValueInfo& value) { return value.is_whole(); }) &&
+         std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                      [](const Node& node) { return node.op->is_collective; });
+}
+
 /// Whether the rule computes each row of the results from that row of the operands that have the
 /// batch, and from nothing else that has it.
 bool keeps_rows_apart(const ShardingRule& rule, const std::vector<bool>& has_batch) {
@@ -67,6 +75,7 @@ int64_t batch_of(const Graph& graph) {
     const Shape& shape = graph.values[index(id)].shape;
     return !shape.empty() && shape[0] == rows;
   };
+  if (!is_alone(graph)) return 0;
   if (graph.inputs.empty() || graph.values[index(graph.inputs[0])].shape.empty()) return 0;
   const int64_t rows = graph.values[index(graph.inputs[0])].shape[0];
   const std::vector<bool> batched = batched_values(graph);

@@ -11,7 +11,7 @@ namespace {
 
 int64_t byte_count(const TensorType& type, const Format& format) {
   if (format != nullptr) return format->byte_count();
-  return checked_product(element_count(type.global), byte_size(type.dtype));
+  return checked_product(element_count(type.shape()), byte_size(type.dtype));
 }
 
 class StepBuilder {
@@ -76,7 +76,7 @@ class StepBuilder {
       constants.push_back(is_known(id) ? &constants_.value(id) : nullptr);
       offered.operands.push_back(is_known(id) ? nullptr : forms_[index(id)].front().format);
     }
-    const OpCall call{step.operand_types, step.result_types, node.attrs, constants};
+    const OpCall call{step.operand_types, step.result_types, node.attrs, constants, options_.world};
     choose_kernel(step, call, offered);
 
     const Formats& formats = step.prepared->formats();
@@ -96,7 +96,7 @@ class StepBuilder {
     for (const Kernel& kernel : step.node->op->kernels) {
       const bool is_reference = kernel.function != nullptr;
       Support support = Support::yes();
-      if (options_.reference_only && !is_reference) {
+      if (options_.reference_only && !is_reference && !step.node->op->is_collective) {
         support = Support::no("reference kernels only were asked for");
       } else if (options_.deterministic && !kernel.position_independent) {
         support = Support::no("its rounding depends on the tile");

@@ -11,6 +11,12 @@ size_t index(ValueId id) {
   return static_cast<size_t>(id);
 }
 
+/// Whether the ranks take part in the node's work together in every run, whatever one of them
+/// knows.
+bool moves_every_run(const Node& node) {
+  return node.op->is_collective && std::get<bool>(node.attrs.at("every_run"));
+}
+
 }  // namespace
 
 std::vector<bool> needed_nodes(const Graph& graph) {
@@ -19,16 +25,18 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   std::vector<bool> needed(graph.nodes.size(), false);
   for (size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
-    needed[n] = std::any_of(node.results.begin(), node.results.end(),
-                            [&](ValueId id) { return value_needed[index(id)]; });
+    // Other ranks need this one in a collective, also where it needs nothing itself.
+    needed[n] =
+        node.op->is_collective || std::any_of(node.results.begin(), node.results.end(),
+                                              [&](ValueId id) { return value_needed[index(id)]; });
     if (!needed[n]) continue;
     for (const ValueId id : node.operands) value_needed[index(id)] = true;
   }
   return needed;
 }
 
-Constants::Constants(const Graph& graph, std::span<const Tensor> parameters)
-    : values_(graph.values.size()), forms_(graph.values.size()) {
+Constants::Constants(const Graph& graph, std::span<const Tensor> parameters, Communicator* world)
+    : world_(world), values_(graph.values.size()), forms_(graph.values.size()) {
   for (size_t i = 0; i < parameters.size(); ++i) {
     values_[index(graph.parameters[i])] = parameters[i].contiguous();
   }
@@ -36,8 +44,9 @@ Constants::Constants(const Graph& graph, std::span<const Tensor> parameters)
   const std::vector<bool> needed = needed_nodes(graph);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
-    const bool is_constant = std::all_of(node.operands.begin(), node.operands.end(),
-                                         [&](ValueId id) { return has(id); });
+    const bool is_constant =
+        !moves_every_run(node) && std::all_of(node.operands.begin(), node.operands.end(),
+                                              [&](ValueId id) { return has(id); });
     if (needed[n] && is_constant) compute(graph, node);
   }
 }
@@ -50,9 +59,17 @@ void Constants::compute(const Graph& graph, const Node& node) {
   for (const ValueId id : node.operands) operands.push_back(values_[index(id)]);
   std::vector<Tensor> results;
   if (node.op->is_view) {
-    results.push_back(operands[0].reshape(graph.type(node.results[0]).global));
+    results.push_back(operands[0].reshape(graph.type(node.results[0]).shape()));
   } else {
-    results = evaluate(*node.op, operands, node.attrs);
+    const std::vector<TensorType> from = graph.types(node.operands);
+    const std::vector<TensorType> to = graph.types(node.results);
+    for (const TensorType& type : to) results.emplace_back(type.dtype, type.shape());
+    const OpCall call{from, to, node.attrs, {}, world_};
+    const Kernel& kernel =
+        node.op->is_collective ? node.op->kernels.front() : node.op->kernels.back();
+    const auto prepared =
+        kernel.function != nullptr ? prepare_reference(kernel, call) : kernel.prepare(call, {});
+    prepared->run(operands, results);
   }
   for (size_t r = 0; r < results.size(); ++r) {
     values_[index(node.results[r])] = std::move(results[r]);

@@ -16,7 +16,7 @@ std::vector<bool> needed_nodes(const Graph& graph);
 class Constants {
  public:
   /// `parameters` are as Program::compile wants them.
-  Constants(const Graph& graph, std::span<const Tensor> parameters);
+  Constants(const Graph& graph, std::span<const Tensor> parameters, Communicator* world = nullptr);
 
   bool has(ValueId id) const { return values_[static_cast<size_t>(id)].is_defined(); }
   const Tensor& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
@@ -33,6 +33,7 @@ class Constants {
 
   void compute(const Graph& graph, const Node& node);
 
+  Communicator* world_;
   std::vector<Tensor> values_;
   std::vector<std::vector<Form>> forms_;
   std::vector<std::string> notes_;

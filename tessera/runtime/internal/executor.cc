@@ -43,7 +43,7 @@ Tensor Executor::bound_tensor(const Slot& slot) const {
   const Storage& storage = plan_.storages[static_cast<size_t>(slot.storage)];
   if (storage.kind == StorageKind::kConstant) return storage.constant;
   return Tensor::view(arena_, arena_offsets_[static_cast<size_t>(slot.storage)], slot.type.dtype,
-                      slot.type.global);
+                      slot.type.shape());
 }
 
 void Executor::bind() {
@@ -73,7 +73,7 @@ void Executor::rebind(StorageId storage, const std::shared_ptr<Buffer>& buffer, 
     const std::vector<Slot>& slots =
         place.is_result ? plan_.steps[place.step].results : plan_.steps[place.step].operands;
     (place.is_result ? step.results : step.operands)[place.position] = Tensor::view(
-        buffer, offset, slots[place.position].type.dtype, slots[place.position].type.global);
+        buffer, offset, slots[place.position].type.dtype, slots[place.position].type.shape());
   }
 }
 

@@ -17,7 +17,7 @@ constexpr int64_t kMostPixels = 64 * 64;
 Support supports(const OpCall& call) {
   if (Support support = internal::direct_supports(call); !support.ok) return support;
   const Shape& weight = call.shape(1);
-  if (call.attr<int64_t>("groups") != 1) return Support::no("it computes one group only");
+  if (call.shape(0)[1] != call.shape(1)[1]) return Support::no("it computes one group only");
   if (weight[1] > kMostIn || weight[0] > kMostOut) {
     return Support::no(
         fmt::format("made for at most {} channels in and {} out", kMostIn, kMostOut));

@@ -1,5 +1,4 @@
 #include "tessera/ops/cpu/internal/direct_kernel.h"
-#include "tessera/ops/cpu/internal/f32_whole.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/window.h"
 
@@ -14,11 +13,7 @@ bool is_2x2(const WindowDim& dim) {
 
 /// Depends on what is the same for every part of a tensor: one element must come from one kernel.
 Support supports(const OpCall& call) {
-  if (internal::available_simd() == internal::Simd::kNone) {
-    return Support::no("the processor has no AVX2");
-  }
-  if (Support support = internal::f32_only(call); !support.ok) return support;
-  if (element_count(call.results[0].shape()) == 0) return Support::no("a tensor is empty");
+  if (Support support = internal::direct_supports(call); !support.ok) return support;
   // More channels come from kernels that keep them in blocks, and stay so.
   if (call.global(0)[1] > kMostChannels) {
     return Support::no(fmt::format("made for at most {} channels", kMostChannels));

@@ -1,12 +1,12 @@
 #include "tessera/ops/cpu/internal/direct_kernel.h"
 
-#include "tessera/ops/cpu/internal/f32_whole.h"
+#include "tessera/ops/cpu/internal/f32_only.h"
 
 namespace tessera::internal {
 
 Support direct_supports(const OpCall& call) {
   if (available_simd() == Simd::kNone) return Support::no("the processor has no AVX2");
-  return f32_whole(call);
+  return f32_only(call);
 }
 
 }  // namespace tessera::internal

@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "tessera/ops/cpu/internal/dnnl_format.h"
-#include "tessera/ops/cpu/internal/f32_whole.h"
+#include "tessera/ops/cpu/internal/f32_only.h"
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/internal/fused.h"
 
@@ -168,7 +168,7 @@ void add_fused_operands(DnnlCall& described, const OpCall& call, const DnnlDesc&
 }
 
 Support dnnl_supports(const OpCall& call, DescribeDnnl describe) {
-  if (Support support = f32_whole(call); !support.ok) return support;
+  if (Support support = f32_only(call); !support.ok) return support;
   try {
     Formats plain;
     plain.operands.resize(call.operand_count());

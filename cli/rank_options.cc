@@ -1,0 +1,90 @@
+#include "cli/rank_options.h"
+
+#include <algorithm>
+
+#include "cli/word.h"
+#include "tessera/base/parallel.h"
+#include "tessera/base/text.h"
+#include "tessera/model/layout_rules.h"
+
+namespace tessera::cli {
+
+void RankOptions::declare_placement(Arguments& arguments) {
+  arguments.group("Ranks");
+  arguments.option("--mesh", mesh,
+                   "the grid of ranks: {dp=2,tp=4} or dp=2,tp=4; default: dp=RANKS");
+  arguments.option("--layouts", layouts,
+                   "layouts.txt or strategy file: how parameters and inputs lie on the mesh");
+}
+
+void RankOptions::declare(Arguments& arguments) {
+  declare_placement(arguments);
+  arguments.option("--ranks", ranks,
+                   "ranks that run the model together; default: what --mesh says");
+  arguments.option("--from", from,
+                   "strategy file: how --weights, a folder of rank_<i> files, was cut");
+  arguments.option("--backend", backend,
+                   "local (threads), mpi, or auto: mpi under mpirun, else local");
+  arguments.option("--timeout", timeout, "seconds that a rank waits for another; 0: for ever");
+}
+
+bool RankOptions::is_distributed() const {
+  return ranks > 1 || !mesh.empty() || !layouts.empty() || backend == "mpi" ||
+         (backend == "auto" && is_under_mpirun());
+}
+
+namespace {
+
+/// "{dp=2,tp=4}", also without its braces.
+MeshPtr parse_mesh_option(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return read_usage([&] { return parse_mesh(text.front() == '{' ? text : "{" + text + "}"); });
+}
+
+}  // namespace
+
+int RankOptions::rank_count() const {
+  require_usage(ranks >= 0 && ranks <= 4096, "--ranks is {}; wanted 1 to 4096", ranks);
+  if (ranks > 0) return static_cast<int>(ranks);
+  if (const MeshPtr grid = parse_mesh_option(mesh)) return grid->rank_count();
+  if (!layouts.empty()) return read_strategy(layouts).rank_count();
+  return 1;
+}
+
+PlaceOptions RankOptions::place(const ModelSpec& spec, const Shape& row_shape, int count) const {
+  MeshPtr grid = parse_mesh_option(mesh);
+  if (layouts.empty()) return {.mesh = std::move(grid)};
+  const Strategy rules = read_strategy(layouts);
+  const ErrorContext context([&] { return "reading " + printable(layouts); });
+  check_rules(rules, trace(spec, 1, row_shape));
+  return place_by(rules, count, std::move(grid));
+}
+
+RunOptions RankOptions::run_options(RunOptions run, Communicator* world, const ModelSpec& spec,
+                                    const Shape& row_shape) const {
+  if (world == nullptr) return run;
+  const auto machines = world->machines();
+  const auto here =
+      std::count(machines.begin(), machines.end(), machines[static_cast<size_t>(world->rank())]);
+  const int threads = run.threads > 0 ? run.threads : default_thread_count();
+  run.threads = std::max(1, threads / static_cast<int>(here));
+  run.world = world;
+  run.place = place(spec, row_shape, world->size());
+  return run;
+}
+
+void RankOptions::run(const std::function<void(Communicator*)>& body) const {
+  require_usage(backend == "auto" || backend == "local" || backend == "mpi",
+                "--backend is '{}'; there are auto, local, mpi", printable(backend));
+  const auto seconds = parse_int(timeout);
+  require_usage(seconds && *seconds >= 0, "--timeout is '{}'; wanted seconds", printable(timeout));
+  if (!is_distributed()) return body(nullptr);
+  WorldOptions world;
+  world.timeout_seconds = static_cast<double>(*seconds);
+  const bool mpi = backend == "mpi" || (backend == "auto" && is_under_mpirun());
+  world.backend = mpi ? "mpi" : "local";
+  world.ranks = mpi && ranks == 0 && mesh.empty() && layouts.empty() ? 0 : rank_count();
+  run_world(world, [&](Communicator& ranks_of_job) { body(&ranks_of_job); });
+}
+
+}  // namespace tessera::cli

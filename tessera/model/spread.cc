@@ -1,0 +1,66 @@
+#include "tessera/model/spread.h"
+
+#include "tessera/passes/drop_dead.h"
+#include "tessera/passes/fold_batch_norm.h"
+#include "tessera/passes/fold_constants.h"
+#include "tessera/passes/fuse.h"
+#include "tessera/passes/lower.h"
+#include "tessera/passes/split_ends.h"
+
+namespace tessera {
+namespace {
+
+PlaceOptions with_mesh(PlaceOptions place, int ranks) {
+  if (place.mesh == nullptr) place.mesh = make_mesh({{"dp", ranks}});
+  const size_t stages = std::max<size_t>(1, place.stages.size());
+  const auto wanted = static_cast<int64_t>(place.mesh->rank_count()) * static_cast<int64_t>(stages);
+  require(wanted == ranks, "mesh {}{} has {} ranks, but {} run", to_string(*place.mesh),
+          stages > 1 ? fmt::format(" in {} stages", stages) : "", wanted, ranks);
+  return place;
+}
+
+}  // namespace
+
+Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options)
+    : spec_(spec), row_shape_(row_shape), options_(options) {
+  options_.place = with_mesh(options.place, options.world->size());
+  options_.place.deterministic |= options.deterministic;
+  Placed placed = place_rows(kNominalRows);
+  require_agreement(*options_.world, "graph", to_string(placed));
+  for (const ValueId id : placed.graph.parameters)
+    layouts_.emplace(placed.graph.values[static_cast<size_t>(id)].name, placed.layout(id));
+  placed_.emplace(kNominalRows, std::move(placed));
+  // Other batches find the parameters where this one has put them.
+  options_.place.layout_of =
+      [this, asked = options.place.layout_of](const ValueInfo& value) -> std::optional<Layout> {
+    if (const Layout* known = layout(value.name)) return *known;
+    return asked == nullptr ? std::nullopt : asked(value);
+  };
+}
+
+Placed Spread::place_rows(int64_t rows) const {
+  Graph graph = fold_constants(trace(spec_, rows, row_shape_));
+  if (options_.place.mode == PlaceMode::kFollow) graph = fold_batch_norm(graph);
+  graph = split_ends(graph);
+  if (options_.shard_operators != nullptr) options_.shard_operators(graph);
+  return place(graph, options_.place);
+}
+
+const Placed& Spread::placed(int64_t rows) const {
+  const auto known = placed_.find(rows);
+  if (known != placed_.end()) return known->second;
+  return placed_.emplace(rows, place_rows(rows)).first->second;
+}
+
+Graph Spread::graph(int64_t rows) const {
+  Graph graph = drop_dead(fuse(lower(placed(rows), world().rank())));
+  verify(graph);
+  return graph;
+}
+
+const Layout* Spread::layout(std::string_view parameter) const {
+  const auto found = layouts_.find(parameter);
+  return found == layouts_.end() ? nullptr : &found->second;
+}
+
+}  // namespace tessera

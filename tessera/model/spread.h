@@ -1,0 +1,40 @@
+// A model spread over the ranks of a job: where its parameters lie, whatever the batch, and how
+// batches of each size are placed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "tessera/model/model.h"
+
+namespace tessera {
+
+class Spread {
+ public:
+  /// Places the model for a batch of `nominal_rows`, which decides where parameters lie that no
+  /// layout names. Throws as place does.
+  Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options);
+
+  Communicator& world() const { return *options_.world; }
+  /// How batches of this size are placed; made when it is first asked for.
+  const Placed& placed(int64_t rows) const;
+  /// This rank's graph for them, after all passes.
+  Graph graph(int64_t rows) const;
+  /// Where a parameter lies; null for a name that the network has not.
+  const Layout* layout(std::string_view parameter) const;
+  const std::map<std::string, Layout, std::less<>>& layouts() const { return layouts_; }
+
+ private:
+  Placed place_rows(int64_t rows) const;
+
+  static constexpr int64_t kNominalRows = 32;
+
+  ModelSpec spec_;
+  Shape row_shape_;
+  RunOptions options_;
+  std::map<std::string, Layout, std::less<>> layouts_;  // by parameter
+  mutable std::map<int64_t, Placed> placed_;            // by rows
+};
+
+}  // namespace tessera

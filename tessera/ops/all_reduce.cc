@@ -1,0 +1,24 @@
+#include <cstring>
+
+#include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/collective.h"
+
+namespace tessera {
+namespace {
+
+void all_reduce(const internal::Collective& step, const Tensor& operand, Tensor& result) {
+  const auto from = operand.bytes();
+  const auto to = result.mutable_bytes();
+  if (from.data() != to.data()) std::memcpy(to.data(), from.data(), from.size());
+  step.group->all_reduce(result, step.reduce_op());
+}
+
+}  // namespace
+
+TESSERA_OP(all_reduce) {
+  return internal::collective_op(
+      "AllReduce", "Combines the partial values of the ranks along an axis; all get the result.",
+      internal::comm_kernel<all_reduce, true>());
+}
+
+}  // namespace tessera

@@ -1,0 +1,134 @@
+#include "tessera/ops/internal/collective.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tessera/ops/internal/reshape.h"
+
+namespace tessera::internal {
+namespace {
+
+/// The ranks that work together: along the axis, or all of both layouts.
+std::vector<Rank> members(const Collective& made) {
+  std::vector<Rank> ranks;
+  if (made.axis >= 0) {
+    ranks = made.before.mesh->group(made.self, made.axis);
+  } else {
+    for (const Layout* layout : {&made.before, &made.after})
+      for (int place = 0; place < layout->mesh->rank_count(); ++place)
+        ranks.push_back(layout->mesh->rank_at(place));
+  }
+  std::sort(ranks.begin(), ranks.end());
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  return ranks;
+}
+
+Collective make_collective(const OpCall& call) {
+  Collective made;
+  made.self = call.world->rank();
+  made.before = parse_layout(call.attr<std::string>("before"));
+  made.after = parse_layout(call.attr<std::string>("after"));
+  const auto& axis = call.attr<std::string>("axis");
+  if (!axis.empty()) {
+    const std::optional<AxisId> found = made.before.mesh->find(axis);
+    require(found.has_value(), "there is no axis '{}' in {}", axis, to_string(*made.before.mesh));
+    made.axis = *found;
+  }
+  made.dtype = call.operands[0].dtype;
+  made.global = call.global(0);
+  made.from = call.operands[0].box;
+  made.to = call.results[0].box;
+  made.ranks = members(made);
+  for (const Rank rank : made.ranks)
+    require(rank < call.world->size(), "{} has rank {}, but {} ranks run", to_string(made.before),
+            rank, call.world->size());
+  return made;
+}
+
+class PreparedCollective final : public PreparedKernel {
+ public:
+  PreparedCollective(const OpCall& call, RunCollective run, bool in_place)
+      : collective_(make_collective(call)), run_(run), in_place_(in_place) {
+    formats_.operands.resize(1);
+    formats_.results.resize(1);
+    collective_.group = &call.world->group(collective_.ranks);
+  }
+
+  const Formats& formats() const override { return formats_; }
+  int overwritten_operand() const override { return in_place_ ? 0 : -1; }
+  std::string detail() const override {
+    return fmt::format("{} of {} ranks by {}", collective_.ranks.size(),
+                       collective_.before.mesh->rank_count(), collective_.group->backend());
+  }
+  void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
+    run_(collective_, operands[0], results[0]);
+  }
+
+ private:
+  Collective collective_;
+  RunCollective run_;
+  bool in_place_;
+  Formats formats_;
+};
+
+/// A rank alone has all of both layouts.
+void keep(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor> results) {
+  require(call.operands[0].box == call.results[0].box,
+          "{} becomes {}, which takes the ranks of {} together: run it with a communicator",
+          to_string(call.operands[0]), to_string(call.results[0]),
+          call.attr<std::string>("before"));
+  copy_as_is(call, operands, results);
+}
+
+}  // namespace
+
+ReduceOp Collective::reduce_op() const {
+  for (const Partial& partial : before.partial)
+    if (partial.axis == axis) return partial.op;
+  fail(ErrorCode::kInternal, "{} is not partial along axis {}", to_string(before), axis);
+}
+
+OpDef collective_op(std::string_view mindspore_name, std::string_view doc, Kernel over_ranks) {
+  return {
+      .mindspore_name = mindspore_name,
+      .doc = doc,
+      .operands = {{"x", DTypes::kAny}},
+      .attrs = {{"before", std::string("{a=1} [...]"), "the layout of x"},
+                {"after", std::string("{a=1} [...]"), "the layout of the result"},
+                {"axis", std::string(), "the mesh axis along which the ranks work together"},
+                {"every_run", true,
+                 "x changes from run to run; else it moves once, when compiled"}},
+      .rule = OpDef::fixed_rule("... -> ..."),
+      .is_collective = true,
+      .kernels = {over_ranks, reference(keep)},
+      .examples = {{{{4, 6}}}, {.shapes = {{3, 2, 5}}, .dtypes = {DType::kI32}}},
+  };
+}
+
+Support supports_collective(const OpCall& call) {
+  if (call.world == nullptr) return Support::no("there is no communicator");
+  return Support::yes();
+}
+
+std::unique_ptr<PreparedKernel> prepare_collective(const OpCall& call, RunCollective run,
+                                                   bool in_place) {
+  return std::make_unique<PreparedCollective>(call, run, in_place);
+}
+
+Tensor cut_out(const Tensor& tensor, const Box& box, const Box& part) {
+  if (box == part) return tensor;
+  Box inner = part;
+  for (size_t d = 0; d < part.begin.size(); ++d) inner.begin[d] -= box.begin[d];
+  return tensor.slice(inner).contiguous();
+}
+
+void paste(const Tensor& values, const Box& part, Tensor& tensor, const Box& box) {
+  if (is_empty(part)) return;
+  Box inner = part;
+  for (size_t d = 0; d < part.begin.size(); ++d) inner.begin[d] -= box.begin[d];
+  Tensor target = tensor.slice(inner);
+  copy_elements(values, target);
+}
+
+}  // namespace tessera::internal

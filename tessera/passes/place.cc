@@ -1,0 +1,312 @@
+#include "tessera/passes/place.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "tessera/base/text.h"
+#include "tessera/passes/internal/batch_parallel.h"
+#include "tessera/passes/internal/choose.h"
+#include "tessera/passes/internal/rewriter.h"
+#include "tessera/passes/internal/stages.h"
+#include "tessera/passes/shard.h"
+
+namespace tessera {
+namespace {
+
+size_t at(int id) {
+  return static_cast<size_t>(id);
+}
+
+bool is_floating(DType dtype) {
+  return info(dtype).is_floating;
+}
+
+class Placer {
+ public:
+  Placer(const Graph& graph, const PlaceOptions& options)
+      : options_(options), stages_(graph, options), plans_(options.costs) {
+    placed_.graph = graph;
+    placed_.mesh = stages_.everyone();
+    placed_.forms.resize(graph.values.size());
+    is_free_.resize(graph.values.size(), false);
+    is_parameter_.resize(graph.values.size(), false);
+    for (const ValueId id : graph.parameters) is_parameter_[at(id)] = true;
+    producers_ = internal::producers(graph);
+  }
+
+  Placed run() {
+    const Graph& graph = placed_.graph;
+    for (const ValueId id : graph.inputs) place_input(id);
+    for (const ValueId id : graph.parameters) place_parameter(id);
+    for (const auto& [id, tensor] : graph.constants) set_free(id);
+    for (size_t n = 0; n < graph.nodes.size(); ++n) place_node(n);
+    for (size_t id = 0; id < is_free_.size(); ++id)
+      if (is_free_[id]) fix(static_cast<ValueId>(id), replicated_on(stages_.first(), id));
+    if (options_.deterministic) load_where_read();
+    for (const ValueId id : graph.outputs) place_output(id);
+    return std::move(placed_);
+  }
+
+ private:
+  const ValueInfo& value(ValueId id) const { return placed_.graph.values[at(id)]; }
+  std::vector<Form>& forms(ValueId id) { return placed_.forms[at(id)]; }
+  Layout replicated_on(const MeshPtr& mesh, size_t id) const {
+    return replicated(mesh, placed_.graph.values[id].shape.size());
+  }
+
+  void fix(ValueId id, Layout layout) {
+    is_free_[at(id)] = false;
+    Form form;
+    form.layout = std::move(layout);
+    forms(id) = {std::move(form)};
+  }
+  void set_free(ValueId id) { is_free_[at(id)] = true; }
+
+  std::optional<Layout> asked_for(ValueId id) const {
+    if (options_.layout_of == nullptr) return std::nullopt;
+    const ValueInfo& info = value(id);
+    std::optional<Layout> layout = options_.layout_of(info);
+    if (!layout) return std::nullopt;
+    const ErrorContext context(
+        [&] { return fmt::format("placing '{}' {}", info.name, to_string(info.shape)); });
+    validate(*layout, info.shape.size());
+    require(layout->partial.empty(), "{} asks for partial values", to_string(*layout));
+    return layout;
+  }
+
+  void place_input(ValueId id) {
+    const MeshPtr& mesh = stages_.of_reader(id);
+    if (auto layout = asked_for(id)) return fix(id, stages_.moved(*layout, mesh));
+    Layout layout = replicated_on(mesh, at(id));
+    const std::optional<AxisId> dp = mesh->find("dp");
+    const bool cut = options_.mode == PlaceMode::kFollow && dp && !layout.dims.empty();
+    if (cut) layout.dims[0] = {*dp};
+    fix(id, std::move(layout));
+  }
+
+  void place_parameter(ValueId id) {
+    auto layout = asked_for(id);
+    if (layout)
+      fix(id, stages_.moved(*layout, stages_.of_reader(id)));
+    else
+      set_free(id);
+  }
+
+  void place_node(size_t n) {
+    const Node& node = placed_.graph.nodes[n];
+    const ErrorContext context([&] { return describe(node); });
+    const std::vector<TensorType> types = placed_.graph.types(node.operands);
+    const OpCall call{types, {}, node.attrs, {}};
+    const ShardingRule rule = rule_of(*node.op, call);
+    const RuleLayouts layouts = wanted(n, rule, types);
+    PlacedNode& out = placed_.nodes.emplace_back();
+    for (size_t i = 0; i < node.operands.size(); ++i)
+      out.operand_forms.push_back(form_in(node.operands[i], layouts.operands[i], n));
+    for (size_t r = 0; r < node.results.size(); ++r) {
+      fix(node.results[r], layouts.results[r]);
+      out.results.push_back(layouts.results[r]);
+    }
+  }
+
+  std::string describe(const Node& node) const {
+    std::string operands;
+    for (const ValueId id : node.operands) {
+      operands += fmt::format("{}{} {}", operands.empty() ? "" : ", ", value(id).name,
+                              to_string(placed_.graph.type(id)));
+      if (!placed_.forms[at(id)].empty()) operands += " " + dims_to_string(placed_.layout(id));
+    }
+    return fmt::format("placing {} '{}'{}{} of {}", node.op->name, value(node.results[0]).name,
+                       node.scope.empty() ? "" : " in ", node.scope, operands);
+  }
+
+  RuleLayouts wanted(size_t n, const ShardingRule& rule, const std::vector<TensorType>& types) {
+    const Node& node = placed_.graph.nodes[n];
+    const MeshPtr& stage = stages_.of_node(n);
+    if (auto said = said_by(n, rule, stage)) {
+      note_wanted(n, *said);
+      return *said;
+    }
+    std::vector<internal::Present> operands;
+    for (size_t i = 0; i < types.size(); ++i) operands.push_back(present(node.operands[i], stage));
+    const bool whole_sums = options_.deterministic && is_floating(types[0].dtype);
+    const MeshPtr mesh = mesh_of(operands, stage);
+    std::string key = to_string(rule) + to_string(*mesh) + (whole_sums ? "!" : "");
+    for (const internal::Present& operand : operands)
+      key += operand.is_free ? "|free" : "|" + to_string(operand.layout);
+    key += fmt::format("{}", operands[0].element_bytes);
+    const auto known = choices_.find(key);
+    if (known != choices_.end()) return known->second;
+    return choices_
+        .emplace(std::move(key), internal::choose(rule, mesh, operands, whole_sums, plans_).layouts)
+        .first->second;
+  }
+
+  /// What the node's sharding says, or MindSpore's default.
+  std::optional<RuleLayouts> said_by(size_t n, const ShardingRule& rule, const MeshPtr& stage) {
+    const Node& node = placed_.graph.nodes[n];
+    const std::string_view op = node.op->name;
+    const bool mindspore = options_.mode == PlaceMode::kMindSpore;
+    if (!node.sharding.empty()) {
+      require(!mindspore || op != "reshape",
+              "reshape is given the strategy {}: it has none, its layouts are its neighbours'",
+              printable(node.sharding));
+      return read_sharding(node.sharding, op, rule, stage);
+    }
+    if (!mindspore) return std::nullopt;
+    const bool by_rows = op == "dense" || internal::is_dense_bias(placed_.graph, node, producers_);
+    const auto pieces = internal::batch_parallel(op, rule, stage->rank_count(), by_rows);
+    if (!pieces) return std::nullopt;
+    return layouts_of_pieces(op, rule, *pieces, stage);
+  }
+
+  /// An operand in the form from which it can be had: partial values are made whole first, once.
+  internal::Present present(ValueId id, const MeshPtr& stage) {
+    const ValueInfo& info = value(id);
+    internal::Present made{replicated_on(stage, at(id)), info.shape, byte_size(info.dtype),
+                           is_free_[at(id)]};
+    if (made.is_free) return made;
+    made.layout = forms(id).front().layout;
+    if (!made.layout.partial.empty() && forms(id).size() > 1) made.layout = forms(id)[1].layout;
+    return made;
+  }
+
+  /// The mesh of the largest operand, where it has the stage's ranks: a node that was sharded on a
+  /// mesh of its own hands it on.
+  static MeshPtr mesh_of(const std::vector<internal::Present>& operands, const MeshPtr& stage) {
+    int64_t most = -1;
+    MeshPtr mesh = stage;
+    for (const internal::Present& operand : operands) {
+      const int64_t bytes = element_count(operand.shape) * operand.element_bytes;
+      if (operand.is_free || bytes <= most || !internal::same_ranks(*operand.layout.mesh, *stage))
+        continue;
+      const bool is_cut = std::any_of(operand.layout.dims.begin(), operand.layout.dims.end(),
+                                      [](const auto& dim) { return !dim.empty(); });
+      if (!is_cut && operand.layout.partial.empty()) continue;
+      most = bytes;
+      mesh = operand.layout.mesh;
+    }
+    return mesh;
+  }
+
+  /// A parameter has one layout: two nodes that say how they are sharded may not want two.
+  void note_wanted(size_t n, const RuleLayouts& layouts) {
+    const Node& node = placed_.graph.nodes[n];
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      const ValueId id = node.operands[i];
+      const ValueInfo& info = value(id);
+      if (!is_parameter_[at(id)]) continue;
+      const auto [known, is_new] = wanted_.try_emplace(id, Wanted{n, layouts.operands[i]});
+      if (is_new) continue;
+      const Wanted& first = known->second;
+      const bool same =
+          plans_.find(first.layout, layouts.operands[i], info.shape, 1).plan.steps.empty();
+      const Node& other = placed_.graph.nodes[first.node];
+      require(
+          same,
+          "parameter '{}' {} is wanted as {} by {} '{}' and as {} here; wanted one layout: give "
+          "both operators strategies that cut it alike",
+          info.name, to_string(info.shape), to_string(first.layout), other.op->name,
+          value(other.results[0]).name, to_string(layouts.operands[i]));
+    }
+  }
+
+  /// The form of a value in this layout, made now where it is not there.
+  int form_in(ValueId id, const Layout& layout, size_t before) {
+    if (is_free_[at(id)]) fix(id, layout);
+    std::vector<Form>& known = forms(id);
+    const int64_t bytes = byte_size(value(id).dtype);
+    const internal::Plans::Priced* best = nullptr;
+    int from = 0;
+    for (size_t f = 0; f < known.size(); ++f) {
+      // Partial values are combined once.
+      if (f == 0 && known.size() > 1 && !known[0].layout.partial.empty()) continue;
+      const auto& priced = plans_.find(known[f].layout, layout, value(id).shape, bytes);
+      if (best != nullptr && best->cost <= priced.cost) continue;
+      best = &priced;
+      from = static_cast<int>(f);
+    }
+    if (best->plan.steps.empty()) return from;
+    known.push_back({layout, from, best->plan, before});
+    return static_cast<int>(known.size()) - 1;
+  }
+
+  void place_output(ValueId id) {
+    const size_t end = placed_.graph.nodes.size();
+    Layout layout = forms(id).front().layout;
+    if (options_.gather_outputs)
+      layout = replicated_on(placed_.mesh, at(id));
+    else
+      layout.partial.clear();
+    placed_.output_forms.push_back(form_in(id, layout, end));
+  }
+
+  /// Parameters that are read in one layout only, and given in another, are given in that one.
+  void load_where_read() {
+    for (const ValueId id : placed_.graph.parameters) {
+      if (forms(id).size() != 2) continue;
+      for (size_t n = 0; n < placed_.nodes.size(); ++n)
+        for (size_t i = 0; i < placed_.nodes[n].operand_forms.size(); ++i)
+          if (placed_.graph.nodes[n].operands[i] == id && placed_.nodes[n].operand_forms[i] == 0)
+            return;
+      fix(id, forms(id)[1].layout);
+      for (size_t n = 0; n < placed_.nodes.size(); ++n)
+        for (size_t i = 0; i < placed_.nodes[n].operand_forms.size(); ++i)
+          if (placed_.graph.nodes[n].operands[i] == id) placed_.nodes[n].operand_forms[i] = 0;
+    }
+  }
+
+  const PlaceOptions& options_;
+  internal::Stages stages_;
+  internal::Plans plans_;
+  Placed placed_;
+  /// What a node that says how it is sharded wants of a parameter.
+  struct Wanted {
+    size_t node = 0;
+    Layout layout;
+  };
+
+  std::vector<int> producers_;      // per value its node, or -1
+  std::vector<bool> is_parameter_;  // per value
+  std::vector<bool> is_free_;       // per value: it lies as its first reader wants it
+  std::unordered_map<ValueId, Wanted> wanted_;
+  std::unordered_map<std::string, RuleLayouts> choices_;
+};
+
+}  // namespace
+
+Placed place(const Graph& graph, const PlaceOptions& options) {
+  require(options.mesh != nullptr, "a mesh is needed to place a graph");
+  return Placer(graph, options).run();
+}
+
+std::vector<Movement> movements(const Placed& placed) {
+  const std::vector<bool> known = internal::known_values(placed.graph);
+  std::vector<Movement> all;
+  for (size_t id = 0; id < placed.forms.size(); ++id) {
+    const ValueInfo& value = placed.graph.values[id];
+    for (const Form& form : placed.forms[id]) {
+      const Layout* before = &form.plan.from;
+      for (const Step& step : form.plan.steps) {
+        const Plan one{*before, {step}};
+        Movement made{step.kind, static_cast<ValueId>(id), {}, 0, !known[id]};
+        if (step.axis >= 0) made.axis = before->mesh->axes[at(step.axis)].name;
+        std::vector<Rank> ranks;
+        for (const Layout* layout : {before, &step.after})
+          for (int place = 0; place < layout->mesh->rank_count(); ++place)
+            ranks.push_back(layout->mesh->rank_at(place));
+        std::sort(ranks.begin(), ranks.end());
+        ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+        for (const Rank rank : ranks)
+          if (step.after.mesh->find_place(rank))
+            made.bytes += traffic(one, value.shape, byte_size(value.dtype), rank).bytes;
+        if (made.kind != StepKind::kSlice) all.push_back(std::move(made));
+        before = &step.after;
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace tessera

@@ -1,0 +1,93 @@
+// Gives every value of a graph a layout on a mesh, by the ops' sharding rules, and plans how values
+// get from where they are to where an op wants them:
+//
+//   Placed placed = place(graph, {.mesh = parse_mesh("{dp=2,tp=4}"), .layout_of = rules});
+//   Graph mine = lower(placed, rank);  // lower.h: what one rank runs
+//
+// A value is in the layout in which it was computed; where an op wants another, it gets a further
+// form, which later ops use too. Nothing runs here: placing is a function of its arguments.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/graph/graph.h"
+#include "tessera/layout/redistribute.h"
+#include "tessera/layout/rule_layouts.h"
+
+namespace tessera {
+
+/// How nodes that nobody sharded are placed.
+enum class PlaceMode : uint8_t {
+  kFollow,  // where their operands are, as far as the op's rule allows, for the fewest bytes
+  /// semi_auto_parallel: dim 0 in as many parts as divide both it and the
+  /// ranks. Inputs are whole on every rank unless layout_of says otherwise, reshape follows.
+  kMindSpore,
+};
+
+struct PlaceOptions {
+  MeshPtr mesh;  // of one pipeline stage; its ranks are 0 … n-1
+  /// The layout of a parameter or input, over `mesh` or another of the same ranks. Nothing: an
+  /// input is cut along dim 0 by the axis "dp" where the mesh has one, a parameter lies as its
+  /// first reader wants it.
+  std::function<std::optional<Layout>(const ValueInfo&)> layout_of = nullptr;
+  PlaceMode mode = PlaceMode::kFollow;
+  /// Sums of floating-point values stay on one rank: their parts are sent, not partial sums, so
+  /// that the order of summing does not depend on the ranks. Parameters are then loaded where they
+  /// are read, whatever layout_of says.
+  bool deterministic = false;
+  bool gather_outputs = true;  // all of every output on every rank; else as computed
+  /// Pipeline stages: patterns of scopes ("blocks.0.*"), each list one stage; a node that matches
+  /// none is of the stage of its operands. Stage s has the ranks from s · (ranks of the mesh) on.
+  std::vector<std::vector<std::string>> stages = {};
+  CostModel costs = {};
+};
+
+/// A value in one layout.
+struct Form {
+  Layout layout;
+  int from = -1;      // the form that `plan` turns into this one; -1: as computed
+  Plan plan = {};     // empty for the first form
+  size_t before = 0;  // the node before which that happens; the number of nodes: at the end
+};
+
+struct PlacedNode {
+  std::vector<int> operand_forms;  // per operand which of the value's forms it reads
+  std::vector<Layout> results;
+};
+
+struct Placed {
+  Graph graph;
+  MeshPtr mesh;                          // all ranks of all stages
+  std::vector<std::vector<Form>> forms;  // per value; the first is how it is computed or given
+  std::vector<PlacedNode> nodes;         // per node of the graph
+  std::vector<int> output_forms;         // per output of the graph
+
+  const Layout& layout(ValueId value) const {
+    return forms[static_cast<size_t>(value)].front().layout;
+  }
+};
+
+/// Throws kInvalidArgument naming the node, its operands and layouts for a sharding that its op or
+/// the ranks do not allow, for layouts that do not fit their tensors, and for two layouts of one
+/// parameter that shardings (in MindSpore's mode also defaults) of two nodes ask for.
+Placed place(const Graph& graph, const PlaceOptions& options);
+
+/// What moves while one rank runs the graph once (`running`), or while it is compiled:
+/// redistributed parameters and what is computed from them.
+struct Movement {
+  StepKind kind = StepKind::kExchange;
+  ValueId value = -1;
+  std::string axis;   // "" for an exchange
+  int64_t bytes = 0;  // received by all ranks together
+  bool running = true;
+};
+/// Every step of every form that is not free.
+std::vector<Movement> movements(const Placed& placed);
+
+/// The graph's text with layouts, and a line per step between the nodes.
+std::string to_string(const Placed& placed);
+
+}  // namespace tessera

@@ -1,0 +1,15 @@
+// The networks that placement is tried on, small enough to try everything.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tessera/graph/graph.h"
+
+namespace tessera::testing {
+
+/// "lenet5", "mlp", "tutorial" or "block" for a batch of `rows`, products and biases apart.
+Graph make_net(const std::string& name, int64_t rows);
+std::vector<std::string> net_names();
+
+}  // namespace tessera::testing
