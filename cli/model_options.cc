@@ -10,6 +10,8 @@ void ModelOptions::declare(Arguments& arguments) {
       "name of a model (see 'tessera models'), with its options: \"mlp(hidden=[128])\"");
   arguments.group("Running");
   arguments.option("--kernels", kernels, "best, or reference: plain C++ without oneDNN");
+  arguments.flag("--deterministic", deterministic,
+                 "the same bits for any number of ranks and threads on one type of processor");
 }
 
 ModelSpec ModelOptions::spec() const {
@@ -19,21 +21,23 @@ ModelSpec ModelOptions::spec() const {
 RunOptions ModelOptions::run_options(int threads) const {
   require_usage(kernels == "best" || kernels == "reference",
                 "--kernels is '{}'; there are best, reference", kernels);
-  return {.threads = threads, .reference_only = kernels == "reference"};
+  return {
+      .threads = threads, .reference_only = kernels == "reference", .deterministic = deterministic};
 }
 
-Model ModelOptions::open(const std::string& weights, const CheckpointOptions& checkpoint,
-                         const Shape& row_shape, int threads) const {
+Model ModelOptions::open(const WeightFiles& weights, const CheckpointOptions& checkpoint,
+                         const Shape& row_shape, const RunOptions& run) const {
   ModelSource source{.model = model, .weights = {}, .row_shape = row_shape};
-  if (weights.empty()) {
+  source.strategy = weights.strategy;
+  if (weights.place.empty()) {
     checkpoint.require_unused();
   } else {
-    source.weights.emplace_back(weights);
+    source.weights.emplace_back(weights.place);
   }
   source.open = checkpoint.open_options();
   source.match = checkpoint.match_options();
-  source.load = checkpoint.load_options(threads);
-  return Model::open(source, run_options(threads));
+  source.load = checkpoint.load_options(run.threads);
+  return Model::open(source, run);
 }
 
 }  // namespace tessera::cli

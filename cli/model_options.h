@@ -8,17 +8,22 @@
 
 namespace tessera::cli {
 
+struct WeightFiles {
+  std::string place;     // a file or folder; empty: none
+  std::string strategy;  // how the files of a folder of ranks were cut; empty: they were not
+};
+
 struct ModelOptions {
   std::string model;
   std::string kernels = "best";
+  bool deterministic = false;
 
   void declare(Arguments& arguments);
   RunOptions run_options(int threads) const;
   ModelSpec spec() const;
-  /// The model for rows of `row_shape` (empty: its own) with the weights in `weights` (empty:
-  /// none).
-  Model open(const std::string& weights, const CheckpointOptions& checkpoint,
-             const Shape& row_shape, int threads) const;
+  /// The model for rows of `row_shape` (empty: its own) with these weights.
+  Model open(const WeightFiles& weights, const CheckpointOptions& checkpoint,
+             const Shape& row_shape, const RunOptions& run) const;
 };
 
 }  // namespace tessera::cli

@@ -1,6 +1,9 @@
 #include "cli/rank_options.h"
 
+#include <algorithm>
+
 #include "cli/word.h"
+#include "tessera/base/parallel.h"
 #include "tessera/base/text.h"
 #include "tessera/model/layout_rules.h"
 
@@ -55,6 +58,19 @@ PlaceOptions RankOptions::place(const ModelSpec& spec, const Shape& row_shape, i
   const ErrorContext context([&] { return "reading " + printable(layouts); });
   check_rules(rules, trace(spec, 1, row_shape));
   return place_by(rules, count, std::move(grid));
+}
+
+RunOptions RankOptions::run_options(RunOptions run, Communicator* world, const ModelSpec& spec,
+                                    const Shape& row_shape) const {
+  if (world == nullptr) return run;
+  const auto machines = world->machines();
+  const auto here =
+      std::count(machines.begin(), machines.end(), machines[static_cast<size_t>(world->rank())]);
+  const int threads = run.threads > 0 ? run.threads : default_thread_count();
+  run.threads = std::max(1, threads / static_cast<int>(here));
+  run.world = world;
+  run.place = place(spec, row_shape, world->size());
+  return run;
 }
 
 void RankOptions::run(const std::function<void(Communicator*)>& body) const {

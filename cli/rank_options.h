@@ -28,6 +28,10 @@ struct RankOptions {
   PlaceOptions place(const ModelSpec& spec, const Shape& row_shape, int ranks) const;
   /// The number of ranks: --ranks, or what --mesh says.
   int rank_count() const;
+  /// How a rank runs the model: `alone` where there is no world, else with its share of the
+  /// machine's processors and the placement.
+  RunOptions run_options(RunOptions alone, Communicator* world, const ModelSpec& spec,
+                         const Shape& row_shape) const;
   /// Runs `body` on every rank; with null and alone where nothing is distributed. Throws UsageError
   /// for options that contradict each other.
   void run(const std::function<void(Communicator*)>& body) const;

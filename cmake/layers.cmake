@@ -18,7 +18,7 @@ function(tessera_layer_below name out)
 endfunction()
 
 function(tessera_layer name)
-  cmake_parse_arguments(arg "" "" "LIBRARIES;WITHOUT" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LIBRARIES;WITHOUT;TEST_LIBRARIES" ${ARGN})
   set(folder ${CMAKE_SOURCE_DIR}/tessera/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cc)
   set(tests ${sources})
@@ -41,7 +41,7 @@ function(tessera_layer name)
   set(TESSERA_LAYERS ${TESSERA_LAYERS} ${target} CACHE INTERNAL "")
 
   if(TESSERA_TESTS AND tests)
-    tessera_test(${name}_test SOURCES ${tests} LIBRARIES ${target} LABEL unit)
+    tessera_test(${name}_test SOURCES ${tests} LIBRARIES ${target} ${arg_TEST_LIBRARIES} LABEL unit)
   endif()
 endfunction()
 

@@ -4,6 +4,7 @@
 #include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/rank_options.h"
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
@@ -16,11 +17,16 @@ struct Request {
   ModelOptions model;
   CheckpointOptions checkpoint;
   RowOptions rows;
+  RankOptions ranks;
   std::string weights;
   std::string metrics = "accuracy";
   std::string loss = "sparse_softmax_cross_entropy";
   CommonOptions common;
 };
+
+std::string on_ranks(int64_t ranks) {
+  return ranks > 1 ? fmt::format(" on {} ranks", ranks) : "";
+}
 
 double per_second(const EvalReport& report) {
   return static_cast<double>(report.rows) / std::max(report.seconds, 1e-9);
@@ -35,7 +41,10 @@ void print_json(const Request& request, const Model& model, const EvalReport& re
   report.correct < 0 ? out.null() : out.value(report.correct);
   out.key("metrics").open('{');
   for (const MetricResult& metric : report.metrics) out.key(metric.name).raw(to_json(metric));
-  out.close().field("seconds", report.seconds).field("rows_per_second", per_second(report));
+  out.close()
+      .field("ranks", int64_t{model.rank_count()})
+      .field("seconds", report.seconds)
+      .field("rows_per_second", per_second(report));
   out.field("load_seconds", model.loaded().seconds);
   const auto list = [&](std::string_view name, const std::vector<std::string>& items) {
     out.key(name).open('[');
@@ -66,8 +75,8 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
       fmt::print(" ({} of {} rows)", report.correct, report.rows);
     fmt::print("\n");
   }
-  fmt::print("{} rows in {:.3f} s: {:.0f} rows/s\n", report.rows, report.seconds,
-             per_second(report));
+  fmt::print("{} rows in {:.3f} s: {:.0f} rows/s{}\n", report.rows, report.seconds,
+             per_second(report), on_ranks(model.rank_count()));
   print_list("in the file, not of the network", model.loaded().not_used);
   print_list("not in the file, allowed, and zero (scales one)", model.loaded().not_loaded);
   print_list("allowed", model.loaded().notes);
@@ -75,25 +84,38 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
     fmt::print("the file carries a CRC-32, not checked (--check-crc checks it)\n");
 }
 
-void eval(const Request& request) {
-  request.rows.check();
+/// What one rank does; rank 0 tells the result.
+void eval_on(const Request& request, Communicator* world) {
+  const bool tells = world == nullptr || world->rank() == 0;
   const ModelSpec spec = request.model.spec();
-  const int threads = request.common.thread_count();
   const auto metrics = read_usage([&] { return parse_metrics(request.metrics); });
-  read_usage([&] { return &require_op(request.loss); });
-  Pipeline rows = request.rows.open(spec, threads);
+  RunOptions run = request.model.run_options(request.common.thread_count());
+  Pipeline rows = request.rows.open(spec, run.threads);
+  const Shape row = rows.row_type().shape;
+  run = request.ranks.run_options(run, world, spec, row);
+  if (world != nullptr) rows = rows.threads(run.threads);
   Model model =
-      request.model.open(request.weights, request.checkpoint, rows.row_type().shape, threads);
+      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
   const std::string transforms = to_string(rows.transforms());
   EvalReport report;
   {
-    Progress progress("evaluating", rows.row_count(), request.common.quiet || request.common.json);
+    const bool quiet = !tells || request.common.quiet || request.common.json;
+    Progress progress("evaluating", rows.row_count(), quiet);
     report = model.eval(
         std::move(rows), metrics,
         {.loss = request.loss, .progress = [&](int64_t done) { progress.update(done); }});
   }
+  if (!tells) return;
   request.common.json ? print_json(request, model, report, transforms)
                       : print_text(request, model, report, transforms);
+}
+
+void eval(const Request& request) {
+  request.rows.check();
+  request.model.spec();
+  read_usage([&] { return parse_metrics(request.metrics); });
+  read_usage([&] { return &require_op(request.loss); });
+  request.ranks.run([&](Communicator* world) { eval_on(request, world); });
 }
 
 }  // namespace
@@ -117,6 +139,7 @@ TESSERA_WORD(eval) {
             request->rows.declare(arguments, true);
             arguments.flag("--drop-remainder", request->rows.drop_remainder,
                            "leave out a last batch that is smaller");
+            request->ranks.declare(arguments);
             arguments.group("Result");
             arguments.option("--metrics", request->metrics,
                              "accuracy, loss, precision, recall, F1, topk(K), top_1_accuracy, "

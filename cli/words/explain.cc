@@ -36,8 +36,8 @@ void explain(const Request& request) {
   request.model.spec();
   Shape row;
   if (!request.row.empty()) row = read_usage([&] { return parse_shape(request.row); });
-  Model model =
-      request.model.open(request.weights, request.checkpoint, row, request.common.thread_count());
+  Model model = request.model.open({request.weights, ""}, request.checkpoint, row,
+                                   request.model.run_options(request.common.thread_count()));
   if (request.common.json) return print_json(request, model);
   if (request.graph) {
     const Graph before = trace(model.spec(), request.batch, model.row_shape());

@@ -8,10 +8,12 @@
 #include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/predict_array.h"
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
 #include "tessera/data/image_file.h"
+#include "tessera/data/npy_file.h"
 
 namespace tessera::cli {
 namespace {
@@ -21,6 +23,8 @@ struct Request {
   CheckpointOptions checkpoint;
   RowOptions rows;
   std::vector<std::string> images;
+  RankOptions ranks;
+  ArrayOptions array;
   std::string weights;
   int64_t top = 3;
   CommonOptions common;
@@ -113,24 +117,25 @@ std::string row_name(const Request& request, const RowSource& source, int64_t in
   return printable(request.images[static_cast<size_t>(index)]);
 }
 
-void predict(const Request& request) {
-  require_usage(request.top > 0, "--top is {}; wanted at least 1", request.top);
-  request.rows.check();
+void predict_rows_on(const Request& request, Communicator* world) {
+  const bool tells = world == nullptr || world->rank() == 0;
   const ModelSpec spec = request.model.spec();
-  const int threads = request.common.thread_count();
+  RunOptions run = request.model.run_options(request.common.thread_count());
   const std::string_view kind =
       request.images.empty() ? source_name(request.rows.data) : std::string_view("image");
   const auto source = open_source(request);
-  Pipeline rows = request.rows.open(spec, source, kind, threads);
+  Pipeline rows = request.rows.open(spec, source, kind, run.threads);
+  const Shape row = rows.row_type().shape;
+  run = request.ranks.run_options(run, world, spec, row);
   Model model =
-      request.model.open(request.weights, request.checkpoint, rows.row_type().shape, threads);
+      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
   Json out;
   out.open('[');
   while (const std::optional<Batch> batch = rows.next()) {
     const Tensor outputs = model.predict(batch->data);
     const auto values = outputs.data<float>();
     const size_t width = values.size() / static_cast<size_t>(batch->rows);
-    for (int64_t i = 0; i < batch->rows; ++i) {
+    for (int64_t i = 0; tells && i < batch->rows; ++i) {
       const int64_t index = batch->first_row + i;
       const Prediction prediction{
           row_name(request, *source, index), batch->labels.data<int32_t>()[static_cast<size_t>(i)],
@@ -138,7 +143,66 @@ void predict(const Request& request) {
       request.common.json ? append_json(out, prediction) : print_text(prediction, *source, index);
     }
   }
-  if (request.common.json) fmt::print("{}\n", out.close().text());
+  if (tells && request.common.json) fmt::print("{}\n", out.close().text());
+}
+
+void print_array(const Request& request, const Model& model, const ArrayRun& run) {
+  const Latency& time = run.latency;
+  if (request.common.json) {
+    Json out;
+    out.open('{').field("model", to_string(model.spec())).key("shape").open('[');
+    for (const int64_t extent : run.outputs.shape()) out.value(extent);
+    out.close().field("ranks", int64_t{model.rank_count()});
+    out.field("first_ms", time.first).field("p50_ms", time.p50).field("p99_ms", time.p99);
+    out.field("load_seconds", model.loaded().seconds);
+    fmt::print("{}\n", out.close().text());
+    return;
+  }
+  fmt::print("{}\n", to_string(run.outputs));
+  fmt::print("first prediction {:.2f} ms", time.first);
+  if (request.array.repeat > 1)
+    fmt::print(", then p50 {:.3f} ms, p99 {:.3f} ms over {}", time.p50, time.p99,
+               request.array.repeat - 1);
+  fmt::print("\n");
+}
+
+void predict_array_on(const Request& request, Communicator* world) {
+  const ModelSpec spec = request.model.spec();
+  const Tensor input = read_npy(request.array.input);
+  require(input.ndim() > 0, "{} is a scalar; wanted a batch of rows", request.array.input);
+  const Shape row(input.shape().begin() + 1, input.shape().end());
+  RunOptions run = request.ranks.run_options(
+      request.model.run_options(request.common.thread_count()), world, spec, row);
+  run.place.gather_outputs = !request.array.per_rank;
+  Model model =
+      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  const ArrayRun result = predict_array(request.array, model, input);
+  write_outputs(request.array, result.outputs, world == nullptr ? 0 : world->rank());
+  if (world == nullptr || world->rank() == 0) print_array(request, model, result);
+}
+
+void predict(const Request& request) {
+  require_usage(request.top > 0, "--top is {}; wanted at least 1", request.top);
+  require_usage(request.array.repeat > 0, "--repeat is {}; wanted at least 1",
+                request.array.repeat);
+  request.rows.check();
+  request.model.spec();
+  request.ranks.run([&](Communicator* world) {
+    request.array.input.empty() ? predict_rows_on(request, world)
+                                : predict_array_on(request, world);
+  });
+}
+
+/// Throws UsageError unless the command line names one thing to predict.
+void check_what(const Request& request) {
+  const int given = (request.images.empty() ? 0 : 1) + (request.rows.data.empty() ? 0 : 1) +
+                    (request.array.input.empty() ? 0 : 1);
+  if (given != 1)
+    throw UsageError("give one of --data SOURCE:PLACE, picture files, --input FILE.npy");
+  const bool array = !request.array.input.empty();
+  if (!array &&
+      (!request.array.output.empty() || request.array.per_rank || request.array.repeat != 1))
+    throw UsageError("--output, --per-rank and --repeat go with --input FILE.npy");
 }
 
 }  // namespace
@@ -150,7 +214,9 @@ TESSERA_WORD(predict) {
       .doc = "the top classes of rows or of picture files",
       .examples = {"tessera predict lenet5 --weights lenet.ckpt digit.png --top 3",
                    "tessera predict lenet5 --weights lenet.ckpt --data mnist:DIR --limit 5",
-                   "tessera predict lenet5 --weights lenet.ckpt a.png b.pgm --json"},
+                   "tessera predict lenet5 --weights lenet.ckpt a.png b.pgm --json",
+                   "tessera predict mlp --weights DIR --from strategy.ckpt --mesh dp=2,tp=2 \\\n"
+                   "      --layouts rules.txt --input x.npy --output y.npy"},
       .declare =
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
@@ -159,13 +225,14 @@ TESSERA_WORD(predict) {
                                   false);
             arguments.option("--weights", request->weights, "checkpoint file or folder", true);
             request->rows.declare(arguments, false);
+            request->array.declare(arguments);
+            request->ranks.declare(arguments);
             arguments.group("Result");
             arguments.option("--top", request->top, "classes to show per row");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
             return [request] {
-              if (request->images.empty() == request->rows.data.empty())
-                throw UsageError("give either --data SOURCE:PLACE or picture files");
+              check_what(*request);
               predict(*request);
             };
           },

@@ -71,6 +71,11 @@ TEST(Parallel, ThrowsTheFirstErrorWithTheCallersContext) {
   }
 }
 
+TEST(Parallel, NoNumberOfThreadsMeansTheProcessors) {
+  EXPECT_EQ(thread_count(3), 3);
+  EXPECT_EQ(thread_count(0), default_thread_count());
+}
+
 TEST(Parallel, MayBeCalledFromATask) {
   std::atomic<int> calls = 0;
   parallel_for(4, 2, [&](size_t) { parallel_for(5, 2, [&](size_t) { ++calls; }); });
@@ -88,6 +93,13 @@ TEST(Text, MatchesPatternsAsAShellDoes) {
   EXPECT_FALSE(matches("", "a"));
   // Patterns that take exponential time when every '*' is tried everywhere.
   EXPECT_FALSE(matches(std::string(200, '*') + "b", std::string(5000, 'a')));
+}
+
+TEST(Text, JoinsTheFirstOfManyAndCountsTheRest) {
+  const std::vector<std::string> names{"a", "b", "c"};
+  EXPECT_EQ(join_first(names, 3), "a, b, c");
+  EXPECT_EQ(join_first(names, 2), "a, b and 1 more");
+  EXPECT_EQ(join_first({}, 2), "");
 }
 
 TEST(Text, SuggestsNamesThatLookAlike) {

@@ -20,6 +20,10 @@ int default_thread_count() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+int thread_count(int wanted) {
+  return wanted > 0 ? wanted : default_thread_count();
+}
+
 namespace internal {
 namespace {
 

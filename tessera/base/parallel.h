@@ -22,6 +22,8 @@ class IndexTask {
 
 /// How many threads work when nobody says: the processors this process may use.
 int default_thread_count();
+/// `wanted` where it is more than 0, else default_thread_count(): what options mean by 0 threads.
+int thread_count(int wanted);
 
 namespace internal {
 void run_parallel(size_t count, int threads, const IndexTask& task);

@@ -34,6 +34,11 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
   return text;
 }
 
+std::string join_first(std::span<const std::string> parts, size_t limit) {
+  if (parts.size() <= limit) return join(parts, ", ");
+  return fmt::format("{} and {} more", join(parts.first(limit), ", "), parts.size() - limit);
+}
+
 bool matches(std::string_view pattern, std::string_view name) {
   // Greedy with one point of return: linear in practice, never exponential.
   size_t p = 0, n = 0, star = std::string_view::npos, resume = 0;

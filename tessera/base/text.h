@@ -14,6 +14,8 @@ std::string_view trim(std::string_view text);
 /// The parts between `separator`s, untrimmed; one part when there is none.
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(std::span<const std::string> parts, std::string_view separator);
+/// "a, b and 5 more": the first `limit` parts and how many there are besides.
+std::string join_first(std::span<const std::string> parts, size_t limit);
 
 /// Whether `name` matches `pattern`, in which '*' stands for any run of characters and '?' for one.
 bool matches(std::string_view pattern, std::string_view name);

@@ -45,7 +45,7 @@ class Conversion {
     });
     const bool is_folder = options_.open.file_system().is_folder(source);
     is_folder ? find_in_rank_folders(source) : add_file(source);
-    const int threads = options_.threads > 0 ? options_.threads : default_thread_count();
+    const int threads = thread_count(options_.threads);
     check_name_map();
     if (options_.open.files == nullptr)
       for (const ConvertedFile& file : files_)

@@ -71,6 +71,13 @@ Digest digest_part(std::span<const std::byte> bytes, int width, const Shape& glo
   return sum;
 }
 
+Digest digest_bytes(std::string_view bytes) {
+  Digest sum;
+  add_run<1>(reinterpret_cast<const std::byte*>(bytes.data()), 0,
+             static_cast<int64_t>(bytes.size()), sum);
+  return sum;
+}
+
 Digest digest(const Tensor& tensor) {
   return digest_box(tensor, tensor.shape(), whole(tensor.shape()));
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "tessera/tensor/tensor.h"
 
@@ -38,6 +39,8 @@ Digest digest_box(const Tensor& tensor, const Shape& global, const Box& box);
 /// `width` bytes each, of a tensor of shape `global`.
 Digest digest_part(std::span<const std::byte> bytes, int width, const Shape& global,
                    const Box& held, const Box& part);
+/// The digest of bytes that are no tensor.
+Digest digest_bytes(std::string_view bytes);
 /// The digest of a whole tensor.
 Digest digest(const Tensor& tensor);
 

@@ -46,7 +46,7 @@ class Execution {
   void run() {
     for (const Read& read : plan_.reads)
       for (const size_t index : read.transfers) prepare(index);
-    const int threads = plan_.options.threads > 0 ? plan_.options.threads : default_thread_count();
+    const int threads = thread_count(plan_.options.threads);
     const size_t scatters = scatters_.size();
     parallel_for(scatters + staged_.size(), threads, [&](size_t i) {
       if (i < scatters) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "tessera/base/text.h"
 #include "tessera/comm/internal/backends.h"
@@ -81,6 +82,12 @@ void require_agreement(Communicator& world, std::string_view what, std::string_v
                              fmt::format("ranks 0 and {} have different {}: {}", other, what,
                                          first_difference(first, second, other)));
   }
+}
+
+bool is_under_mpirun() {
+  if (const char* size = std::getenv("OMPI_COMM_WORLD_SIZE"))
+    return parse_int(size).value_or(1) > 1;
+  return std::getenv("PMIX_RANK") != nullptr;  // srun and other launchers
 }
 
 void run_world(const WorldOptions& options, const std::function<void(Communicator&)>& body) {

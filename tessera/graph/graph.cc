@@ -11,6 +11,7 @@ namespace {
 
 ValueId append_value(Graph& graph, std::string name, DType dtype, Shape shape) {
   internal::check_value_name(name);
+  graph.names.sync(graph.values);
   require(!graph.find(name), "the graph has a value called '{}' already", printable(name));
   (void)element_count(shape);  // throws when it overflows
   graph.values.push_back({std::move(name), dtype, std::move(shape)});
@@ -53,8 +54,12 @@ class Verifier {
 
   void check_names() const {
     std::set<std::string_view> names;
+    NameIndex index = graph_.names;
+    index.sync(graph_.values);
     for (const ValueInfo& value : graph_.values) {
       check(names.insert(value.name).second, "two values are called '{}'", printable(value.name));
+      check(index.find(graph_.values, value.name).has_value(),
+            "value '{}' was renamed without Graph::rename", printable(value.name));
     }
   }
 
@@ -134,6 +139,7 @@ void append_node(Graph& graph, NewNode node) {
   const std::vector<TensorType> types = infer_results(*node.op, graph.types(node.operands), attrs);
   require(node.names.empty() || node.names.size() == types.size(),
           "the op gives {} results, but {} are named", types.size(), node.names.size());
+  graph.names.sync(graph.values);
   Node made{node.op,          std::move(node.operands), {},
             std::move(attrs), std::move(node.scope),    std::move(node.sharding)};
   for (size_t r = 0; r < types.size(); ++r) {
@@ -174,10 +180,16 @@ std::vector<ValueId> Graph::emit(const OpDef& op, std::vector<ValueId> operands,
 }
 
 std::optional<ValueId> Graph::find(std::string_view name) const {
-  const auto it = std::find_if(values.begin(), values.end(),
-                               [&](const ValueInfo& value) { return value.name == name; });
-  if (it == values.end()) return std::nullopt;
-  return static_cast<ValueId>(it - values.begin());
+  return names.find(values, name);
+}
+
+void Graph::rename(ValueId value, std::string name) {
+  internal::check_value_name(name);
+  const std::optional<ValueId> holder = find(name);
+  require(!holder || *holder == value, "the graph has a value called '{}' already",
+          printable(name));
+  values[static_cast<size_t>(value)].name = std::move(name);
+  names.rename(values, value);
 }
 
 TensorType Graph::type(ValueId value) const {

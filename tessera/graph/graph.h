@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tessera/graph/name_index.h"
 #include "tessera/graph/op_def.h"
 #include "tessera/tensor/tensor.h"
 
@@ -26,7 +27,7 @@ namespace tessera {
 using ValueId = int;
 
 struct ValueInfo {
-  std::string name;  // unique in the graph
+  std::string name;  // unique in the graph; Graph::rename changes it
   DType dtype = DType::kF32;
   Shape shape;  // of all of it
   /// In the graph of one rank: what is here of it. Nothing: all.
@@ -68,8 +69,12 @@ struct Graph {
   TensorType type(ValueId value) const;
   /// Types of several values, in order: what an OpCall wants.
   std::vector<TensorType> types(std::span<const ValueId> ids) const;
+  /// Gives a value another name, which no other value has: find() looks names up in an index.
+  void rename(ValueId value, std::string name);
   /// A name that no value has yet: `wish`, or `wish` with a number.
   std::string unused_name(std::string_view wish) const;
+
+  NameIndex names;  // of the values' names, for find()
 };
 
 /// One line per input, parameter, constant, node and output; attributes that have their default

@@ -71,6 +71,28 @@ TEST(Graph, PrintsOneLinePerValueAndNode) {
             "output v4\n");
 }
 
+TEST(Graph, FindsNamesThatWereGivenChangedOrAppendedFromOutside) {
+  Graph graph = small_graph();
+  graph.rename(1, "fc.gamma");
+  EXPECT_EQ(graph.find("fc.gamma"), 1);
+  EXPECT_EQ(graph.find("fc.weight"), std::nullopt);
+  EXPECT_EQ(graph.unused_name("fc.weight"), "fc.weight");
+  EXPECT_EQ(graph.unused_name("fc.gamma"), "fc.gamma_1");
+  EXPECT_THROW(graph.rename(1, "x"), Error);
+  EXPECT_THROW(graph.rename(1, "a blank"), Error);
+  graph.rename(1, "fc.gamma");
+  graph.add_parameter("fc.weight", DType::kF32, {1});  // the name is free again
+  graph.values.push_back({"appended", DType::kF32, {1}});
+  EXPECT_EQ(graph.find("appended"), static_cast<ValueId>(graph.values.size()) - 1);
+  const Graph copy = graph;
+  graph.values.resize(2);
+  EXPECT_EQ(graph.find("appended"), std::nullopt);
+  EXPECT_EQ(graph.find("fc.gamma"), 1);
+  EXPECT_TRUE(copy.find("appended").has_value());
+  graph.add_parameter("appended", DType::kF32, {1});
+  EXPECT_EQ(graph.find("appended"), 2);
+}
+
 TEST(Graph, TextReadsBackToTheSameText) {
   const std::string text = to_string(small_graph());
   const Graph graph = parse_graph(text, find_test_op);
@@ -212,6 +234,7 @@ TEST(Graph, VerifyFindsEveryWayToBreakAGraph) {
   expect_broken([](Graph& g) { g.values[5].shape = {3, 2}; });
   expect_broken([](Graph& g) { g.values[5].dtype = DType::kF64; });
   expect_broken([](Graph& g) { g.values[5].name = "x"; });
+  expect_broken([](Graph& g) { g.values[0].name = "renamed behind the graph's back"; });
   expect_broken([](Graph& g) { g.nodes[1].attrs.erase("axis"); });
   expect_broken([](Graph& g) { g.nodes[0].results.pop_back(); });
   expect_broken([](Graph& g) { g.outputs.push_back(99); });

@@ -246,6 +246,7 @@ class GraphParser {
       const ErrorContext context([&] { return fmt::format("reading line {} of a graph", number); });
       parse_line(trim(line));
     }
+    graph_.names.sync(graph_.values);
     return std::move(graph_);
   }
 

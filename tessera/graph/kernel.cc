@@ -47,7 +47,8 @@ Kernel reference(void (*function)(const OpCall&, std::span<const Tensor>, std::s
           .device = DeviceKind::kCpu,
           .supports = [](const OpCall&) { return Support::yes(); },
           .prepare = nullptr,
-          .function = function};
+          .function = function,
+          .position_independent = true};
 }
 
 std::unique_ptr<PreparedKernel> prepare_reference(const Kernel& kernel, const OpCall& call) {

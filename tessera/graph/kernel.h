@@ -65,6 +65,10 @@ struct Kernel {
   std::unique_ptr<PreparedKernel> (*prepare)(const OpCall&, const Formats& offered) = nullptr;
   /// The plain C++ function of a reference kernel; null for others.
   void (*function)(const OpCall&, std::span<const Tensor>, std::span<Tensor>) = nullptr;
+  /// Every element of a result has the same bits whichever part of the result is computed with it,
+  /// on however many threads, as long as no reduced factor is cut: what deterministic programs are
+  /// made of.
+  bool position_independent = false;
 };
 
 /// A kernel that is a plain function over row-major tensors: the oracle of all others, and the last

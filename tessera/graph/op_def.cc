@@ -100,8 +100,9 @@ bool accepts(DTypes dtypes, DType dtype) {
 Attrs complete_attrs(const OpDef& op, Attrs attrs) {
   for (const auto& [name, value] : attrs) {
     const auto same = [&name = name](const AttrDef& def) { return def.name == name; };
-    require(std::any_of(op.attrs.begin(), op.attrs.end(), same), "op '{}' has no attribute '{}'{}",
-            op.name, printable(name), suggest(name, attr_names(op)));
+    if (std::any_of(op.attrs.begin(), op.attrs.end(), same)) continue;
+    fail(ErrorCode::kInvalidArgument, "op '{}' has no attribute '{}'{}", op.name, printable(name),
+         suggest(name, attr_names(op)));
   }
   for (const AttrDef& def : op.attrs) {
     const auto given = attrs.find(def.name);

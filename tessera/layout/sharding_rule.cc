@@ -10,6 +10,24 @@
 namespace tessera {
 namespace {
 
+/// Text from outside that is made printable only when an error names it: rules are read often.
+struct Quoted {
+  std::string_view text;
+};
+
+}  // namespace
+}  // namespace tessera
+
+template <>
+struct fmt::formatter<tessera::Quoted> : fmt::formatter<std::string_view> {
+  auto format(const tessera::Quoted& quoted, fmt::format_context& context) const {
+    return fmt::formatter<std::string_view>::format(tessera::printable(quoted.text), context);
+  }
+};
+
+namespace tessera {
+namespace {
+
 constexpr int64_t kUnknown = -1;
 
 /// One mention of a factor: "[max:c=4]".
@@ -43,7 +61,7 @@ class DimReader {
 
  private:
   void check(bool condition, std::string_view wanted) const {
-    require(condition, "rule '{}' at '{}': {}", printable(rule_), printable(rest_), wanted);
+    require(condition, "rule '{}' at '{}': {}", Quoted{rule_}, Quoted{rest_}, wanted);
   }
   void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
   bool take(std::string_view word) {
@@ -71,9 +89,14 @@ class DimReader {
   FactorText read_factor() {
     FactorText factor;
     factor.whole = take("[");
-    for (const ReduceOp op : {ReduceOp::kSum, ReduceOp::kMax, ReduceOp::kMin})
-      if (!factor.reduce && take(fmt::format("{}:", to_string(op)))) factor.reduce = op;
-    const size_t end = std::min(rest_.find_first_of(" =()[],:"), rest_.size());
+    size_t end = std::min(rest_.find_first_of(" =()[],:"), rest_.size());
+    for (const ReduceOp op : {ReduceOp::kSum, ReduceOp::kMax, ReduceOp::kMin}) {
+      if (!rest_.substr(end).starts_with(':') || rest_.substr(0, end) != to_string(op)) continue;
+      factor.reduce = op;
+      rest_.remove_prefix(end + 1);
+      end = std::min(rest_.find_first_of(" =()[],:"), rest_.size());
+      break;
+    }
     factor.name = rest_.substr(0, end);
     check(!factor.name.empty() && !(factor.name[0] >= '0' && factor.name[0] <= '9'),
           "a dim's name was expected");
@@ -118,11 +141,11 @@ class RuleFitter {
 
   ShardingRule fit() {
     const size_t arrow = text_.find("->");
-    require(arrow != std::string_view::npos, "rule '{}' has no '->'", printable(text_));
+    require(arrow != std::string_view::npos, "rule '{}' has no '->'", Quoted{text_});
     const std::vector<DimTexts> operands = read_side(text_, text_.substr(0, arrow));
     const std::vector<DimTexts> results = read_side(text_, text_.substr(arrow + 2));
     require(operands.size() == shapes_.size(), "rule '{}' has {} operands, the call has {}",
-            printable(text_), operands.size(), shapes_.size());
+            Quoted{text_}, operands.size(), shapes_.size());
     find_unnamed(operands);
     for (size_t i = 0; i < operands.size(); ++i)
       rule_.operands.push_back(name_dims(operands[i], &shapes_[i]));
@@ -139,7 +162,7 @@ class RuleFitter {
       const size_t ndim = shapes_[i].size();
       const bool open = has_ellipsis(operands[i]);
       require(open ? ndim >= named : ndim == named, "operand {} is {}, rule '{}' wants {}{} dims",
-              i, to_string(shapes_[i]), printable(text_), open ? "at least " : "", named);
+              i, to_string(shapes_[i]), Quoted{text_}, open ? "at least " : "", named);
       if (!open) continue;
       any_unnamed_ = true;
       size_t at = 0;
@@ -165,7 +188,7 @@ class RuleFitter {
 
   ShardingRule::Dims name_dims(const DimTexts& texts, const Shape* shape) {
     require(any_unnamed_ || !has_ellipsis(texts), "rule '{}': no operand says what '...' is",
-            printable(text_));
+            Quoted{text_});
     ShardingRule::Dims dims;
     const size_t count = shape != nullptr && has_ellipsis(texts)
                              ? shape->size() - named_count(texts)
@@ -201,7 +224,7 @@ class RuleFitter {
     if (text.reduce) factor.reduce = *text.reduce;
     if (text.extent != kUnknown) {
       require(factor.extent == kUnknown || factor.extent == text.extent,
-              "rule '{}' says {}={} and {}={}", printable(text_), factor.name, factor.extent,
+              "rule '{}' says {}={} and {}={}", Quoted{text_}, factor.name, factor.extent,
               factor.name, text.extent);
       factor.extent = text.extent;
     }
@@ -213,7 +236,7 @@ class RuleFitter {
     for (const auto& dim : dims) {
       for (const FactorId f : dim) {
         const auto at = static_cast<size_t>(f);
-        require(!seen[at], "rule '{}' has '{}' twice in one tensor", printable(text_),
+        require(!seen[at], "rule '{}' has '{}' twice in one tensor", Quoted{text_},
                 rule_.factors[at].name);
         seen[at] = true;
       }
@@ -232,14 +255,14 @@ class RuleFitter {
     for (const ShardingRule::Factor& factor : rule_.factors)
       require(factor.extent != kUnknown,
               "rule '{}': nothing says how large '{}' is; write '{}=' and its extent",
-              printable(text_), factor.name, factor.name);
+              Quoted{text_}, factor.name, factor.name);
   }
 
   bool solve_dim(size_t operand, size_t dim) {
     const int64_t found = shapes_[operand][dim];
     const std::vector<FactorId>& ids = rule_.operands[operand][dim];
     require(!ids.empty() || found == 1, "dim {} of operand {} is {}, rule '{}' wants 1", dim,
-            operand, found, printable(text_));
+            operand, found, Quoted{text_});
     ShardingRule::Factor* unknown = nullptr;
     int64_t known = 1;
     for (const FactorId f : ids) {
@@ -253,12 +276,14 @@ class RuleFitter {
       }
     }
     if (unknown == nullptr) {
-      require(known == found, "dim '{}' is {} in operand {} but {} before it",
-              name_of(operand, dim), found, operand, known);
-      return false;
+      if (known == found) return false;
+      fail(ErrorCode::kInvalidArgument, "dim '{}' is {} in operand {} but {} before it",
+           name_of(operand, dim), found, operand, known);
     }
-    require(known != 0 && found % known == 0, "dim '{}' of operand {} is {}, not a multiple of {}",
-            name_of(operand, dim), operand, found, known);
+    if (known == 0 || found % known != 0) {
+      fail(ErrorCode::kInvalidArgument, "dim '{}' of operand {} is {}, not a multiple of {}",
+           name_of(operand, dim), operand, found, known);
+    }
     unknown->extent = found / known;
     return true;
   }

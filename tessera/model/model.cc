@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "tessera/base/text.h"
+#include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
 #include "tessera/ops/registry.h"
 #include "tessera/passes/lower.h"
@@ -25,63 +26,6 @@ std::vector<NetworkParameter> parameters_of(const Graph& graph) {
     parameters.push_back({value.name, value.dtype, value.shape});
   }
   return parameters;
-}
-
-/// The value of a parameter that no file gives: what MindSpore's cells start statistics and scales
-/// with, and zero for weights.
-Tensor initial_value(const NetworkParameter& parameter) {
-  const bool one = parameter.name.ends_with("gamma") || parameter.name.ends_with("moving_variance");
-  Tensor tensor(DType::kF32, parameter.shape);
-  for (float& value : tensor.mutable_data<float>()) value = one ? 1.0F : 0.0F;
-  return tensor.cast(parameter.dtype);
-}
-
-std::map<std::string, Tensor, std::less<>> load_weights(
-    const ModelSource& source, const std::vector<NetworkParameter>& parameters,
-    LoadSummary& summary) {
-  std::map<std::string, Tensor, std::less<>> weights;
-  std::vector<Tensor> tensors(parameters.size());
-  const Clock::time_point start = Clock::now();
-  if (!source.weights.empty()) {
-    const ErrorContext context([&] {
-      return fmt::format("loading the parameters of {} from {}", source.model,
-                         source.weights.front().string());
-    });
-    const Checkpoint checkpoint = open_checkpoint(source.weights, source.open);
-    const MatchReport report = match_parameters(parameters, checkpoint.catalog, source.match);
-    require(!report.matches.empty() || !source.match.allow.empty(),
-            "nothing that the file holds fills a parameter of {}{}", source.model,
-            parameters.empty() ? "" : suggest(parameters.front().name, checkpoint.catalog.names()));
-    tensors = load_parameters(checkpoint, parameters, report, source.load);
-    summary.not_used = report.not_used;
-    summary.not_loaded = report.not_loaded;
-    summary.notes = report.notes;
-    const auto& deviations = checkpoint.catalog.deviations;
-    summary.notes.insert(summary.notes.end(), deviations.begin(), deviations.end());
-    for (const CatalogFile& file : checkpoint.catalog.files)
-      summary.unchecked_crc |= file.crc == CrcState::kPresent;
-  }
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (tensors[i].is_defined()) summary.bytes += static_cast<uint64_t>(tensors[i].byte_count());
-    weights.emplace(parameters[i].name,
-                    tensors[i].is_defined() ? tensors[i] : initial_value(parameters[i]));
-  }
-  summary.seconds = seconds_since(start);
-  return weights;
-}
-
-/// Cuts out what this rank holds.
-void keep_parts(std::map<std::string, Tensor, std::less<>>& weights, const Spread& spread) {
-  const Rank rank = spread.world().rank();
-  for (auto it = weights.begin(); it != weights.end();) {
-    const Layout& layout = *spread.layout(it->first);
-    if (!layout.mesh->find_place(rank)) {
-      it = weights.erase(it);
-      continue;
-    }
-    it->second = it->second.slice(local_box(layout, it->second.shape(), rank)).clone();
-    ++it;
-  }
 }
 
 Attrs complete_options(const ModelDef& network) {
@@ -112,11 +56,10 @@ Model Model::open(const ModelSource& source, const RunOptions& options) {
   model.options_ = options;
   model.row_shape_ = source.row_shape.empty() ? model.spec_.model->row_shape(model.spec_.options)
                                               : source.row_shape;
-  const Graph graph = trace(model.spec_, 1, model.row_shape_);
   if (options.world != nullptr)
     model.spread_ = std::make_shared<const Spread>(model.spec_, model.row_shape_, options);
-  model.weights_ = load_weights(source, parameters_of(graph), model.loaded_);
-  if (model.spread_ != nullptr) keep_parts(model.weights_, *model.spread_);
+  model.weights_ =
+      internal::load_weights(source, model.parameters(), model.spread_.get(), model.loaded_);
   return model;
 }
 
@@ -158,6 +101,7 @@ Program& Model::program(int64_t rows) {
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));
   const CompileOptions compile{.threads = options_.threads,
                                .reference_only = options_.reference_only,
+                               .deterministic = options_.deterministic,
                                .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;

@@ -17,6 +17,7 @@
 #include "tessera/data/pipeline.h"
 #include "tessera/model/metric.h"
 #include "tessera/passes/place.h"
+#include "tessera/reshard/assign_readers.h"
 #include "tessera/runtime/program.h"
 #include "tessera/zoo/zoo.h"
 
@@ -39,6 +40,9 @@ struct ModelSource {
 struct RunOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // plain C++ kernels only
+  /// f32 results are bit-identical for any number of ranks and threads, and any placement, on one
+  /// type of processor; see docs/decisions/0010-deterministic.md.
+  bool deterministic = false;
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
@@ -53,7 +57,8 @@ struct LoadSummary {
   std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and zero
   std::vector<std::string> notes;       // what was accepted only because it was allowed
   bool unchecked_crc = false;           // a file carries a CRC that nobody asked to check
-  uint64_t bytes = 0;                   // of the parameters
+  uint64_t bytes = 0;                   // of the parameters, of many ranks this one's parts
+  std::vector<RankTraffic> ranks;       // of many ranks: what each read, sent and received
   double seconds = 0;
 };
 
@@ -102,6 +107,8 @@ class Model {
   Program& program(int64_t rows);
   /// The graph for batches of this size, after the passes: of many ranks this one's.
   Graph graph(int64_t rows) const;
+  /// The ranks that run the model; 1 where it runs alone.
+  int rank_count() const { return options_.world == nullptr ? 1 : options_.world->size(); }
   /// How batches of this size are spread over the ranks; null for a model that runs alone.
   const Placed* placed(int64_t rows) const;
 

@@ -24,6 +24,7 @@ PlaceOptions with_mesh(PlaceOptions place, int ranks) {
 Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options)
     : spec_(spec), row_shape_(row_shape), options_(options) {
   options_.place = with_mesh(options.place, options.world->size());
+  options_.place.deterministic |= options.deterministic;
   Placed placed = place_rows(kNominalRows);
   require_agreement(*options_.world, "graph", to_string(placed));
   for (const ValueId id : placed.graph.parameters)

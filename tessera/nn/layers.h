@@ -45,6 +45,10 @@ Value avg_pool(const Scope& scope, Value x, const PoolOptions& options);
 /// An elementwise function by its op's name ("relu", "leaky_relu", …); "" or "identity" gives x.
 Value activation(const Scope& scope, Value x, std::string_view op, const Attrs& attrs = {});
 
+/// Self-attention of x [n,s,d] over s, every head over its own d/heads: parameters `query.weight`,
+/// `query.bias`, and the same of `key`, `value` and `out`. The heads may be cut across ranks.
+Value attention(const Scope& scope, Value x, int64_t heads);
+
 /// x [a,b,c,...] -> [a, b·c·…].
 Value flatten(const Scope& scope, Value x);
 

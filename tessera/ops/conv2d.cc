@@ -9,22 +9,6 @@ namespace {
 
 using internal::FusedEnd;
 
-/// Output channels per group and input channels per group of what is here. Ranks hold whole groups,
-/// or parts of a single one.
-struct Groups {
-  int64_t count = 1;
-  int64_t inputs = 0;
-  int64_t outputs = 0;
-};
-
-Groups groups_here(const Shape& x, const Shape& weight) {
-  Groups groups;
-  groups.inputs = weight[1];
-  groups.count = groups.inputs == 0 ? 1 : x[1] / groups.inputs;
-  groups.outputs = groups.count == 0 ? 0 : weight[0] / groups.count;
-  return groups;
-}
-
 /// The indices of output along one dim for which tap `tap` of the window lies inside the input.
 struct Range {
   int64_t begin = 0;
@@ -63,7 +47,7 @@ template <typename T>
 void convolve(const OpCall& call, std::span<const Tensor> operands, Tensor& result) {
   const Window window = conv_window(call);
   const Shape& shape = operands[0].shape();
-  const Groups groups = groups_here(shape, operands[1].shape());
+  const ConvGroups groups = conv_groups(shape, operands[1].shape());
   const FusedEnd<T> end(call, operands);
   const T* x = operands[0].data<T>().data();
   const T* weight = operands[1].data<T>().data();

@@ -12,8 +12,8 @@ void dense_cpu(const OpCall& call, std::span<const Tensor> operands, std::span<T
     const int64_t outputs = operands[1].shape()[0];
     const Shape& shape = operands[0].shape();
     const int64_t rows = internal::axis_view(shape, shape.size() - 1).outer;
-    const internal::MatrixView<T> x{operands[0].data<T>().data(), rows, inputs, inputs, 1};
-    const internal::MatrixView<T> w{operands[1].data<T>().data(), inputs, outputs, 1, inputs};
+    const internal::MatrixView<T> x({rows, inputs, inputs, 1}, operands[0].data<T>().data());
+    const internal::MatrixView<T> w({inputs, outputs, 1, inputs}, operands[1].data<T>().data());
     internal::multiply(x, w, internal::FusedEnd<T>(call, operands),
                        results[0].mutable_data<T>().data(), 0);
   });

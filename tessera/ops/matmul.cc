@@ -1,4 +1,5 @@
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/matmul_views.h"
 #include "tessera/ops/internal/matrix.h"
 #include "tessera/ops/internal/walk.h"
 
@@ -49,55 +50,21 @@ void check_matmul(const OpCall& call) {
           "a bias needs columns, b is {}", to_string(call.operands[1]));
 }
 
-/// One matrix of an operand: a vector is a row (as a) or a column (as b).
-template <typename T>
-internal::MatrixView<T> matrix_view(const Tensor& tensor, bool transposed, bool vector_is_row) {
-  const Shape& shape = tensor.shape();
-  internal::MatrixView<T> view{tensor.data<T>().data()};
-  if (shape.size() == 1) {
-    view.rows = vector_is_row ? 1 : shape[0];
-    view.columns = vector_is_row ? shape[0] : 1;
-  } else {
-    view.rows = shape[shape.size() - 2];
-    view.columns = shape.back();
-  }
-  view.row_stride = view.columns;
-  view.column_stride = 1;
-  if (!transposed) return view;
-  return {view.data, view.columns, view.rows, 1, view.row_stride};
-}
-
-/// The dims before the last two.
-Shape batch_shape(const Shape& shape) {
-  return shape.size() <= 2 ? Shape{} : Shape(shape.begin(), shape.end() - 2);
-}
-
-/// Offsets of the matrices of one operand, for an index of the result's batch dims.
-Shape batch_strides(const Shape& batch, const Shape& wide, int64_t matrix_size) {
-  Shape strides = internal::broadcast_strides(batch, wide);
-  for (int64_t& stride : strides) stride *= matrix_size;
-  return strides;
-}
-
 template <typename T>
 void multiply_batches(const OpCall& call, std::span<const Tensor> operands, Tensor& result) {
-  const auto a = matrix_view<T>(operands[0], call.attr<bool>("transpose_a"), true);
-  const auto b = matrix_view<T>(operands[1], call.attr<bool>("transpose_b"), false);
+  const internal::MatmulViews views(call);
+  internal::MatrixView<T> a(views.a);
+  internal::MatrixView<T> b(views.b);
   const internal::FusedEnd<T> end(call, operands);
-  Shape wide = result.shape();
-  if (operands[0].ndim() > 1) wide.pop_back();
-  if (operands[1].ndim() > 1) wide.pop_back();
+  const T* x = operands[0].data<T>().data();
+  const T* y = operands[1].data<T>().data();
   T* out = result.mutable_data<T>().data();
   int64_t at = 0;
-  internal::walk<2>(wide,
-                    {batch_strides(batch_shape(operands[0].shape()), wide, a.rows * a.columns),
-                     batch_strides(batch_shape(operands[1].shape()), wide, b.rows * b.columns)},
+  internal::walk<2>(views.batch, {views.a_strides, views.b_strides},
                     [&](const std::array<int64_t, 2>& first) {
-                      auto x = a;
-                      auto y = b;
-                      x.data += first[0];
-                      y.data += first[1];
-                      internal::multiply(x, y, end, out + at, at);
+                      a.data = x + first[0];
+                      b.data = y + first[1];
+                      internal::multiply(a, b, end, out + at, at);
                       at += a.rows * b.columns;
                     });
 }

@@ -74,7 +74,7 @@ class ValueComparer {
   /// Returns the bytes read.
   uint64_t run() {
     make_items();
-    const int threads = options_.plan.threads > 0 ? options_.plan.threads : default_thread_count();
+    const int threads = thread_count(options_.plan.threads);
     parallel_for(items_.size(), threads, [&](size_t i) {
       std::unique_ptr<Work> work = take();
       work->a.counts = work->b.counts = {};

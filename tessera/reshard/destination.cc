@@ -103,19 +103,13 @@ class Placer {
 
   void write_notes() {
     if (!unnamed_.empty())
-      destination_.notes.push_back(fmt::format(
-          "the destination's strategy does not name {}: whole on every rank", shortened(unnamed_)));
+      destination_.notes.push_back(
+          fmt::format("the destination's strategy does not name {}: whole on every rank",
+                      join_first(unnamed_, 5)));
     if (!uneven_.empty() && strategy_.format != "layouts.txt")
       destination_.notes.push_back(fmt::format(
           "{} cut into parts of different extents, which MindSpore itself does not load",
-          shortened(uneven_)));
-  }
-
-  static std::string shortened(std::span<const std::string> names) {
-    constexpr size_t kShown = 5;
-    const std::string text = join(names.first(std::min(names.size(), kShown)), ", ");
-    return names.size() <= kShown ? text
-                                  : fmt::format("{} and {} more", text, names.size() - kShown);
+          join_first(uneven_, 5)));
   }
 
   const Catalog& catalog_;

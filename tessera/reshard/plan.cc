@@ -86,7 +86,7 @@ class Planner {
   Planner(const Source& source, const Destination& destination, const PlanOptions& options)
       : source_(source), destination_(destination), records_(source.catalog().records) {
     plan_.options = options;
-    threads_ = options.threads > 0 ? options.threads : default_thread_count();
+    threads_ = thread_count(options.threads);
     ranks_ = options.ranks;
     if (ranks_.empty())
       for (size_t r = 0; r < destination.ranks.size(); ++r) ranks_.push_back(static_cast<Rank>(r));

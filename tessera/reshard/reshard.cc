@@ -120,7 +120,7 @@ class Resharding {
     if (options_.verify) check_expected(digests);
     if (options_.verify) internal::check_result(source_, destination_, outputs, digests, plan_);
     if (folder != nullptr) folder->begin_commit();
-    outputs.commit(plan_.options.threads > 0 ? plan_.options.threads : default_thread_count());
+    outputs.commit(thread_count(plan_.options.threads));
     if (folder != nullptr) folder->commit(manifest(outputs, options_.verify ? &digests : nullptr));
     for (const OutputFile& file : outputs.set().files) report.files.push_back(root / file.path);
     for (const OutputText& text : outputs.set().texts) report.files.push_back(root / text.path);
@@ -157,15 +157,11 @@ class Resharding {
       if (source_.is_unnamed[r] && plan_.route_of[r] != ReshardPlan::kNoRoute)
         names.push_back(printable(source_.catalog().records[r].name));
     if (names.empty()) return;
-    const size_t count = names.size();
-    constexpr size_t kShown = 8;
-    if (names.size() > kShown) names.resize(kShown);
-    report.notes.push_back(
-        fmt::format("the source's strategy does not name {}{}: {}", join(names, ", "),
-                    count > kShown ? fmt::format(" and {} more", count - kShown) : std::string(),
-                    plan_.options.replicas == ReplicaCheck::kNone
-                        ? "taken from the first file, not compared"
-                        : "equal in every file, so taken as replicated"));
+    report.notes.push_back(fmt::format("the source's strategy does not name {}: {}",
+                                       join_first(names, 8),
+                                       plan_.options.replicas == ReplicaCheck::kNone
+                                           ? "taken from the first file, not compared"
+                                           : "equal in every file, so taken as replicated"));
   }
 
   std::string manifest(const OutputFiles& outputs, const SourceDigests* digests) const {

@@ -27,12 +27,15 @@ class Collection {
     for (size_t begin = 0; begin < files_.size(); begin += kAtOnce) {
       const size_t count = std::min(kAtOnce, files_.size() - begin);
       std::vector<Checkpoint> opened(count);
-      parallel_for(count, options_.threads > 0 ? options_.threads : default_thread_count(),
+      parallel_for(count, thread_count(options_.threads),
                    [&](size_t i) { opened[i] = open(files_[begin + i]); });
       for (size_t i = 0; i < count; ++i) add(files_[begin + i], std::move(opened[i]), source);
     }
-    for (size_t e = 0; e < excepted_.size(); ++e)
-      if (!excepted_[e]) source.unmatched.push_back(options_.except[e]);
+    list_unmatched(source);
+  }
+  void take_all(std::vector<Checkpoint> opened, Source& source) {
+    for (size_t i = 0; i < opened.size(); ++i) add(files_[i], std::move(opened[i]), source);
+    list_unmatched(source);
   }
 
   std::vector<Holders> take() { return std::move(all_); }
@@ -44,6 +47,11 @@ class Collection {
         [&] { return fmt::format("opening the file of rank {}", file.rank); });
     Checkpoint checkpoint = open_checkpoint(file.path, options_.open);
     return checkpoint;
+  }
+
+  void list_unmatched(Source& source) const {
+    for (size_t e = 0; e < excepted_.size(); ++e)
+      if (!excepted_[e]) source.unmatched.push_back(options_.except[e]);
   }
 
   bool is_left_out(const std::string& name) {
@@ -144,13 +152,6 @@ void check_strategy_fits(const Strategy& strategy, std::span<const Holders> all)
        suggest(strategy.parameters[0].name, names));
 }
 
-/// "'a', 'b' and 5 more".
-std::string shortened(std::span<const std::string> names) {
-  constexpr size_t kShown = 3;
-  const std::string text = join(names.first(std::min(names.size(), kShown)), ", ");
-  return names.size() <= kShown ? text : fmt::format("{} and {} more", text, names.size() - kShown);
-}
-
 /// What the strategy names and no file holds: lost where files are missing that could hold it,
 /// else not saved.
 void check_absent(const Strategy& strategy, std::span<const Holders> all,
@@ -181,15 +182,15 @@ void check_absent(const Strategy& strategy, std::span<const Holders> all,
     fail(ErrorCode::kNotFound,
          "the strategy names {}, of which no file that is given holds any part; {} of {} files are "
          "given; '--allow missing_tensor' goes on without it",
-         shortened(lost), files.size(), source.rank_count);
+         join_first(lost, 3), files.size(), source.rank_count);
   if (!not_saved.empty())
-    source.notes.push_back("the strategy names what no file holds: " + shortened(not_saved));
+    source.notes.push_back("the strategy names what no file holds: " + join_first(not_saved, 3));
 }
 
-}  // namespace
-
-Source open_source(std::span<const RankFile> files, const Strategy* strategy,
-                   const SourceOptions& options) {
+/// What the files hold, of which `collect` puts the headers together.
+template <typename Collect>
+Source make_source(std::span<const RankFile> files, const Strategy* strategy,
+                   const SourceOptions& options, const Collect& collect) {
   require(!files.empty(), "no source file is given");
   Source source;
   source.rank_count = ranks_of(strategy, files);
@@ -199,7 +200,7 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
     source.notes.push_back(
         "no strategy says how the files are cut: each is taken to hold the whole");
   Collection collection(files, options);
-  collection.open_all(source);
+  collect(collection, source);
   source.checkpoint.bytes = std::make_shared<const ByteSource>(collection.take_bytes());
   std::vector<Holders> all = collection.take();
   if (all.empty()) fail(ErrorCode::kNotFound, "the files hold nothing that is not left out");
@@ -214,6 +215,22 @@ Source open_source(std::span<const RankFile> files, const Strategy* strategy,
   }
   index_records(source.checkpoint.catalog);
   return source;
+}
+
+}  // namespace
+
+Source open_source(std::span<const RankFile> files, const Strategy* strategy,
+                   const SourceOptions& options) {
+  return make_source(files, strategy, options,
+                     [](Collection& collection, Source& source) { collection.open_all(source); });
+}
+
+Source source_of(std::span<const RankFile> files, std::vector<Checkpoint> opened,
+                 const Strategy* strategy, const SourceOptions& options) {
+  require(opened.size() == files.size(), "{} files are open of {}", opened.size(), files.size());
+  return make_source(files, strategy, options, [&](Collection& collection, Source& source) {
+    collection.take_all(std::move(opened), source);
+  });
 }
 
 }  // namespace tessera

@@ -51,5 +51,8 @@ struct Source {
 /// of ranks contradict the strategy, and what open_checkpoint throws.
 Source open_source(std::span<const RankFile> files, const Strategy* strategy,
                    const SourceOptions& options = {});
+/// The same of files that are open, or of which the headers are known: opened[i] is files[i].
+Source source_of(std::span<const RankFile> files, std::vector<Checkpoint> opened,
+                 const Strategy* strategy, const SourceOptions& options = {});
 
 }  // namespace tessera

@@ -1,45 +1,17 @@
 // The proof of a plan: counts elements and asks every pair of boxes; nothing of how the plan was
 // made is used.
-#include <algorithm>
-
-#include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
 #include "tessera/base/text.h"
+#include "tessera/reshard/internal/proof.h"
 #include "tessera/reshard/plan.h"
 
 namespace tessera {
 namespace {
 
-/// Calls `tell`, which throws, where `condition` does not hold: messages cost more than the checks.
-template <typename Tell>
-void require_proof(bool condition, const Tell& tell) {
-  if (!condition) tell();
-}
-
-template <typename... Args>
-[[noreturn]] void disprove(fmt::format_string<Args...> format, Args&&... args) {
-  fail(ErrorCode::kInternal, format, std::forward<Args>(args)...);
-}
-
-bool is_inside(const Box& inner, const Box& outer) {
-  for (size_t d = 0; d < outer.size.size(); ++d)
-    if (inner.begin[d] < outer.begin[d] ||
-        inner.begin[d] + inner.size[d] > outer.begin[d] + outer.size[d])
-      return false;
-  return true;
-}
-
-/// The elements that two boxes share.
-int64_t shared(const Box& a, const Box& b) {
-  int64_t count = 1;
-  for (size_t d = 0; d < a.size.size(); ++d) {
-    const int64_t begin = std::max(a.begin[d], b.begin[d]);
-    const int64_t end = std::min(a.begin[d] + a.size[d], b.begin[d] + b.size[d]);
-    if (end <= begin) return 0;
-    count *= end - begin;
-  }
-  return count;
-}
+using internal::disprove;
+using internal::is_inside;
+using internal::require_proof;
+using internal::shared;
 
 void check_regions(const Route& route, const Record& record) {
   for (const Region& region : route.regions) {
@@ -57,23 +29,11 @@ void check_regions(const Route& route, const Record& record) {
                                replica, to_string(region.box));
                     });
   }
-  // Sorted by their first element, only neighbours can overlap in dim 0.
   std::vector<const Box*> boxes;
   for (const Region& region : route.regions) boxes.push_back(&region.box);
-  if (record.shape.empty()) {
-    require_proof(boxes.size() <= 1,
-                  [&] { disprove("'{}' is read {} times", printable(record.name), boxes.size()); });
-    return;
-  }
-  std::sort(boxes.begin(), boxes.end(),
-            [](const Box* a, const Box* b) { return a->begin[0] < b->begin[0]; });
-  for (size_t i = 0; i < boxes.size(); ++i)
-    for (size_t j = i + 1;
-         j < boxes.size() && boxes[j]->begin[0] < boxes[i]->begin[0] + boxes[i]->size[0]; ++j)
-      require_proof(shared(*boxes[i], *boxes[j]) == 0, [&] {
-        disprove("'{}': {} and {} are both read", printable(record.name), to_string(*boxes[i]),
-                 to_string(*boxes[j]));
-      });
+  internal::require_disjoint(std::move(boxes), [&](const Box& a, const Box& b) {
+    disprove("'{}': {} and {} are both read", printable(record.name), to_string(a), to_string(b));
+  });
 }
 
 /// Regions are disjoint, so a box is filled exactly once when they share as many elements with it

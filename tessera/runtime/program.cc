@@ -86,7 +86,7 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   state->graph = std::make_shared<const Graph>(graph);
   internal::Constants constants(*state->graph, parameters, options.world);
   CompileOptions decided = options;
-  if (decided.threads <= 0) decided.threads = default_thread_count();
+  decided.threads = thread_count(decided.threads);
   if (!state->cut_batch(constants, decided)) {
     state->parts.push_back({0, 0, internal::Executor(state->graph, constants, decided)});
   }

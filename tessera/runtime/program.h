@@ -14,6 +14,9 @@ namespace tessera {
 struct CompileOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // every node by its reference kernel
+  /// Position-independent kernels only: f32 results are bit-identical for any number of threads,
+  /// and for any cut over ranks that leaves reduced factors whole, on one type of processor.
+  bool deterministic = false;
   /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
   /// time: what one computes while compiling may need the others. Must outlive the program.
   Communicator* world = nullptr;

@@ -170,7 +170,7 @@ bool is_legal(const ShardingRule& rule, const Sharding& sharding) {
 }
 
 std::vector<Tensor> simulate(const ExampleCall& example, const ShardingRule& rule,
-                             const Sharding& sharding) {
+                             const Sharding& sharding, RunCall run) {
   std::vector<Assembly> assemblies;
   for (const TensorType& type : example.result_types) assemblies.emplace_back(rule, type);
   for (int64_t rank = 0; rank < rank_count(sharding); ++rank) {
@@ -181,7 +181,7 @@ std::vector<Tensor> simulate(const ExampleCall& example, const ShardingRule& rul
     for (size_t i = 0; i < operand_types.size(); ++i)
       operands.push_back(example.operands[i].slice(operand_types[i].box).clone());
     const OpCall call{operand_types, result_types, example.attrs, {}};
-    const std::vector<Tensor> results = run_reference(*example.op, call, operands);
+    const std::vector<Tensor> results = run(*example.op, call, operands);
     for (size_t r = 0; r < results.size(); ++r)
       assemblies[r].add(result_types[r].box, parts, results[r]);
   }

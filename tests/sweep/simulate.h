@@ -1,5 +1,5 @@
 // Runs one call as several ranks would, by the op's rule alone: every rank gets its boxes of the
-// operands, computes with the reference kernel, and the results are put together again.
+// operands, computes, and the results are put together again.
 #pragma once
 
 #include <string>
@@ -26,9 +26,13 @@ std::vector<Sharding> every_sharding(const ShardingRule& rule, std::vector<int64
 /// Whether every rank's boxes are boxes; where not, the rule does not allow the sharding.
 bool is_legal(const ShardingRule& rule, const Sharding& sharding);
 
+/// Computes what one rank has of a call.
+using RunCall = std::vector<Tensor> (*)(const OpDef& op, const OpCall& call,
+                                        std::span<const Tensor> operands);
+
 /// The results of all ranks as whole tensors. Throws kInternal when they leave a hole or replicas
 /// differ.
 std::vector<Tensor> simulate(const ExampleCall& example, const ShardingRule& rule,
-                             const Sharding& sharding);
+                             const Sharding& sharding, RunCall run = run_reference);
 
 }  // namespace tessera::testing

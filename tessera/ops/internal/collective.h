@@ -43,9 +43,9 @@ template <RunCollective run, bool in_place = false>
 Kernel comm_kernel() {
   return {.name = "comm",
           .supports = supports_collective,
-          .prepare = [](const OpCall& call, const Formats&) {
-            return prepare_collective(call, run, in_place);
-          }};
+          .prepare = [](const OpCall& call,
+                        const Formats&) { return prepare_collective(call, run, in_place); },
+          .position_independent = true};
 }
 
 /// A tensor of its own for the elements `part` of `tensor`, which holds `box`.

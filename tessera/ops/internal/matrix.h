@@ -6,13 +6,18 @@
 namespace tessera::internal {
 
 /// Element (row, column) lies at row * row_stride + column * column_stride.
-template <typename T>
-struct MatrixView {
-  const T* data = nullptr;
+struct MatrixShape {
   int64_t rows = 0;
   int64_t columns = 0;
   int64_t row_stride = 0;
   int64_t column_stride = 0;
+};
+template <typename T>
+struct MatrixView : MatrixShape {
+  const T* data = nullptr;
+
+  explicit MatrixView(const MatrixShape& shape, const T* first = nullptr)
+      : MatrixShape(shape), data(first) {}
 };
 
 /// out[i,j] = end(sum over k of a[i,k] * b[k,j]), row-major; `at` is the offset of `out` in the

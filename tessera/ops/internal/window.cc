@@ -79,6 +79,14 @@ Window conv_window(const OpCall& call) {
   return placed(call, window, false);
 }
 
+ConvGroups conv_groups(const Shape& x, const Shape& weight) {
+  ConvGroups groups;
+  groups.inputs = weight[1];
+  groups.count = groups.inputs == 0 ? 1 : x[1] / groups.inputs;
+  groups.outputs = groups.count == 0 ? 0 : weight[0] / groups.count;
+  return groups;
+}
+
 Window pool_window(const OpCall& call) {
   const Shape& x = call.global(0);
   require(x.size() == 4, "pooling wants x [n,c,h,w], found {}", to_string(call.operands[0]));

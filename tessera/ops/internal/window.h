@@ -33,6 +33,15 @@ struct Window {
 
 /// The windows of a conv2d call; checks its attributes. Throws kInvalidArgument.
 Window conv_window(const OpCall& call);
+/// Groups of a conv2d call, output channels per group and input channels per group of what is here.
+/// Ranks hold whole groups, or parts of a single one.
+struct ConvGroups {
+  int64_t count = 1;
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+};
+/// From the shapes of what is here of x and weight.
+ConvGroups conv_groups(const Shape& x, const Shape& weight);
 /// The windows of a max_pool or avg_pool call. With ceil_mode the last window may reach beyond the
 /// padding, but begins inside the input or the padding before it.
 Window pool_window(const OpCall& call);

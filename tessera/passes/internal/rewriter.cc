@@ -61,7 +61,7 @@ ValueId Rewriter::emit(const Node& node, std::string_view wish) {
   const std::string name = unused(wish);
   const ValueId result = made_.emit(*node.op, node.operands, node.attrs, node.scope).front();
   made_.nodes.back().sharding = node.sharding;
-  made_.values[index(result)].name = name;
+  made_.rename(result, name);
   note_producer();
   return result;
 }
@@ -74,7 +74,7 @@ ValueId Rewriter::emit(std::string_view op, std::vector<ValueId> operands, Attrs
 
 void Rewriter::emit_for(ValueId old, const Node& node) {
   const ValueId result = emit(node, "replaced");
-  made_.values[index(result)].name = name_of(old);
+  made_.rename(result, name_of(old));
   made_.values[index(result)].box = source_.values[index(old)].box;
   stand_for(old, result);
 }
@@ -95,7 +95,7 @@ ValueId Rewriter::constant(std::string_view wish, Tensor value) {
 
 void Rewriter::constant_for(ValueId old, Tensor value) {
   const ValueId id = constant("folded", std::move(value));
-  made_.values[index(id)].name = name_of(old);
+  made_.rename(id, name_of(old));
   stand_for(old, id);
 }
 
@@ -178,6 +178,7 @@ Graph without_dead(const Graph& graph) {
     made.nodes.push_back(
         {node.op, mapped(node.operands), mapped(node.results), node.attrs, node.scope});
   }
+  made.names.sync(made.values);
   return made;
 }
 

@@ -36,7 +36,7 @@ Digest digest_of_slices(const Checkpoint& file, const Record& entry, std::span<c
 
 void check_result(const Source& source, const Destination& destination, const OutputFiles& outputs,
                   const SourceDigests& digests, const ReshardPlan& plan) {
-  const int threads = plan.options.threads > 0 ? plan.options.threads : default_thread_count();
+  const int threads = thread_count(plan.options.threads);
   parallel_for(outputs.set().files.size(), threads, [&](size_t f) {
     const OutputFile& output = outputs.set().files[f];
     OpenOptions options;

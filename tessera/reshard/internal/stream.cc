@@ -33,9 +33,22 @@ uint64_t slot_bytes(const Record& record, const Piece& piece, const Box& box) {
 
 }  // namespace
 
+std::string why_equal(const Source& source, uint32_t record) {
+  if (!source.has_strategy)
+    return "and nothing says how the files are cut; if each holds a slice, say so with --from "
+           "STRATEGY";
+  const std::string_view claim =
+      source.is_unnamed[record] ? "no strategy names it, so that it has to be equal in every file"
+                                : "the strategy calls it replicated over these ranks";
+  return fmt::format(
+      "but {}: the strategy is not that of these files, or they are of different runs or steps "
+      "('--no-check-replicas' takes the first)",
+      claim);
+}
+
 StreamCounts Stream::run() {
   const std::vector<SlabItem> items = make_items(plan_, source_);
-  const int threads = plan_.options.threads > 0 ? plan_.options.threads : default_thread_count();
+  const int threads = thread_count(plan_.options.threads);
   parallel_for(items.size(), threads, [&](size_t i) {
     std::unique_ptr<Workspace> work;
     {
@@ -81,44 +94,45 @@ void Stream::process(const SlabItem& item, Workspace& work) {
 
 void Stream::load(Workspace& work) const {
   collect(work);
-  work.runs.clear();
-  for (const Slot& slot : work.slots) {
-    const uint32_t piece = plan_.routes[plan_.route_of[slot.record]].regions[slot.region].piece;
-    add_runs(slot, piece, slot.memory, work.runs);
-  }
-  read(work);
-  for (Slot& slot : work.slots) {
-    const Record& record = source_.catalog().records[slot.record];
-    decode(slot, plan_.routes[plan_.route_of[slot.record]].regions[slot.region].piece, slot.memory);
-    slot.memory = slot.memory.first(static_cast<size_t>(element_count(slot.box.size)) *
-                                    static_cast<size_t>(byte_size(record.dtype)));
-    work.counts.bytes_read += slot.memory.size();
-  }
+  read_slots(work);
   compare_replicas(work);
 }
 
-/// The parts of the wanted boxes' regions, with staging memory for each.
+/// The parts of the wanted boxes' regions.
 void Stream::collect(Workspace& work) const {
   work.slots.clear();
-  uint64_t bytes = 0;
   for (const Want& want : work.wants) {
-    const Record& record = source_.catalog().records[want.record];
     const Route& route = plan_.routes[plan_.route_of[want.record]];
     for (uint32_t g = 0; g < route.regions.size(); ++g) {
       Box box = intersect(route.regions[g].box, want.box);
       if (is_empty(box)) continue;
-      bytes += slot_bytes(record, record.pieces[route.regions[g].piece], box);
-      work.slots.push_back({want.record, g, std::move(box), {}});
+      work.slots.push_back({want.record, g, route.regions[g].piece, std::move(box), {}});
     }
   }
+}
+
+void Stream::read_slots(Workspace& work) const {
+  const auto& records = source_.catalog().records;
+  const auto bytes_of = [&](const Slot& slot) {
+    return slot_bytes(records[slot.record], records[slot.record].pieces[slot.piece], slot.box);
+  };
+  uint64_t bytes = 0;
+  for (const Slot& slot : work.slots) bytes += bytes_of(slot);
   if (work.staging.size() < bytes) work.staging.resize(bytes);
   uint64_t begin = 0;
+  work.runs.clear();
   for (Slot& slot : work.slots) {
-    const Record& record = source_.catalog().records[slot.record];
-    const Region& region = plan_.routes[plan_.route_of[slot.record]].regions[slot.region];
-    const uint64_t size = slot_bytes(record, record.pieces[region.piece], slot.box);
+    const uint64_t size = bytes_of(slot);
     slot.memory = std::span(work.staging).subspan(begin, size);
     begin += size;
+    add_runs(slot, slot.piece, slot.memory, work.runs);
+  }
+  read(work);
+  for (Slot& slot : work.slots) {
+    decode(slot, slot.piece, slot.memory);
+    slot.memory = slot.memory.first(static_cast<size_t>(element_count(slot.box.size)) *
+                                    static_cast<size_t>(byte_size(records[slot.record].dtype)));
+    work.counts.bytes_read += slot.memory.size();
   }
 }
 
@@ -243,21 +257,9 @@ void Stream::fail_differs(const Slot& slot, uint32_t replica,
     return fmt::format("rank {} ({})", source_.rank_of_file[file],
                        printable(catalog.files[file].path.string()));
   };
-  if (!source_.has_strategy)
-    fail(ErrorCode::kCorruptData,
-         "'{}' {} differs between {} and {} from element {} on, and nothing says how the files are "
-         "cut; if each holds a slice, say so with --from STRATEGY",
-         printable(record.name), describe(record), where(region.piece), where(replica),
-         to_string(index));
-  const std::string claim = source_.is_unnamed[slot.record]
-                                ? "no strategy names it, so that it has to be equal in every file"
-                                : "the strategy calls it replicated over these ranks";
-  fail(
-      ErrorCode::kCorruptData,
-      "'{}' {} differs between {} and {} from element {} on, but {}: the strategy is not that of "
-      "these files, or they are of different runs or steps ('--no-check-replicas' takes the first)",
-      printable(record.name), describe(record), where(region.piece), where(replica),
-      to_string(index), claim);
+  fail(ErrorCode::kCorruptData, "'{}' {} differs between {} and {} from element {} on, {}",
+       printable(record.name), describe(record), where(region.piece), where(replica),
+       to_string(index), why_equal(source_, slot.record));
 }
 
 void Stream::add_digests(std::span<const Slot> slots, const Route& route) const {

@@ -26,6 +26,9 @@ struct StreamCounts {
   uint64_t bytes_written = 0;
 };
 
+/// The end of a message that replicas of a record differ: why they had to be equal.
+std::string why_equal(const Source& source, uint32_t record);
+
 class Stream {
  public:
   /// A box of a record that is to be in memory.
@@ -37,6 +40,7 @@ class Stream {
   struct Slot {
     uint32_t record = 0;
     uint32_t region = 0;
+    uint32_t piece = 0;  // that it is read from
     Box box;
     std::span<std::byte> memory;
   };
@@ -77,6 +81,8 @@ class Stream {
   /// Reads work.wants, whose boxes the plan must need, into work.slots, records in order, and
   /// compares replicas. Thread-safe.
   void load(Workspace& work) const;
+  /// Reads work.slots, giving them memory. Thread-safe.
+  void read_slots(Workspace& work) const;
 
  private:
   void process(const SlabItem& item, Workspace& work);

@@ -98,6 +98,8 @@ class StepBuilder {
       Support support = Support::yes();
       if (options_.reference_only && !is_reference && !step.node->op->is_collective) {
         support = Support::no("reference kernels only were asked for");
+      } else if (options_.deterministic && !kernel.position_independent) {
+        support = Support::no("its rounding depends on the tile");
       } else if (kernel.supports != nullptr) {
         support = kernel.supports(call);
       }

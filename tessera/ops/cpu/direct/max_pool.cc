@@ -56,7 +56,8 @@ TESSERA_KERNEL(max_pool, cpu_direct) {
           .supports = supports,
           .prepare = [](const OpCall& call, const Formats&) -> std::unique_ptr<PreparedKernel> {
             return std::make_unique<PreparedPool>(call);
-          }};
+          },
+          .position_independent = true};
 }
 
 }  // namespace tessera

@@ -1,0 +1,121 @@
+#include "tessera/model/internal/load_weights.h"
+
+#include <chrono>
+#include <optional>
+
+#include "tessera/base/text.h"
+#include "tessera/model/spread.h"
+#include "tessera/reshard/load_ranks.h"
+
+namespace tessera::internal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// The part of a parameter that no file gives: what MindSpore's cells start statistics and scales
+/// with, and zero for weights.
+Tensor initial_value(const NetworkParameter& parameter, const Shape& part) {
+  const bool one = parameter.name.ends_with("gamma") || parameter.name.ends_with("moving_variance");
+  Tensor tensor(DType::kF32, part);
+  for (float& value : tensor.mutable_data<float>()) value = one ? 1.0F : 0.0F;
+  return tensor.cast(parameter.dtype);
+}
+
+std::vector<RankFile> files_of(const ModelSource& source) {
+  std::vector<std::string> paths;
+  for (const auto& path : source.weights) paths.push_back(path.string());
+  if (source.strategy.empty() && paths.size() == 1) return {{0, source.weights.front()}};
+  FindOptions find;
+  find.allow = source.match.allow;
+  return find_rank_files(paths, find);
+}
+
+/// Where each parameter is wanted.
+std::vector<WantedParameter> wanted_of(const std::vector<NetworkParameter>& parameters,
+                                       const Spread* spread) {
+  std::vector<WantedParameter> wanted;
+  for (const NetworkParameter& parameter : parameters) {
+    static const MeshPtr kAlone = make_mesh({{"all", 1}});
+    wanted.push_back({parameter, spread == nullptr ? replicated(kAlone, parameter.shape.size())
+                                                   : *spread->layout(parameter.name)});
+  }
+  return wanted;
+}
+
+void load_parts(Communicator& world, const ModelSource& source,
+                const std::vector<WantedParameter>& wanted, Weights& weights,
+                LoadSummary& summary) {
+  const std::optional<Strategy> train =
+      source.strategy.empty() ? std::nullopt : std::optional(read_strategy(source.strategy));
+  LoadRanksOptions options;
+  options.open = source.open;
+  options.match = source.match;
+  options.threads = source.load.threads;
+  LoadedRank loaded =
+      load_ranks(world, files_of(source), train ? &*train : nullptr, wanted, options);
+  weights = std::move(loaded.tensors);
+  summary.not_used = std::move(loaded.match.not_used);
+  summary.not_loaded = std::move(loaded.match.not_loaded);
+  summary.notes = std::move(loaded.notes);
+  summary.ranks = std::move(loaded.ranks);
+}
+
+void load_whole(const ModelSource& source, const std::vector<NetworkParameter>& parameters,
+                Weights& weights, LoadSummary& summary) {
+  const Checkpoint checkpoint = open_checkpoint(source.weights, source.open);
+  const MatchReport report = match_parameters(parameters, checkpoint.catalog, source.match);
+  require(!report.matches.empty() || !source.match.allow.empty(),
+          "nothing that the file holds fills a parameter of the network{}",
+          parameters.empty() ? "" : suggest(parameters.front().name, checkpoint.catalog.names()));
+  std::vector<Tensor> tensors = load_parameters(checkpoint, parameters, report, source.load);
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (tensors[i].is_defined()) weights.emplace(parameters[i].name, std::move(tensors[i]));
+  summary.not_used = report.not_used;
+  summary.not_loaded = report.not_loaded;
+  summary.notes = report.notes;
+  const auto& deviations = checkpoint.catalog.deviations;
+  summary.notes.insert(summary.notes.end(), deviations.begin(), deviations.end());
+  for (const CatalogFile& file : checkpoint.catalog.files)
+    summary.unchecked_crc |= file.crc == CrcState::kPresent;
+}
+
+}  // namespace
+
+Weights load_weights(const ModelSource& source, const std::vector<NetworkParameter>& parameters,
+                     const Spread* spread, LoadSummary& summary) {
+  Weights weights;
+  const std::vector<WantedParameter> wanted = wanted_of(parameters, spread);
+  const Clock::time_point start = Clock::now();
+  if (!source.weights.empty()) {
+    const ErrorContext context([&] {
+      return fmt::format("loading the parameters of {} from {}", source.model,
+                         source.weights.front().string());
+    });
+    if (spread != nullptr) {
+      load_parts(spread->world(), source, wanted, weights, summary);
+    } else if (!source.strategy.empty() || source.weights.size() > 1) {
+      run_world({.backend = "single"},
+                [&](Communicator& world) { load_parts(world, source, wanted, weights, summary); });
+    } else {
+      load_whole(source, parameters, weights, summary);
+    }
+  }
+  const Rank rank = spread == nullptr ? 0 : spread->world().rank();
+  for (const WantedParameter& one : wanted) {
+    if (!one.layout.mesh->find_place(rank)) continue;
+    const Shape part = local_box(one.layout, one.parameter.shape, rank).size;
+    auto [it, is_new] = weights.try_emplace(one.parameter.name);
+    if (is_new)
+      it->second = initial_value(one.parameter, part);
+    else
+      summary.bytes += static_cast<uint64_t>(it->second.byte_count());
+  }
+  summary.seconds = seconds_since(start);
+  return weights;
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,85 @@
+#include "tessera/ops/cpu/internal/exact_kernel.h"
+
+namespace tessera::internal {
+
+Support exact_supports(const OpCall& call) {
+  for (const std::span<const TensorType> types : {call.operands, call.results}) {
+    for (const TensorType& type : types) {
+      if (type.dtype == DType::kF32) continue;
+      return Support::no(fmt::format("{} where it computes f32", to_string(type.dtype)));
+    }
+  }
+  return Support::yes();
+}
+
+const float* known_elements(const OpCall& call, size_t operand) {
+  if (operand >= call.constants.size() || call.constants[operand] == nullptr) return nullptr;
+  return call.constants[operand]->data<float>().data();
+}
+
+ExactEnd exact_end(const Attrs& attrs, std::span<const Tensor> operands) {
+  const OpCall call{{}, {}, attrs, {}};
+  ExactEnd end;
+  end.activation = parse_activation(call.attr<std::string>("activation"));
+  end.alpha = call.attr<double>("alpha");
+  if (operands.size() > kBiasOperand) end.bias = operands[kBiasOperand].data<float>().data();
+  if (operands.size() > kResidualOperand) {
+    end.residual = operands[kResidualOperand].data<float>().data();
+  }
+  return end;
+}
+
+ExactMatrices::ExactMatrices(const MatrixShape& a, const MatrixShape& b)
+    : a_(a),
+      b_(b),
+      simd_(available_simd()),
+      threads_(worthwhile_threads(
+          static_cast<double>(a.rows * b.columns) * static_cast<double>(a.columns),
+          std::max(panel_count(b.columns), a.rows))),
+      tiles_(a.rows, simd_),
+      tiles_of_a_(static_cast<size_t>(a.rows * a.columns)) {}
+
+std::vector<float> ExactMatrices::packed(const float* b) const {
+  const int64_t panels = panel_count(b_.columns);
+  std::vector<float> made(static_cast<size_t>(panels * kPanel * b_.rows));
+  pack_panels(MatrixView<float>(b_, b), 0, panels, made.data());
+  return made;
+}
+
+void ExactMatrices::run(const float* a, const float* b, const float* packed_b, const ExactEnd& end,
+                        float* out) {
+  const int64_t panels = panel_count(b_.columns);
+  const int64_t inner = a_.columns;
+  parallel_ranges(tiles_.count, threads_, [&](int64_t first, int64_t last) {
+    pack_tiles(MatrixView<float>(a_, a), tiles_, first, last, tiles_of_a_.data());
+  });
+  if (packed_b == nullptr) {
+    panels_of_b_.resize(static_cast<size_t>(panels * kPanel * inner));
+    parallel_ranges(panels, threads_, [&](int64_t first, int64_t last) {
+      pack_panels(MatrixView<float>(b_, b), first, last, panels_of_b_.data());
+    });
+    packed_b = panels_of_b_.data();
+  }
+  ExactProduct product{simd_, inner,      tiles_of_a_.data(), packed_b,
+                       out,   b_.columns, b_.columns,         end};
+  if (tiles_.count >= panels) {
+    parallel_ranges(tiles_.count, threads_,
+                    [&](int64_t first, int64_t last) { run_exact(product, tiles_, first, last); });
+    return;
+  }
+  parallel_ranges(panels, threads_, [&](int64_t first, int64_t last) {
+    ExactProduct part = product;
+    part.b += first * kPanel * inner;
+    part.out += first * kPanel;
+    part.columns = std::min(last * kPanel, b_.columns) - first * kPanel;
+    if (end.bias != nullptr) part.end.bias += first * kPanel;
+    if (end.residual != nullptr) part.end.residual += first * kPanel;
+    run_exact(part, tiles_, 0, tiles_.count);
+  });
+}
+
+std::string ExactMatrices::detail() const {
+  return std::string(to_string(simd_));
+}
+
+}  // namespace tessera::internal
