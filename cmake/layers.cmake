@@ -45,7 +45,7 @@ function(tessera_layer name)
   endif()
 endfunction()
 
-# tessera_test(program SOURCES … LIBRARIES … LABEL unit|golden|sweep|end_to_end): a GoogleTest program
+# tessera_test(program SOURCES … LIBRARIES … LABEL unit|golden|sweep|end_to_end|ranks): a GoogleTest program
 # whose cases ctest lists one by one. TESSERA_SOURCE_DIR and TESSERA_PROGRAM reach it by environment.
 function(tessera_test program)
   cmake_parse_arguments(arg "" "LABEL" "SOURCES;LIBRARIES" ${ARGN})

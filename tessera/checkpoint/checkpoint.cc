@@ -147,6 +147,12 @@ Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
   return joined.take();
 }
 
+Checkpoint join_checkpoints(std::vector<Checkpoint> parts) {
+  internal::JoinedCheckpoint joined;
+  for (Checkpoint& part : parts) joined.add(std::move(part));
+  return joined.take();
+}
+
 std::string describe_files(const Checkpoint& checkpoint) {
   const std::vector<CatalogFile>& files = checkpoint.catalog.files;
   if (files.empty()) return "no file";

@@ -68,6 +68,8 @@ Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions&
 /// Several files as one catalog; a name may occur in one of them only.
 Checkpoint open_checkpoint(std::span<const std::filesystem::path> paths,
                            const OpenOptions& options = {});
+/// Several open ones as one catalog, as open_checkpoint makes it of several files.
+Checkpoint join_checkpoints(std::vector<Checkpoint> parts);
 Catalog open_catalog(const std::filesystem::path& path, const OpenOptions& options = {});
 
 /// The files of a folder that make the others one checkpoint: "model.safetensors.index.json",

@@ -86,12 +86,13 @@ bool is_under_mpirun();
 /// Whether this build has MPI; without it asking for it is kUnsupported, with how to get it.
 bool has_mpi();
 
-/// Runs `body` on every rank and waits: on threads of this process, or, for mpi, in this process
-/// with the others' help. When a rank throws, all ranks end, and the first rank's error is thrown
-/// here (kComm names the rank; a single rank's error comes as it is). For mpi an error ends the
-/// other processes too: only the rank that failed first throws its error; the message of the
-/// others is short. Throws kUnsupported for a backend that is not there, kInvalidArgument for
-/// numbers of ranks that do not fit.
+/// Runs `body` on every rank and waits: on threads of this process (rank 0 on the caller's), or,
+/// for mpi, in this process with the others' help, once per process. When a rank throws, all ranks
+/// end, and the first rank's error is thrown here, of its code, as "rank 2: ..." (an error of all
+/// ranks, such as disagreement, names its ranks itself; that of a rank alone comes as it is).
+/// Processes of mpirun do not come back then: the first to fail prints that text to stderr and ends
+/// them all, with status 1; so it is when a wait takes too long. Throws kUnsupported for a backend
+/// that is not there, kInvalidArgument for numbers of ranks that do not fit.
 void run_world(const WorldOptions& options, const std::function<void(Communicator&)>& body);
 
 }  // namespace tessera

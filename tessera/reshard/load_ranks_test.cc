@@ -129,6 +129,19 @@ uint64_t byte_count(const NamedTensors& tensors) {
   return bytes;
 }
 
+Strategy rows_over(const NamedTensors& tensors, int ranks) {
+  Strategy strategy;
+  strategy.ranks_per_stage = ranks;
+  for (const auto& [name, tensor] : tensors) {
+    ParameterLayout& one = strategy.parameters.emplace_back();
+    one.name = name;
+    one.layout = replicated(make_mesh({{"tp", ranks}}), tensor.ndim());
+    one.layout.dims[0] = {0};
+  }
+  index_parameters(strategy);
+  return strategy;
+}
+
 TEST(LoadRanks, EveryRankGetsItsPartOfEveryTensorFromAnyFiles) {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     MemoryJob from(seed);
@@ -155,19 +168,6 @@ TEST(LoadRanks, EveryRankGetsItsPartOfEveryTensorFromAnyFiles) {
 }
 
 constexpr uint64_t kHeaderBytes = 32 << 10;  // of a rank: both ends of its files and headers
-
-Strategy rows_over(const NamedTensors& tensors, int ranks) {
-  Strategy strategy;
-  strategy.ranks_per_stage = ranks;
-  for (const auto& [name, tensor] : tensors) {
-    ParameterLayout& one = strategy.parameters.emplace_back();
-    one.name = name;
-    one.layout = replicated(make_mesh({{"tp", ranks}}), tensor.ndim());
-    one.layout.dims[0] = {0};
-  }
-  index_parameters(strategy);
-  return strategy;
-}
 
 TEST(LoadRanks, AMergedFileIsReadOnceAndHandedToAllReplicas) {
   MemoryJob from(1);
@@ -215,6 +215,89 @@ TEST(LoadRanks, EachRankMaySeeNothingButItsOwnFile) {
     EXPECT_EQ(loaded[0].total().read, byte_count(tensors));
     EXPECT_EQ(loaded[0].total().held, byte_count(tensors)) << "nothing is a replica";
     EXPECT_LE(job.bytes_read(), byte_count(tensors) + 8 * kHeaderBytes);
+  }
+}
+
+TEST(LoadRanks, AllFormatsAndSeveralFilesOfOneCheckpoint) {
+  MemoryJob from(7);
+  const NamedTensors tensors{{"a", from.tensor(DType::kF32, {33, 17})},
+                             {"b", from.tensor(DType::kBF16, {12, 5})},
+                             {"c", from.tensor(DType::kI32, {4})}};
+  struct How {
+    std::string suffix, key;
+    CrcCheck crc = CrcCheck::kNo;
+  };
+  for (const How& how : {How{".ckpt", "", CrcCheck::kRequired}, How{".ckpt", "0123456789abcdef"},
+                         How{".safetensors", ""}}) {
+    std::vector<RankFile> files;
+    for (const auto& [name, tensor] : tensors) {
+      WriteOptions options;
+      options.files = &from.files;
+      options.key = how.key;
+      options.crc = how.crc != CrcCheck::kNo;
+      files.push_back({0, "parts/" + name + how.key + how.suffix});
+      CheckpointWriter writer(files.back().path, options);
+      writer.add(name, tensor);
+      writer.finish();
+    }
+    LoadJob job(from.files, 3);
+    job.want(tensors, from);
+    job.views[0]->hide(files[1].path.string());
+    job.views[1]->hide(files[2].path.string());
+    job.views[2]->hide(files[0].path.string());
+    LoadRanksOptions options;
+    options.open.key = how.key;
+    options.open.crc = how.crc;
+    expect_equal(job.load(files, nullptr, options), job, tensors, how.suffix + how.key);
+    if (how.key.empty()) continue;
+    options.open.key = "another key, wha";
+    EXPECT_NE(job.refusal(files, nullptr, options), "");
+    for (const int rank : {0, 1})
+      job.views[static_cast<size_t>(rank)]->hide(files[0].path.string());
+    options.open.key = how.key;
+    expect_words(job.refusal(files, nullptr, options), {"none of the 3 ranks", "parts/a"});
+  }
+}
+
+TEST(LoadRanks, StoredTensorsAreRenamedAndConvertedAsMatchingSays) {
+  MemoryJob from(8);
+  Tensor stored(DType::kF32, {6, 4, 1});
+  for (float& value : stored.mutable_data<float>()) value = static_cast<float>(from.pick(-9, 9));
+  const std::vector<RankFile> files = from.cut({{"net.fc.w", stored}}, Strategy{});
+  LoadJob job(from.files, 3);
+  const Tensor wanted = stored.cast(DType::kF16).reshape({6, 4});
+  job.want("w", wanted, parse_layout("{tp=3} [-, tp]"));
+  expect_words(job.refusal(files, nullptr), {"no 'w'"});
+  LoadRanksOptions options;
+  options.match.prefix = "net.";
+  options.match.renaming = {{"*.fc.*", "*.*"}};
+  expect_words(job.refusal(files, nullptr, options), {"'w'", "f32[6,4,1]", "--lenient"});
+  options.match.lenient = true;
+  expect_equal(job.load(files, nullptr, options), job, {{"w", wanted}}, "lenient");
+}
+
+TEST(LoadRanks, FilesAreFoundByRanksThatSeeOnlySomeOfThem) {
+  MemoryJob from(4);
+  const NamedTensors tensors{{"w", from.tensor(DType::kF32, {9, 4})}};
+  const Strategy train = rows_over(tensors, 3);
+  const std::vector<RankFile> files = from.cut(tensors, train);
+  std::vector<std::string> listed;
+  for (const RankFile& file : files) listed.push_back(file.path.string());
+  for (const std::vector<std::string>& sources : {listed, std::vector<std::string>{"job"}}) {
+    LoadJob job(from.files, 2);
+    job.want(tensors, from);
+    MemoryFileSystem own[2];
+    for (const RankFile& file : files)
+      own[file.rank % 2].put(file.path, from.files.content(file.path));
+    std::vector<LoadedRank> loaded(2);
+    run_world({.ranks = 2, .timeout_seconds = 30}, [&](Communicator& world) {
+      LoadRanksOptions options;
+      options.open.files = &own[world.rank()];
+      const FindOptions find{.files = options.open.files, .may_be_absent = true};
+      loaded[static_cast<size_t>(world.rank())] =
+          load_ranks(world, find_rank_files(sources, find), &train, job.wanted, options);
+    });
+    expect_equal(loaded, job, tensors, sources[0]);
   }
 }
 

@@ -105,7 +105,7 @@ class Finder {
     } else {
       std::vector<fs::path> paths;
       for (const std::string& source : sources) {
-        if (!files_.exists(source))
+        if (!files_.exists(source) && !options_.may_be_absent)
           fail(ErrorCode::kNotFound, "there is no file or folder '{}'", printable(source));
         paths.push_back(files_.is_folder(source) && sources.size() > 1 ? only_file(source)
                                                                        : fs::path(source));
@@ -139,7 +139,8 @@ class Finder {
       }
       paths = std::move(next);
     }
-    if (paths.empty()) fail(ErrorCode::kNotFound, "no file matches '{}'", shown(pattern));
+    if (paths.empty() && !options_.may_be_absent)
+      fail(ErrorCode::kNotFound, "no file matches '{}'", shown(pattern));
     std::sort(paths.begin(), paths.end(), [](const fs::path& a, const fs::path& b) {
       return natural_less(a.string(), b.string());
     });
@@ -168,7 +169,7 @@ class Finder {
     }
     if (has_index || (folders.empty() && checkpoints.size() == 1)) return {{0, folder}};
     if (folders.empty()) {
-      if (checkpoints.empty())
+      if (checkpoints.empty() && !options_.may_be_absent)
         fail(ErrorCode::kNotFound, "{} holds no rank_<i> folder and no checkpoint", shown(folder));
       std::sort(checkpoints.begin(), checkpoints.end(), [](const fs::path& a, const fs::path& b) {
         return natural_less(a.string(), b.string());
@@ -182,7 +183,7 @@ class Finder {
       // An empty folder is a lost file, which replicas may stand in for.
       if (!files_.list(paths[0]).empty()) found.push_back({rank, only_file(paths[0])});
     }
-    if (found.empty())
+    if (found.empty() && !options_.may_be_absent)
       fail(ErrorCode::kNotFound, "the rank folders of {} are empty", shown(folder));
     return found;
   }

@@ -27,6 +27,8 @@ struct FindOptions {
   /// "rank_order" and "mixed_steps" accept what the names of the files contradict.
   std::vector<std::string> allow;
   const FileSystem* files = nullptr;  // null: local_file_system()
+  /// What is listed need not be there, and nothing need be found: other ranks may see it.
+  bool may_be_absent = false;
 };
 
 /// The files by rank, ascending. A single folder without rank folders, or a single file, is one

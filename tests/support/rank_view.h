@@ -19,6 +19,9 @@ class RankView : public FaultyFileSystem {
   bool exists(const std::filesystem::path& path) const override {
     return !is_hidden(path) && FaultyFileSystem::exists(path);
   }
+  bool is_folder(const std::filesystem::path& path) const override {
+    return !is_hidden(path) && FaultyFileSystem::is_folder(path);
+  }
   std::unique_ptr<RandomAccessFile> open(const std::filesystem::path& path) const override {
     if (is_hidden(path)) fail(ErrorCode::kNotFound, "{} is not there", path.string());
     return FaultyFileSystem::open(path);

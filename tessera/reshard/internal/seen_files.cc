@@ -58,50 +58,54 @@ std::vector<std::string> gather_bytes(Communicator& world, std::string_view mine
 SeenFiles::SeenFiles(Communicator& world, std::span<const RankFile> files,
                      const OpenOptions& options, int threads)
     : options_(options), threads_(thread_count(threads)), rank_(world.rank()) {
-  std::vector<Sight> sights(files.size());
-  parallel_for(files.size(), threads_, [&](size_t i) { sights[i] = look_at(files[i]); });
+  std::vector<Sight> sights;
+  std::map<Rank, uint32_t> parts;
+  for (const RankFile& file : files) {
+    sights.push_back({file.rank, parts[file.rank]++});
+    sights.back().path = file.path.string();
+  }
+  parallel_for(sights.size(), threads_, [&](size_t i) { look_at(sights[i]); });
   const std::vector<std::string> all = gather_bytes(world, encode(sights));
   std::vector<Sight> unseen;
   for (Rank from = 0; from < world.size(); ++from)
     for (Sight& sight : decode(all[static_cast<size_t>(from)], from))
       sight.is_seen ? add(std::move(sight), from) : unseen.push_back(std::move(sight));
   for (const Sight& sight : unseen)
-    if (!numbers_.contains(sight.of))
+    if (!numbers_.contains({sight.of, sight.part}))
       fail(ErrorCode::kNotFound, "the file of rank {} ({}) is there for none of the {} ranks",
            sight.of, printable(sight.path), world.size());
   require(!files_.empty(), "no source file is given on any of the {} ranks", world.size());
   std::sort(files_.begin(), files_.end(), [](const File& a, const File& b) { return a.of < b.of; });
-  for (File& file : files_)
-    for (size_t i = 0; i < files.size(); ++i)
-      if (files[i].rank == file.of && sights[i].is_seen) file.path = files[i].path;
+  for (size_t f = 0; f < files_.size(); ++f) numbers_[files_[f].of] = f;
+  for (const Sight& sight : sights)
+    if (sight.is_seen) files_[numbers_.at({sight.of, sight.part})].path = sight.path;
   view_.machines.assign(world.machines().begin(), world.machines().end());
   choose_openers();
   exchange_headers(world);
 }
 
-SeenFiles::Sight SeenFiles::look_at(const RankFile& file) const {
+void SeenFiles::look_at(Sight& sight) const {
   const ErrorContext context(
-      [&] { return fmt::format("looking at the file of rank {}", file.rank); });
+      [&] { return fmt::format("looking at the file of rank {}", sight.of); });
   const FileSystem& files = options_.file_system();
-  Sight sight{file.rank, files.exists(file.path), 0, {}, file.path.string()};
-  if (!sight.is_seen) return sight;
-  if (!files.is_folder(file.path)) {
-    sample(*files.open(file.path), sight.bytes, sight.sample);
-    return sight;
-  }
-  for (const std::string& name : files.list(file.path)) {
+  const fs::path path = sight.path;
+  const bool is_folder = files.is_folder(path);
+  sight.is_seen = is_folder || files.exists(path);
+  if (!sight.is_seen) return;
+  if (!is_folder) return sample(*files.open(path), sight.bytes, sight.sample);
+  for (const std::string& name : files.list(path)) {
     if (!name.ends_with(".ckpt") && !name.ends_with(".safetensors") && !name.ends_with(".json"))
       continue;
     sight.sample += digest_bytes(name);
-    sample(*files.open(file.path / name), sight.bytes, sight.sample);
+    sample(*files.open(path / name), sight.bytes, sight.sample);
   }
-  return sight;
 }
 
 std::string SeenFiles::encode(std::span<const Sight> sights) {
   std::string bytes;
   for (const Sight& sight : sights) {
     put(bytes, static_cast<int32_t>(sight.of));
+    put(bytes, sight.part);
     put(bytes, static_cast<uint8_t>(sight.is_seen));
     put(bytes, sight.bytes);
     put(bytes, sight.sample.low);
@@ -120,6 +124,7 @@ std::vector<SeenFiles::Sight> SeenFiles::decode(std::string_view bytes, Rank fro
     Sight& sight = sights.emplace_back();
     sight.of = reader.i32();
     require_valid(sight.of >= 0, "it lists a file of rank {}", sight.of);
+    sight.part = reader.u32();
     sight.is_seen = reader.u8() != 0;
     sight.bytes = reader.u64();
     sight.sample.low = reader.u64();
@@ -131,18 +136,18 @@ std::vector<SeenFiles::Sight> SeenFiles::decode(std::string_view bytes, Rank fro
 }
 
 void SeenFiles::add(Sight sight, Rank from) {
-  const auto [number, is_new] = numbers_.try_emplace(sight.of, files_.size());
+  const auto [number, is_new] = numbers_.try_emplace({sight.of, sight.part}, files_.size());
   if (is_new) {
     File& file = files_.emplace_back();
-    file.of = sight.of;
+    file.of = {sight.of, sight.part};
     file.seers = {from};
     file.sight = std::move(sight);
     return;
   }
   File& known = files_[number->second];
   const Sight& first = known.sight;
-  require(known.seers.back() != from, "rank {} is given two files of rank {}: {} and {}", from,
-          sight.of, printable(first.path), printable(sight.path));
+  require_valid(known.seers.back() != from, "rank {} tells twice of a file of rank {}", from,
+                sight.of);
   require_valid(first.bytes == sight.bytes && first.sample == sight.sample,
                 "rank {} and rank {} see different files of rank {}: {} ({} bytes) and {} ({} "
                 "bytes){}",
@@ -170,7 +175,8 @@ void SeenFiles::exchange_headers(Communicator& world) {
   std::vector<std::string> headers(mine.size());
   parallel_for(mine.size(), threads_, [&](size_t i) {
     File& file = files_[mine[i]];
-    const ErrorContext context([&] { return fmt::format("opening the file of rank {}", file.of); });
+    const ErrorContext context(
+        [&] { return fmt::format("opening the file of rank {}", file.of.first); });
     file.opened = open_checkpoint(file.path, options_);
     headers[i] = encode_headers(file.opened);
     file.opened.catalog = {};
@@ -189,7 +195,7 @@ void SeenFiles::exchange_headers(Communicator& world) {
   }
   for (const File& file : files_)
     require_valid(file.described.bytes != nullptr, "rank {} has not told of the file of rank {}",
-                  file.opener, file.of);
+                  file.opener, file.of.first);
 }
 
 void SeenFiles::take_headers(std::string_view bytes, Rank from) {
@@ -209,13 +215,21 @@ void SeenFiles::take_headers(std::string_view bytes, Rank from) {
 
 Source SeenFiles::make_source(const Strategy* strategy, const SourceOptions& options) {
   std::vector<RankFile> files;
-  std::vector<Checkpoint> described;
-  for (File& file : files_) {
-    files.push_back({file.of, file.sight.path});
+  std::vector<Checkpoint> described, parts;
+  for (size_t f = 0; f < files_.size(); ++f) {
+    File& file = files_[f];
     file.first_file = view_.seers.size();
     file.file_count = file.described.catalog.files.size();
     view_.seers.insert(view_.seers.end(), file.file_count, file.seers);
-    described.push_back(std::move(file.described));
+    parts.push_back(std::move(file.described));
+    const bool is_last = f + 1 == files_.size() || files_[f + 1].of.first != file.of.first;
+    if (!is_last) continue;
+    const ErrorContext context(
+        [&] { return fmt::format("joining the files of rank {}", file.of.first); });
+    files.push_back({file.of.first, file.sight.path});
+    described.push_back(parts.size() == 1 ? std::move(parts[0])
+                                          : join_checkpoints(std::move(parts)));
+    parts.clear();
   }
   return source_of(files, std::move(described), strategy, options);
 }
@@ -229,7 +243,8 @@ void SeenFiles::open_for_reading(Source& source, const std::vector<bool>& is_rea
     if (std::none_of(first, first + static_cast<std::ptrdiff_t>(file.file_count),
                      [](bool read) { return read; }))
       return;
-    const ErrorContext context([&] { return fmt::format("opening the file of rank {}", file.of); });
+    const ErrorContext context(
+        [&] { return fmt::format("opening the file of rank {}", file.of.first); });
     if (file.opened.bytes == nullptr) {
       OpenOptions options = options_;
       options.crc = CrcCheck::kNo;  // the rank that read the headers has compared it

@@ -36,14 +36,15 @@ class SeenFiles {
  private:
   /// What a rank says of a file.
   struct Sight {
-    Rank of = 0;  // of the source
+    Rank of = 0;        // of the source
+    uint32_t part = 0;  // of several that make up the checkpoint of that rank
     bool is_seen = false;
     uint64_t bytes = 0;
     Digest sample;  // of its ends
     std::string path;
   };
   struct File {
-    Rank of = 0;
+    std::pair<Rank, uint32_t> of;  // rank and part
     std::vector<Rank> seers;
     Sight sight;                 // of the first of them
     std::filesystem::path path;  // here, where this rank sees it
@@ -55,7 +56,7 @@ class SeenFiles {
     size_t file_count = 0;
   };
 
-  Sight look_at(const RankFile& file) const;
+  void look_at(Sight& sight) const;
   static std::string encode(std::span<const Sight> sights);
   static std::vector<Sight> decode(std::string_view bytes, Rank from);
   void add(Sight sight, Rank from);
@@ -66,8 +67,8 @@ class SeenFiles {
   OpenOptions options_;
   int threads_;
   Rank rank_;
-  std::vector<File> files_;         // by `of`, ascending, once all are known
-  std::map<Rank, size_t> numbers_;  // until then
+  std::vector<File> files_;                              // by `of`, ascending, once all are known
+  std::map<std::pair<Rank, uint32_t>, size_t> numbers_;  // until then
   JobView view_;
 };
 
