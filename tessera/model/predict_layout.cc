@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tessera/base/text.h"
+#include "tessera/model/spread.h"
 #include "tessera/passes/operator_strategy.h"
 
 namespace tessera {
@@ -136,6 +137,37 @@ InferredLayout inferred(const Placed& placed, ValueId id, const Layout& layout, 
 }
 
 }  // namespace
+
+TupleForm parse_tuple_form(std::string_view text) {
+  require(text == "2.10" || text == "1.1", "'{}' is no form of predict layouts; wanted 2.10 or 1.1",
+          printable(text));
+  return text == "1.1" ? TupleForm::k1_1 : TupleForm::k2_10;
+}
+
+std::vector<InferredLayout> infer_predict_layout(const Graph& network,
+                                                 const AutoParallelContext& context,
+                                                 TupleForm form) {
+  require(context.parallel_mode == ParallelMode::kSemiAutoParallel ||
+              context.parallel_mode == ParallelMode::kAutoParallel,
+          "a predict layout is inferred in semi_auto_parallel or auto_parallel only");
+  const RunOptions options = run_options(context);
+  const Placed placed = place(ready_to_place(network, options), options.place);
+  save_strategy(placed, context);
+  return inferred_layouts(placed, context.global_rank.value_or(0), form);
+}
+
+std::vector<InferredLayout> infer_predict_layout(const ModelSpec& spec, int64_t rows,
+                                                 const Shape& row_shape,
+                                                 const AutoParallelContext& context,
+                                                 TupleForm form) {
+  return infer_predict_layout(trace(spec, rows, row_shape), context, form);
+}
+
+void save_strategy(const Placed& placed, const AutoParallelContext& context) {
+  if (context.strategy_ckpt_save_file.empty()) return;
+  write_strategy(strategy_of(placed, context.only_trainable_params),
+                 context.strategy_ckpt_save_file);
+}
 
 std::vector<InferredLayout> inferred_layouts(const Placed& placed, Rank rank, TupleForm form) {
   std::vector<InferredLayout> made;

@@ -94,7 +94,8 @@ class Placer {
     require(given.size() == 1 || given.size() == inputs.size(),
             "there are {} tuples of pieces for {} inputs; wanted one each, or one for all",
             given.size(), inputs.size());
-    const auto place = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), id) - inputs.begin());
+    const auto place =
+        static_cast<size_t>(std::find(inputs.begin(), inputs.end(), id) - inputs.begin());
     const std::vector<int>& pieces = given.size() == 1 ? given[0] : given[place];
     const size_t ndim = value(id).shape.size();
     require(pieces.size() <= ndim || given.size() == 1, "input '{}' {} is given pieces for {} dims",
@@ -105,8 +106,8 @@ class Placer {
     for (size_t d = 0; d < std::min(ndim, pieces.size()); ++d) {
       if (pieces[d] == 1) continue;
       require(pieces[d] > 0 && left % pieces[d] == 0,
-              "the pieces ({}) of input '{}' do not divide the {} ranks",
-              fmt::join(pieces, ","), value(id).name, mesh->rank_count());
+              "the pieces ({}) of input '{}' do not divide the {} ranks", fmt::join(pieces, ","),
+              value(id).name, mesh->rank_count());
       left /= pieces[d];
       layout.dims[d] = {static_cast<AxisId>(axes.size())};
       axes.push_back({fmt::format("d{}", axes.size()), pieces[d]});
