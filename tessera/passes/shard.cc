@@ -52,6 +52,10 @@ class FactorPieces {
     const std::vector<FactorId>& factors = rule_.operands[operand][dim];
     int64_t extent = 1;
     for (const FactorId f : factors) extent *= rule_.factors[at(f)].extent;
+    require(count <= std::max<int64_t>(extent, 1),
+            "dim {} of operand {} is {}, which cannot be cut in {} pieces", dim, operand, extent,
+            count);
+    if (factors.size() == 1) return note(operand, dim, factors[0], count);
     require(extent % count == 0, "dim {} of operand {} is {}, which {} pieces do not divide", dim,
             operand, extent, count);
     int left = count;
