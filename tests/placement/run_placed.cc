@@ -29,8 +29,11 @@ std::vector<Tensor> run_rank(const Placed& placed, const Values& values, const R
     const std::string& name = mine.values[static_cast<size_t>(id)].name;
     parameters.push_back(part(placed, *placed.graph.find(name), world.rank(), values));
   }
-  Program program = Program::compile(
-      mine, parameters, {.threads = 1, .reference_only = options.reference_only, .world = &world});
+  Program program = Program::compile(mine, parameters,
+                                     {.threads = options.threads,
+                                      .reference_only = options.reference_only,
+                                      .deterministic = options.deterministic,
+                                      .world = &world});
   std::vector<Tensor> inputs;
   for (const ValueId id : placed.graph.inputs)
     inputs.push_back(part(placed, id, world.rank(), values));

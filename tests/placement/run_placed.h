@@ -17,6 +17,8 @@ Values random_values(const Graph& graph, uint64_t seed = 1);
 struct RankOptions {
   bool reference_only = true;
   bool fuse = true;
+  bool deterministic = false;
+  int threads = 1;
 };
 
 /// The outputs of one device, by reference kernels.
