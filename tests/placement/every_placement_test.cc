@@ -14,7 +14,7 @@ void expect_sample(const std::vector<PlacementCase>& cases, size_t count) {
   const size_t step = cases.size() <= count ? 1 : (cases.size() / count) | 1;
   for (size_t i = 0; i < cases.size(); i += step) {
     const std::string wrong = check(cases[i]);
-    ASSERT_EQ(wrong, "") << "case " << i << " of " << cases.size();
+    ASSERT_TRUE(wrong.empty()) << "case " << i << " of " << cases.size() << ": " << wrong;
   }
 }
 
