@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "tessera/base/text.h"
+#include "tessera/passes/internal/stages.h"
 
 namespace tessera {
 namespace {
@@ -299,9 +300,7 @@ DeviceMatrix device_matrix(std::string_view op, const ShardingRule& rule, const 
 
 RuleLayouts layouts_of_pieces(std::string_view op, const ShardingRule& rule, const Pieces& pieces,
                               const MeshPtr& mesh) {
-  std::vector<Rank> ranks;
-  for (int place = 0; place < mesh->rank_count(); ++place) ranks.push_back(mesh->rank_at(place));
-  const DeviceMatrix made = device_matrix(op, rule, pieces, ranks);
+  const DeviceMatrix made = device_matrix(op, rule, pieces, internal::ranks_of(*mesh));
   const std::string reason = why_not(rule, *made.mesh, made.axes);
   require(reason.empty(), "{}", reason);
   return layouts_of(rule, made.mesh, made.axes);
