@@ -30,7 +30,7 @@ std::vector<Tensor> run_rank(const Placed& placed, const Values& values, const R
     parameters.push_back(part(placed, *placed.graph.find(name), world.rank(), values));
   }
   Program program = Program::compile(mine, parameters,
-                                     {.threads = 1,
+                                     {.threads = options.threads,
                                       .reference_only = options.reference_only,
                                       .deterministic = options.deterministic,
                                       .world = &world});

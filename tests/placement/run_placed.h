@@ -18,6 +18,7 @@ struct RankOptions {
   bool reference_only = true;
   bool fuse = true;
   bool deterministic = false;
+  int threads = 1;
 };
 
 /// The outputs of one device, by reference kernels unless the options say otherwise.
