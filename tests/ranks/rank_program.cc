@@ -57,77 +57,78 @@ bool is_last(const Communicator& world) {
   return world.rank() == world.size() - 1;
 }
 
-/// A rank that goes away or answers no more.
-std::map<std::string, Scenario> silent_scenarios() {
-  return {{"kill",
-           [](Communicator& world) {
-             work(world, [&] {
-               if (is_last(world)) raise(SIGKILL);
-             });
-           }},
-          {"stop",
-           [](Communicator& world) {
-             work(world, [&] {
-               if (is_last(world)) raise(SIGSTOP);
-             });
-           }},
-          {"stop_before_split",
-           [](Communicator& world) {
-             const Rank pair[] = {0, world.size() - 1};
-             if (is_last(world)) raise(SIGSTOP);
-             if (world.rank() == 0) world.split(pair);
-           }},
-          {"stop_at_end",
-           [](Communicator& world) {
-             if (is_last(world)) raise(SIGSTOP);
-           }},
-          {"compute",  // far longer than a look for trouble, less than the timeout
-           [](Communicator& world) {
-             work(world, [&] {
-               if (is_last(world)) std::this_thread::sleep_for(std::chrono::milliseconds(700));
-             });
-           }}};
+/// A rank that fails, in the ways that a program can.
+std::map<std::string, Scenario> failing_ranks() {
+  return {
+      {"throw",
+       [](Communicator& world) {
+         work(world, [&] {
+           if (is_last(world)) fail(ErrorCode::kNotFound, "there is no file 'x'");
+         });
+       }},
+      {"all_throw",
+       [](Communicator& world) {
+         work(world, [] { fail(ErrorCode::kNotFound, "there is no file 'x'"); });
+       }},
+      {"disagree",
+       [](Communicator& world) { work(world, [&] { sum_ones(world, is_last(world) ? 8 : 7); }); }},
+      {"abort",
+       [](Communicator& world) {
+         work(world, [&] {
+           if (is_last(world)) world.abort("enough");
+         });
+       }},
+      {"end",
+       [](Communicator& world) {
+         if (!is_last(world)) work(world, [] {});
+       }},
+      {"end_unseen",  // by a receiver: it compares no calls with the others
+       [](Communicator& world) {
+         Tensor tensor(DType::kF32, {3});
+         if (world.rank() == 0) world.receive(tensor, world.size() - 1);
+       }},
+  };
 }
 
-const std::map<std::string, Scenario>& scenarios() {
-  static const std::map<std::string, Scenario> known = [] {
-    std::map<std::string, Scenario> all = {
-        {"suite", run_suite},
-        {"much", move_much},
-        {"throw",
-         [](Communicator& world) {
-           work(world, [&] {
-             if (is_last(world)) fail(ErrorCode::kNotFound, "there is no file 'x'");
-           });
-         }},
-        {"all_throw",
-         [](Communicator& world) {
-           work(world, [] { fail(ErrorCode::kNotFound, "there is no file 'x'"); });
-         }},
-        {"disagree",
-         [](Communicator& world) {
-           work(world, [&] { sum_ones(world, is_last(world) ? 8 : 7); });
-         }},
-        {"abort",
-         [](Communicator& world) {
-           work(world, [&] {
-             if (is_last(world)) world.abort("enough");
-           });
-         }},
-        {"end",
-         [](Communicator& world) {
-           if (!is_last(world)) work(world, [] {});
-         }},
-        {"end_unseen",  // by a receiver: it compares no calls with the others
-         [](Communicator& world) {
-           Tensor tensor(DType::kF32, {3});
-           if (world.rank() == 0) world.receive(tensor, world.size() - 1);
-         }},
-        {"three_ranks", [](Communicator&) {}},
-    };
-    all.merge(silent_scenarios());
-    return all;
-  }();
+/// A rank of which nothing is heard, for a time or for ever.
+std::map<std::string, Scenario> silent_ranks() {
+  return {
+      {"kill",
+       [](Communicator& world) {
+         work(world, [&] {
+           if (is_last(world)) raise(SIGKILL);
+         });
+       }},
+      {"stop",
+       [](Communicator& world) {
+         work(world, [&] {
+           if (is_last(world)) raise(SIGSTOP);
+         });
+       }},
+      {"stop_before_split",
+       [](Communicator& world) {
+         const Rank pair[] = {0, world.size() - 1};
+         if (is_last(world)) raise(SIGSTOP);
+         if (world.rank() == 0) world.split(pair);
+       }},
+      {"stop_at_end",
+       [](Communicator& world) {
+         if (is_last(world)) raise(SIGSTOP);
+       }},
+      {"compute",  // far longer than a look for trouble, less than the timeout
+       [](Communicator& world) {
+         work(world, [&] {
+           if (is_last(world)) std::this_thread::sleep_for(std::chrono::milliseconds(700));
+         });
+       }},
+  };
+}
+
+std::map<std::string, Scenario> scenarios() {
+  std::map<std::string, Scenario> known = {
+      {"suite", run_suite}, {"much", move_much}, {"three_ranks", [](Communicator&) {}}};
+  known.merge(failing_ranks());
+  known.merge(silent_ranks());
   return known;
 }
 
@@ -136,8 +137,9 @@ const std::map<std::string, Scenario>& scenarios() {
 
 int main(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
-  const auto scenario = tessera::scenarios().find(name);
-  if (scenario == tessera::scenarios().end()) {
+  const auto scenarios = tessera::scenarios();
+  const auto scenario = scenarios.find(name);
+  if (scenario == scenarios.end()) {
     fmt::print(stderr, "there is no scenario '{}'\n", name);
     return 2;
   }
