@@ -29,6 +29,10 @@ constexpr Column kColumns[] = {
     {"peak", [](const RankMemory& rank) { return rank.peak(); }},
 };
 
+constexpr std::string_view kMemoryTitle =
+    "memory of a rank, beside what the process itself needs (formatted: what kernels want in\n"
+    "formats of their own is held twice)\n";
+
 bool is_alike(const RankMemory& a, const RankMemory& b) {
   for (const Column& column : kColumns)
     if (column.of(a) != column.of(b)) return false;
@@ -87,7 +91,7 @@ std::string json_of(const PlacedRequest& request, const Placed& placed,
 }
 
 void write(const std::string& path, const std::string& text) {
-  if (!path.empty()) write_text_file(path, text);
+  if (!path.empty()) write_text(local_file_system(), path, text, {});
 }
 
 }  // namespace
@@ -106,11 +110,10 @@ void explain_placed(const PlacedRequest& request) {
   }
   const std::vector<RankMemory> ranks = predict_memory(spread, request.rows, run);
   if (request.json) return fmt::print("{}\n", json_of(request, placed, ranks));
-  fmt::print(
-      "{} for batches of {} rows of {} on {} ranks of {} threads\n{}\nmemory of a rank, beside "
-      "what the process itself needs:\n{}",
-      to_string(request.spec), request.rows, to_string(request.row_shape), count, run.threads,
-      explain(placed), memory_table(ranks));
+  fmt::print("{} for batches of {} rows of {} on {} ranks of {} thread{}\n{}\n{}{}",
+             to_string(request.spec), request.rows, to_string(request.row_shape), count,
+             run.threads, run.threads == 1 ? "" : "s", explain(placed), kMemoryTitle,
+             memory_table(ranks));
 }
 
 }  // namespace tessera::cli

@@ -75,7 +75,7 @@ class PlacedText {
                              bytes_text(total.bytes), bytes_text(total.largest));
       }
       if (running || all.count > 0)
-        text += fmt::format("moved {}: {} in {} steps\n{}",
+        text += fmt::format("moved {}: {} in {} step{}\n{}",
                             running ? "in every run" : "once, when compiled", bytes_text(all.bytes),
                             all.count, lines);
     }
