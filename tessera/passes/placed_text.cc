@@ -77,7 +77,7 @@ class PlacedText {
       if (running || all.count > 0)
         text += fmt::format("moved {}: {} in {} step{}\n{}",
                             running ? "in every run" : "once, when compiled", bytes_text(all.bytes),
-                            all.count, lines);
+                            all.count, all.count == 1 ? "" : "s", lines);
     }
     return text;
   }
