@@ -2,6 +2,7 @@
 
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
+#include "cli/explain_placed.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/word.h"
@@ -17,6 +18,9 @@ struct Request {
   std::string row;
   int64_t batch = 1;
   bool graph = false;
+  RankOptions ranks;
+  std::string dot;
+  std::string svg;
   CommonOptions common;
 };
 
@@ -31,11 +35,34 @@ void print_json(const Request& request, Model& model) {
   fmt::print("{}\n", out.field("explanation", program.explain()).close().text());
 }
 
+bool is_placed(const Request& request) {
+  const RankOptions& ranks = request.ranks;
+  return ranks.ranks != 0 || !ranks.mesh.empty() || !ranks.layouts.empty() ||
+         !request.dot.empty() || !request.svg.empty();
+}
+
+void explain_ranks(const Request& request, const ModelSpec& spec, const Shape& row) {
+  require_usage(
+      request.weights.empty(),
+      "--weights goes without --mesh, --layouts, --ranks and pictures: no rank loads any");
+  require_usage(!request.graph, "--graph shows one process; leave out the options of ranks");
+  request.checkpoint.require_unused();
+  explain_placed({.spec = spec,
+                  .row_shape = row.empty() ? spec.model->row_shape(spec.options) : row,
+                  .rows = request.batch,
+                  .run = request.model.run_options(request.common.thread_count()),
+                  .ranks = &request.ranks,
+                  .dot = request.dot,
+                  .svg = request.svg,
+                  .json = request.common.json});
+}
+
 void explain(const Request& request) {
   require_usage(request.batch > 0, "--batch is {}; wanted at least 1", request.batch);
-  request.model.spec();
+  const ModelSpec spec = request.model.spec();
   Shape row;
   if (!request.row.empty()) row = read_usage([&] { return parse_shape(request.row); });
+  if (is_placed(request)) return explain_ranks(request, spec, row);
   Model model = request.model.open({request.weights, ""}, request.checkpoint, row,
                                    request.model.run_options(request.common.thread_count()));
   if (request.common.json) return print_json(request, model);
@@ -54,9 +81,10 @@ void explain(const Request& request) {
 TESSERA_WORD(explain) {
   using namespace tessera::cli;
   return {
-      .doc = "show how a model runs: kernels and why not others, reorders, the memory plan",
+      .doc = "show how a model runs: kernels, reorders and memory, or its layouts on many ranks",
       .examples = {"tessera explain lenet5 --batch 32", "tessera explain mlp --graph",
-                   "tessera explain lenet5 --kernels reference"},
+                   "tessera explain lenet5 --kernels reference",
+                   "tessera explain mlp --mesh dp=2,tp=4 --layouts rules.txt --svg mlp.svg"},
       .declare =
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
@@ -66,6 +94,11 @@ TESSERA_WORD(explain) {
             arguments.option("--batch", request->batch, "rows that run together");
             arguments.flag("--graph", request->graph,
                            "print the graph before and after the passes");
+            request->ranks.declare_placement(arguments);
+            arguments.option("--ranks", request->ranks.ranks,
+                             "show the model on so many ranks; default: what --mesh says");
+            arguments.option("--dot", request->dot, "write the placed graph for Graphviz");
+            arguments.option("--svg", request->svg, "write the placed graph as a picture");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
             return [request] { explain(*request); };

@@ -43,6 +43,10 @@ class PreparedKernel {
   virtual int overwritten_operand() const { return -1; }
   /// One line of detail for explain(): the implementation chosen.
   virtual std::string detail() const { return {}; }
+  /// Bytes that it holds between runs: packed weights, scratch memory.
+  virtual int64_t kept_bytes() const { return 0; }
+  /// Bytes that it allocates while it runs and frees again, roughly.
+  virtual int64_t run_bytes() const { return 0; }
   /// Results are allocated. One run at a time per prepared kernel.
   virtual void run(std::span<const Tensor> operands, std::span<Tensor> results) = 0;
 };

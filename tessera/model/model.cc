@@ -88,7 +88,7 @@ const Placed* Model::placed(int64_t rows) const {
 }
 
 Graph Model::graph(int64_t rows) const {
-  if (spread_ != nullptr) return spread_->graph(rows);
+  if (spread_ != nullptr) return spread_->graph(rows, spread_->world().rank());
   return run_passes(trace(spec_, rows, row_shape_), inference_passes());
 }
 

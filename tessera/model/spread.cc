@@ -33,11 +33,15 @@ Graph ready_to_place(const Graph& network, const RunOptions& options) {
 }
 
 Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options)
-    : spec_(spec), row_shape_(row_shape), options_(options) {
-  options_.place = with_mesh(options.place, options.world->size());
+    : Spread(spec, row_shape, options, options.world->size()) {
+  require_agreement(*options_.world, "graph", to_string(placed(kNominalRows)));
+}
+
+Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options, int ranks)
+    : spec_(spec), row_shape_(row_shape), options_(options), rank_count_(ranks) {
+  options_.place = with_mesh(options.place, ranks);
   options_.place.deterministic |= options.deterministic;
   Placed placed = place_rows(kNominalRows);
-  require_agreement(*options_.world, "graph", to_string(placed));
   for (const ValueId id : placed.graph.parameters)
     layouts_.emplace(placed.graph.values[static_cast<size_t>(id)].name, placed.layout(id));
   placed_.emplace(kNominalRows, std::move(placed));
@@ -59,8 +63,8 @@ const Placed& Spread::placed(int64_t rows) const {
   return placed_.emplace(rows, place_rows(rows)).first->second;
 }
 
-Graph Spread::graph(int64_t rows) const {
-  Graph graph = drop_dead(fuse(lower(placed(rows), world().rank())));
+Graph Spread::graph(int64_t rows, Rank rank) const {
+  Graph graph = drop_dead(fuse(lower(placed(rows), rank)));
   verify(graph);
   return graph;
 }

@@ -17,14 +17,19 @@ Graph ready_to_place(const Graph& network, const RunOptions& options);
 class Spread {
  public:
   /// Places the model for a batch of `nominal_rows`, which decides where parameters lie that no
-  /// layout names. Throws as place does.
+  /// layout names. Throws as place does. Collective: the ranks of options.world must agree.
   Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options);
+  /// The same for so many ranks that do not run, to look at: there is no world then.
+  Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options, int ranks);
+  Spread(const Spread&) = delete;
+  Spread& operator=(const Spread&) = delete;
 
   Communicator& world() const { return *options_.world; }
+  int rank_count() const { return rank_count_; }
   /// How batches of this size are placed; made when it is first asked for.
   const Placed& placed(int64_t rows) const;
-  /// This rank's graph for them, after all passes.
-  Graph graph(int64_t rows) const;
+  /// A rank's graph for them, after all passes.
+  Graph graph(int64_t rows, Rank rank) const;
   /// Where a parameter lies; null for a name that the network has not.
   const Layout* layout(std::string_view parameter) const;
   const std::map<std::string, Layout, std::less<>>& layouts() const { return layouts_; }
@@ -37,6 +42,7 @@ class Spread {
   ModelSpec spec_;
   Shape row_shape_;
   RunOptions options_;
+  int rank_count_;
   std::map<std::string, Layout, std::less<>> layouts_;  // by parameter
   mutable std::map<int64_t, Placed> placed_;            // by rows
 };

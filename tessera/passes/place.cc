@@ -343,14 +343,25 @@ std::vector<Movement> movements(const Placed& placed) {
             ranks.push_back(layout->mesh->rank_at(place));
         std::sort(ranks.begin(), ranks.end());
         ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
-        for (const Rank rank : ranks)
-          if (step.after.mesh->find_place(rank))
-            made.bytes += traffic(one, value.shape, byte_size(value.dtype), rank).bytes;
+        for (const Rank rank : ranks) {
+          if (!step.after.mesh->find_place(rank)) continue;
+          const int64_t bytes = traffic(one, value.shape, byte_size(value.dtype), rank).bytes;
+          made.bytes += bytes;
+          made.largest = std::max(made.largest, bytes);
+        }
+        made.before = form.before;
+        made.ranks =
+            step.axis < 0 ? static_cast<int>(ranks.size()) : before->mesh->axes[at(step.axis)].size;
+        made.after = step.after;
+        made.form = static_cast<size_t>(&form - placed.forms[id].data());
+        made.step = static_cast<size_t>(&step - form.plan.steps.data());
         if (made.kind != StepKind::kSlice) all.push_back(std::move(made));
         before = &step.after;
       }
     }
   }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Movement& a, const Movement& b) { return a.before < b.before; });
   return all;
 }
 

@@ -83,14 +83,23 @@ Placed place(const Graph& graph, const PlaceOptions& options);
 struct Movement {
   StepKind kind = StepKind::kExchange;
   ValueId value = -1;
-  std::string axis;   // "" for an exchange
-  int64_t bytes = 0;  // received by all ranks together
+  std::string axis;     // "" for an exchange
+  int64_t bytes = 0;    // received by all ranks together
+  int64_t largest = 0;  // received by the rank that receives most
+  size_t before = 0;    // the node before which it is; the number of nodes: at the end
+  int ranks = 0;        // how many take part
+  size_t form = 0;      // of the value, and which step of its plan
+  size_t step = 0;
+  Layout after = {};
   bool running = true;
 };
-/// Every step of every form that is not free.
+/// Every step of every form that is not free, in the order of the nodes.
 std::vector<Movement> movements(const Placed& placed);
 
 /// The graph's text with layouts, and a line per step between the nodes.
 std::string to_string(const Placed& placed);
+/// The same with bytes: of inputs, parameters and constants what one rank holds (the one that holds
+/// most), of steps what all ranks receive, and the largest of them; then the stages and the totals.
+std::string explain(const Placed& placed);
 
 }  // namespace tessera

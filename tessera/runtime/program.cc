@@ -1,6 +1,7 @@
 #include "tessera/runtime/program.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tessera/base/parallel.h"
 #include "tessera/runtime/internal/batch.h"
@@ -39,6 +40,8 @@ struct Program::State {
   std::shared_ptr<const Graph> graph;
   std::vector<Part> parts;  // one: all of the graph, whether it has a batch or not
   std::unique_ptr<internal::Workers> workers;
+  std::set<const Buffer*> parameters;  // where those given lie; not owned
+  bool plan_only = false;
 
   bool cut_batch(internal::Constants& constants, const CompileOptions& options);
   static void run_part(Part& part, std::span<const Tensor> inputs, std::span<Tensor> outputs);
@@ -84,7 +87,9 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   }
   auto state = std::make_unique<State>();
   state->graph = std::make_shared<const Graph>(graph);
-  internal::Constants constants(*state->graph, parameters, options.world);
+  state->plan_only = options.plan_only;
+  for (const Tensor& tensor : parameters) state->parameters.insert(tensor.buffer().get());
+  internal::Constants constants(*state->graph, parameters, options.world, options.plan_only);
   CompileOptions decided = options;
   decided.threads = thread_count(decided.threads);
   if (!state->cut_batch(constants, decided)) {
@@ -105,6 +110,7 @@ void Program::State::run_part(Part& part, std::span<const Tensor> inputs,
 std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
   State& state = *state_;
   const Graph& graph = *state.graph;
+  require(!state.plan_only, "the program was compiled with plan_only: it has no weights to run");
   require(inputs.size() == graph.inputs.size(), "the program has {} inputs, {} tensors are given",
           graph.inputs.size(), inputs.size());
   std::vector<Tensor> given;  // row-major
@@ -145,6 +151,35 @@ int64_t Program::activation_bytes() const {
 
 int64_t Program::weight_bytes() const {
   return state_->parts[0].executor.weight_bytes();
+}
+
+ProgramMemory Program::memory() const {
+  ProgramMemory memory;
+  std::set<const Buffer*> seen = state_->parameters;
+  for (const State::Part& part : state_->parts) {
+    int64_t running = 0;
+    for (const internal::Storage& storage : part.executor.steps().storages) {
+      if (storage.kind != internal::StorageKind::kConstant) continue;
+      if (seen.insert(storage.constant.buffer().get()).second) memory.formatted += storage.bytes;
+    }
+    for (const internal::Step& step : part.executor.steps().steps) {
+      if (step.prepared == nullptr) continue;
+      memory.kernels += step.prepared->kept_bytes();
+      running = std::max(running, step.prepared->run_bytes());
+    }
+    memory.running += running;
+    memory.activations += part.executor.activation_bytes();
+  }
+  const Graph& graph = *state_->graph;
+  const auto sum = [&](const std::vector<ValueId>& ids) {
+    int64_t bytes = 0;
+    for (const ValueId id : ids)
+      bytes += element_count(graph.type(id).shape()) * byte_size(graph.type(id).dtype);
+    return bytes;
+  };
+  memory.inputs = sum(graph.inputs);
+  memory.outputs = sum(graph.outputs);
+  return memory;
 }
 
 }  // namespace tessera

@@ -20,6 +20,19 @@ struct CompileOptions {
   /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
   /// time: what one computes while compiling may need the others. Must outlive the program.
   Communicator* world = nullptr;
+  /// For memory() and explain() alone: nothing is computed, the parameters are not read and the
+  /// world is not used (comm/planned_rank.h); run() throws.
+  bool plan_only = false;
+};
+
+/// Bytes that a program needs beside the parameters that it was given.
+struct ProgramMemory {
+  int64_t formatted = 0;    // parameters in their kernels' formats, and what is computed from them
+  int64_t kernels = 0;      // what kernels hold: packed weights, scratch memory
+  int64_t activations = 0;  // the arenas
+  int64_t running = 0;      // most that one kernel allocates while it runs
+  int64_t inputs = 0;       // of one run
+  int64_t outputs = 0;
 };
 
 class Program {
@@ -44,6 +57,7 @@ class Program {
   /// Bytes of activations, of weights.
   int64_t activation_bytes() const;
   int64_t weight_bytes() const;
+  ProgramMemory memory() const;
 
  private:
   struct State;

@@ -196,7 +196,7 @@ TEST_F(Distributed, WhatDoesNotFitIsSaidBeforeAnythingRuns) {
   };
   has(error({"--ranks", "2", "--mesh", "dp=2,tp=4"}), "has 8 ranks, but 2 run");
   has(error({"--layouts", write("a.txt", "mesh {tp=2}\nfc9.weight [tp, -]\n")}),
-      "names 'fc9.weight', which the network has not");
+      "name 'fc9.weight', which the network has not");
   has(error({"--layouts", write("b.txt", "mesh {tp=2}\nfc1.weight [tp]\n")}), "fc1.weight");
   has(error({"--from", write("c.txt", "mesh {tp=2}\nfc1.weight [tp, -]\n")}), "fc1.weight");
 }

@@ -22,7 +22,7 @@ Tensor initial_value(const NetworkParameter& parameter, const Shape& part) {
   const bool one = parameter.name.ends_with("gamma") || parameter.name.ends_with("moving_variance");
   Tensor tensor(DType::kF32, part);
   for (float& value : tensor.mutable_data<float>()) value = one ? 1.0F : 0.0F;
-  return tensor.cast(parameter.dtype);
+  return parameter.dtype == DType::kF32 ? tensor : tensor.cast(parameter.dtype);
 }
 
 std::vector<RankFile> files_of(const ModelSource& source) {

@@ -61,6 +61,16 @@ class PreparedCollective final : public PreparedKernel {
     return fmt::format("{} of {} ranks by {}", collective_.ranks.size(),
                        collective_.before.mesh->rank_count(), collective_.group->backend());
   }
+  /// Parts are copied together before they are sent, or after they have come: both where neither
+  /// box has all of the other.
+  int64_t run_bytes() const override {
+    if (in_place_) return 0;
+    const int64_t from = element_count(collective_.from.size);
+    const int64_t to = element_count(collective_.to.size);
+    const int64_t shared = element_count(intersect(collective_.from, collective_.to).size);
+    return (shared == std::min(from, to) ? std::max(from, to) : from + to) *
+           byte_size(collective_.dtype);
+  }
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     run_(collective_, operands[0], results[0]);
   }

@@ -35,8 +35,12 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   return needed;
 }
 
-Constants::Constants(const Graph& graph, std::span<const Tensor> parameters, Communicator* world)
-    : world_(world), values_(graph.values.size()), forms_(graph.values.size()) {
+Constants::Constants(const Graph& graph, std::span<const Tensor> parameters, Communicator* world,
+                     bool plan_only)
+    : world_(world),
+      plan_only_(plan_only),
+      values_(graph.values.size()),
+      forms_(graph.values.size()) {
   for (size_t i = 0; i < parameters.size(); ++i) {
     values_[index(graph.parameters[i])] = parameters[i].contiguous();
   }
@@ -69,7 +73,7 @@ void Constants::compute(const Graph& graph, const Node& node) {
         node.op->is_collective ? node.op->kernels.front() : node.op->kernels.back();
     const auto prepared =
         kernel.function != nullptr ? prepare_reference(kernel, call) : kernel.prepare(call, {});
-    prepared->run(operands, results);
+    if (!plan_only_) prepared->run(operands, results);
   }
   for (size_t r = 0; r < results.size(); ++r) {
     values_[index(node.results[r])] = std::move(results[r]);
@@ -85,7 +89,8 @@ Tensor Constants::in_format(ValueId id, const Format& format) {
   }
   const TensorType type(plain.dtype(), plain.shape());
   Tensor made = Tensor::view(Buffer::allocate(format->byte_count()), 0, type.dtype, type.global);
-  prepare_reorder(type, nullptr, format)->run(std::span(&plain, 1), std::span(&made, 1));
+  if (!plan_only_)
+    prepare_reorder(type, nullptr, format)->run(std::span(&plain, 1), std::span(&made, 1));
   forms_[index(id)].push_back({format, made});
   return made;
 }

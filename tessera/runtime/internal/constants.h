@@ -16,7 +16,9 @@ std::vector<bool> needed_nodes(const Graph& graph);
 class Constants {
  public:
   /// `parameters` are as Program::compile wants them.
-  Constants(const Graph& graph, std::span<const Tensor> parameters, Communicator* world = nullptr);
+  /// `plan_only`: memory is given to all values, but nothing is computed.
+  Constants(const Graph& graph, std::span<const Tensor> parameters, Communicator* world = nullptr,
+            bool plan_only = false);
 
   bool has(ValueId id) const { return values_[static_cast<size_t>(id)].is_defined(); }
   const Tensor& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
@@ -34,6 +36,7 @@ class Constants {
   void compute(const Graph& graph, const Node& node);
 
   Communicator* world_;
+  bool plan_only_;
   std::vector<Tensor> values_;
   std::vector<std::vector<Form>> forms_;
   std::vector<std::string> notes_;

@@ -20,6 +20,7 @@ class Executor {
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
   std::string explain() const;
+  const Steps& steps() const { return plan_; }
   int64_t activation_bytes() const { return memory_.total; }
   int64_t weight_bytes() const { return plan_.weight_bytes; }
 

@@ -48,6 +48,7 @@ class PreparedConv final : public internal::DirectKernel {
   }
 
   std::string detail() const override { return std::string(internal::to_string(simd_)); }
+  int64_t kept_bytes() const override { return internal::bytes_of(packed_); }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     if (!is_packed_) pack(operands[1].data<float>().data());

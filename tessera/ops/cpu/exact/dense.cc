@@ -31,6 +31,9 @@ class PreparedDense final : public internal::DirectKernel {
   }
 
   std::string detail() const override { return matrices_.detail(); }
+  int64_t kept_bytes() const override {
+    return internal::bytes_of(weight_) + matrices_.kept_bytes();
+  }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     matrices_.run(operands[0].data<float>().data(), operands[1].data<float>().data(),

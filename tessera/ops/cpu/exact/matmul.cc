@@ -18,6 +18,9 @@ class PreparedMatmul final : public internal::DirectKernel {
   }
 
   std::string detail() const override { return matrices_.detail(); }
+  int64_t kept_bytes() const override {
+    return internal::bytes_of(packed_) + matrices_.kept_bytes();
+  }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     const float* a = operands[0].data<float>().data();

@@ -50,6 +50,7 @@ class DnnlKernel final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
   int overwritten_operand() const override { return overwritten_; }
   std::string detail() const override { return implementation_; }
+  int64_t kept_bytes() const override { return scratchpad_ == nullptr ? 0 : scratchpad_->size(); }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     for (Memory& memory : memories_) {

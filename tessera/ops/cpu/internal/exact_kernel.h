@@ -23,6 +23,10 @@ const float* known_elements(const OpCall& call, size_t operand);
 /// The end of a fused call; `operands` live as long as it does.
 ExactEnd exact_end(const Attrs& attrs, std::span<const Tensor> operands);
 
+inline int64_t bytes_of(const std::vector<float>& values) {
+  return static_cast<int64_t>(values.capacity() * sizeof(float));
+}
+
 /// The product of two matrices by all threads: packs `a`, and `b` where it is not packed already.
 class ExactMatrices {
  public:
@@ -33,6 +37,8 @@ class ExactMatrices {
   /// Writes the row-major product of `a` and `b`, given as they are or, in `packed_b`, packed.
   void run(const float* a, const float* b, const float* packed_b, const ExactEnd& end, float* out);
   std::string detail() const;
+  /// What it packs operands into, as far as that is known before it runs.
+  int64_t kept_bytes() const { return bytes_of(tiles_of_a_) + bytes_of(panels_of_b_); }
 
  private:
   MatrixShape a_;

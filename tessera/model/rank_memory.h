@@ -1,0 +1,28 @@
+// What every rank of a placed model needs, found without running it: each rank's own graph is
+// compiled for real kernels and their formats, but nothing is computed and no page is touched.
+//
+//   const Spread spread(spec, row_shape, {.place = {.mesh = parse_mesh("{dp=2,tp=4}")}}, 8);
+//   for (const RankMemory& rank : predict_memory(spread, 32, {})) rank.peak();
+#pragma once
+
+#include <vector>
+
+#include "tessera/model/spread.h"
+
+namespace tessera {
+
+/// In bytes.
+struct RankMemory {
+  Rank rank = 0;
+  int64_t parameters = 0;  // as they are loaded; kept also where kernels have copies
+  ProgramMemory program;   // for batches of one size
+
+  /// Most that is held at once, beside what the process needs for itself.
+  int64_t peak() const;
+};
+
+/// One per rank of the placement, for batches of `rows`. `options`: threads are those of one rank.
+std::vector<RankMemory> predict_memory(const Spread& spread, int64_t rows,
+                                       const RunOptions& options);
+
+}  // namespace tessera
