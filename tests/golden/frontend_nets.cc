@@ -124,12 +124,10 @@ std::vector<FrontendNet> frontend_nets() {
                   [](bool is_sharded) { return build_gather(is_sharded ? "((1,4),(2,))" : ""); }});
   nets.push_back({"layernorm_rank0", build_layer_norm});
   for (const std::string name : {"auto_dp_rank0", "auto_rec_rank0"})
-    nets.push_back({name, [](bool) { return build_dense_mlp({}, 64); }, true});
-  nets.push_back({"auto_prop_rank0",
-                  [mlp](bool is_sharded) {
+    nets.push_back({name, [](bool) { return build_dense_mlp({}, 64); }});
+  nets.push_back({"auto_prop_rank0", [mlp](bool is_sharded) {
                     return build_dense_mlp(is_sharded ? mlp : std::vector<std::string>{}, 64);
-                  },
-                  true});
+                  }});
   return nets;
 }
 

@@ -12,7 +12,6 @@ namespace tessera::testing {
 struct FrontendNet {
   std::string name;                             // of the recorded case
   std::function<Graph(bool is_sharded)> build;  // with the strategies of the case, or without any
-  bool searched = false;                        // auto_parallel: MindSpore chose them
   bool by_layouts = false;                      // they were given as layouts
 };
 

@@ -99,7 +99,6 @@ TEST_P(Frontend, LayoutsAreMindSporesToTheLastElement) {
 }
 
 TEST_P(Frontend, StrategyFilesAreMindSporesButForTheOrder) {
-  if (GetParam().searched) GTEST_SKIP() << "MindSpore's search cuts rows that nothing asks to cut";
   const Json& one = recorded().at(GetParam().name);
   const std::string name = one.at("strategy_file").as_string();
   AutoParallelContext context = context_of(one);
@@ -107,18 +106,24 @@ TEST_P(Frontend, StrategyFilesAreMindSporesButForTheOrder) {
   infer_predict_layout(GetParam().build(true), context);
   const Strategy ours = read_strategy(context.strategy_ckpt_save_file);
   const Strategy theirs = read_strategy(frontend() / name);
-  EXPECT_EQ(sorted_lines(ours.operators, operator_text),
-            sorted_lines(theirs.operators, operator_text));
+  // recursive_programming cuts rows that nothing asks to cut; where the parameters lie is the same.
+  if (GetParam().name != "auto_rec_rank0") {
+    EXPECT_EQ(sorted_lines(ours.operators, operator_text),
+              sorted_lines(theirs.operators, operator_text));
+  }
   EXPECT_EQ(sorted_lines(ours.parameters, parameter_text),
             sorted_lines(theirs.parameters, parameter_text));
   EXPECT_EQ(ours.current_stage, theirs.current_stage);
 }
 
 TEST_P(Frontend, TheStrategyFileStandsForShard) {
-  if (GetParam().by_layouts) GTEST_SKIP() << "the file does not hold strategies given as layouts";
   const Json& one = recorded().at(GetParam().name);
   AutoParallelContext context = context_of(one);
   context.strategy_ckpt_load_file = frontend() / one.at("strategy_file").as_string();
+  if (GetParam().by_layouts) {  // which the file does not hold
+    EXPECT_THROW(infer_predict_layout(GetParam().build(false), context), Error);
+    return;
+  }
   const auto layouts = infer_predict_layout(GetParam().build(false), context);
   EXPECT_EQ(lines_of(parse_json(to_json(layouts))), lines_of(one.at("layout")));
 }
