@@ -1,6 +1,6 @@
 // How fast a model of the zoo runs: the external command of a comparison with other engines.
 //
-//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS
+//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS [deterministic]
 //
 // INPUT holds BATCH images as raw f32; the results are written to LOGITS likewise ("-" for none).
 // Prints one JSON object: images_per_s and latency_ms (of the median call), setup_s, peak_rss_mib.
@@ -40,7 +40,7 @@ Tensor read_input(const std::string& path, Shape shape) {
 }
 
 Program prepare(const ModelSpec& model, const Tensor& input, const std::string& checkpoint_path,
-                int threads) {
+                const CompileOptions& options) {
   const Shape row(input.shape().begin() + 1, input.shape().end());
   const Graph graph = run_passes(trace(model, input.shape()[0], row), inference_passes());
   const Checkpoint checkpoint = open_checkpoint(checkpoint_path);
@@ -49,7 +49,7 @@ Program prepare(const ModelSpec& model, const Tensor& input, const std::string& 
     const ValueInfo& value = graph.values[static_cast<size_t>(id)];
     targets.push_back({value.name, value.dtype, value.shape, whole(value.shape)});
   }
-  return Program::compile(graph, load_tensors(checkpoint, targets), {.threads = threads});
+  return Program::compile(graph, load_tensors(checkpoint, targets), options);
 }
 
 double peak_rss_mib() {
@@ -87,7 +87,10 @@ double median_call(Program& program, const Tensor& input, double seconds) {
 }
 
 void bench(std::span<const std::string> words) {
-  require(words.size() == 7, "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS");
+  const bool deterministic = words.size() == 8 && words[7] == "deterministic";
+  require(words.size() == 7 || deterministic,
+          "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic' may "
+          "follow");
   const Clock::time_point start = Clock::now();
   const ModelSpec model = parse_model(words[0]);
   const int64_t batch = integer(words[1]);
@@ -95,7 +98,9 @@ void bench(std::span<const std::string> words) {
   shape.insert(0, batch);
   const Tensor input = read_input(words[5], shape);
   const Clock::time_point setup = Clock::now();
-  Program program = prepare(model, input, words[4], static_cast<int>(integer(words[2])));
+  Program program =
+      prepare(model, input, words[4],
+              {.threads = static_cast<int>(integer(words[2])), .deterministic = deterministic});
   const double setup_seconds = seconds_since(setup);
   write_logits(words[6], program.run({&input, 1})[0]);
   if (const char* wanted = std::getenv("TESSERA_EXPLAIN"); wanted != nullptr) {

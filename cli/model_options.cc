@@ -21,6 +21,8 @@ ModelSpec ModelOptions::spec() const {
 RunOptions ModelOptions::run_options(int threads) const {
   require_usage(kernels == "best" || kernels == "reference",
                 "--kernels is '{}'; there are best, reference", kernels);
+  require_usage(!deterministic || kernels == "best",
+                "--deterministic chooses the kernels: leave out --kernels {}", kernels);
   return {
       .threads = threads, .reference_only = kernels == "reference", .deterministic = deterministic};
 }

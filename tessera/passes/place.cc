@@ -155,13 +155,13 @@ class Placer {
   RuleLayouts wanted(size_t n, const ShardingRule& rule, const std::vector<TensorType>& types) {
     const Node& node = placed_.graph.nodes[n];
     const MeshPtr& stage = stages_.of_node(n);
+    const bool whole_sums = options_.deterministic && is_floating(types[0].dtype);
     if (auto said = said_by(n, rule, stage)) {
       note_wanted(n, *said);
-      return *said;
+      return whole_sums ? without_partial_sums(rule, *said, types) : *said;
     }
     std::vector<internal::Present> operands;
     for (size_t i = 0; i < types.size(); ++i) operands.push_back(present(node.operands[i], stage));
-    const bool whole_sums = options_.deterministic && is_floating(types[0].dtype);
     const MeshPtr mesh = mesh_of(operands, stage);
     std::string key = to_string(rule) + to_string(*mesh) + (whole_sums ? "!" : "");
     for (const internal::Present& operand : operands)
@@ -172,6 +172,20 @@ class Placer {
     return choices_
         .emplace(std::move(key), internal::choose(rule, mesh, operands, whole_sums, plans_).layouts)
         .first->second;
+  }
+
+  /// A sharding that was asked for, where it cuts no sum; else the nearest one that does not.
+  RuleLayouts without_partial_sums(const ShardingRule& rule, const RuleLayouts& said,
+                                   const std::vector<TensorType>& types) {
+    const auto has_sums = [](const Layout& layout) {
+      return std::any_of(layout.partial.begin(), layout.partial.end(),
+                         [](const Partial& partial) { return partial.op == ReduceOp::kSum; });
+    };
+    if (std::none_of(said.results.begin(), said.results.end(), has_sums)) return said;
+    std::vector<internal::Present> operands;
+    for (size_t i = 0; i < types.size(); ++i)
+      operands.push_back({said.operands[i], types[i].global, byte_size(types[i].dtype)});
+    return internal::choose(rule, said.operands[0].mesh, operands, true, plans_).layouts;
   }
 
   /// What the node's sharding says, or MindSpore's default.

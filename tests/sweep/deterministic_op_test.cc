@@ -262,6 +262,7 @@ TEST(DeterministicPool, TakesTheSameOfZerosOfBothSignsInTheMiddleAndAtTheEnd) {
       const Tensor found = run_deterministic(op, alone.call(), alone.operands)[0];
       ASSERT_EQ(bits_differ(whole.slice({{0, 0, 0, x / 2}, {2, 3, 2, 1}}).clone(), found), "");
     }
+    expect_same_bits_of_every_cut(made, {whole});
   }
 }
 

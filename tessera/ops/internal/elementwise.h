@@ -55,10 +55,26 @@ void map_broadcast(std::span<const Tensor> operands, std::span<Tensor> results, 
     const T* x = a.data<T>().data();
     const T* y = b.data<T>().data();
     T* z = results[0].mutable_data<T>().data();
+    // Both operands run along the last dim, or stand still: loops that a compiler can unroll.
+    const int64_t row = shape.empty() ? 1 : shape.back();
+    Shape rows = shape;
+    if (!rows.empty()) rows.back() = 1;
     const std::array<Shape, 2> strides = {broadcast_strides(a.shape(), shape),
                                           broadcast_strides(b.shape(), shape)};
-    walk<2>(shape, strides, [&](const std::array<int64_t, 2>& at) {
-      *z++ = narrow<T>(function(static_cast<Number>(x[at[0]]), static_cast<Number>(y[at[1]])));
+    const int64_t x_step = shape.empty() ? 0 : strides[0].back();
+    const int64_t y_step = shape.empty() ? 0 : strides[1].back();
+    const auto number = [](T value) { return static_cast<Number>(value); };
+    const auto each = [&](const T* p, int64_t p_step, const T* q, int64_t q_step, int64_t count) {
+      for (int64_t i = 0; i < count; ++i)
+        z[i] = narrow<T>(function(number(p[i * p_step]), number(q[i * q_step])));
+      z += count;
+    };
+    const int64_t count = element_count(shape);
+    if (a.shape() == b.shape()) return each(x, 1, y, 1, count);
+    if (b.size() == 1 && a.size() == count) return each(x, 1, y, 0, count);
+    if (row == 0) return;
+    walk<2>(rows, strides, [&](const std::array<int64_t, 2>& at) {
+      each(x + at[0], x_step, y + at[1], y_step, row);
     });
   });
 }

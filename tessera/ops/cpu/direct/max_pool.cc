@@ -1,4 +1,5 @@
 #include "tessera/ops/cpu/internal/direct_kernel.h"
+#include "tessera/ops/cpu/internal/f32_only.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/window.h"
 
@@ -11,10 +12,15 @@ bool is_2x2(const WindowDim& dim) {
   return dim.kernel == 2 && dim.stride == 2 && dim.pad_begin == 0 && dim.output == dim.input / 2;
 }
 
+/// Depends on what is the same for every part of a tensor: one element must come from one kernel.
 Support supports(const OpCall& call) {
-  if (Support support = internal::direct_supports(call); !support.ok) return support;
+  if (internal::available_simd() == internal::Simd::kNone) {
+    return Support::no("the processor has no AVX2");
+  }
+  if (Support support = internal::f32_only(call); !support.ok) return support;
+  if (element_count(call.results[0].shape()) == 0) return Support::no("a tensor is empty");
   // More channels come from kernels that keep them in blocks, and stay so.
-  if (call.shape(0)[1] > kMostChannels) {
+  if (call.global(0)[1] > kMostChannels) {
     return Support::no(fmt::format("made for at most {} channels", kMostChannels));
   }
   const Window window = pool_window(call);

@@ -6,7 +6,7 @@ namespace tessera::internal {
 
 Support direct_supports(const OpCall& call) {
   if (available_simd() == Simd::kNone) return Support::no("the processor has no AVX2");
-  return f32_only(call);
+  return f32_filled(call);
 }
 
 }  // namespace tessera::internal

@@ -168,7 +168,7 @@ void add_fused_operands(DnnlCall& described, const OpCall& call, const DnnlDesc&
 }
 
 Support dnnl_supports(const OpCall& call, DescribeDnnl describe) {
-  if (Support support = f32_only(call); !support.ok) return support;
+  if (Support support = f32_filled(call); !support.ok) return support;
   try {
     Formats plain;
     plain.operands.resize(call.operand_count());

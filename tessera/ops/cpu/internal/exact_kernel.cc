@@ -12,6 +12,17 @@ Support exact_supports(const OpCall& call) {
   return Support::yes();
 }
 
+namespace {
+
+/// Multiply-adds; few rows wait for the memory of `b`, as if they were more.
+double work_of(const MatrixShape& a, const MatrixShape& b) {
+  constexpr int64_t kRowsOfMemory = 8;
+  return static_cast<double>(std::max(a.rows, kRowsOfMemory)) * static_cast<double>(a.columns) *
+         static_cast<double>(b.columns);
+}
+
+}  // namespace
+
 const float* known_elements(const OpCall& call, size_t operand) {
   if (operand >= call.constants.size() || call.constants[operand] == nullptr) return nullptr;
   return call.constants[operand]->data<float>().data();
@@ -33,9 +44,7 @@ ExactMatrices::ExactMatrices(const MatrixShape& a, const MatrixShape& b)
     : a_(a),
       b_(b),
       simd_(available_simd()),
-      threads_(worthwhile_threads(
-          static_cast<double>(a.rows * b.columns) * static_cast<double>(a.columns),
-          std::max(panel_count(b.columns), a.rows))),
+      threads_(worthwhile_threads(work_of(a, b), std::max(panel_count(b.columns), a.rows))),
       tiles_(a.rows, simd_),
       tiles_of_a_(static_cast<size_t>(a.rows * a.columns)) {}
 

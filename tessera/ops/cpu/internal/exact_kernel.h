@@ -3,16 +3,15 @@
 
 #include "tessera/ops/cpu/internal/direct_kernel.h"
 #include "tessera/ops/cpu/internal/exact.h"
+#include "tessera/ops/cpu/internal/f32_only.h"
 
 namespace tessera::internal {
 
-/// Yes when all is f32: whole tensors or parts of them, empty or not.
-Support exact_supports(const OpCall& call);
 /// The kernel "exact", which prepares a Prepared(call).
 template <typename Prepared>
 Kernel exact_kernel() {
   return {.name = "exact",
-          .supports = exact_supports,
+          .supports = f32_only,
           .prepare = [](const OpCall& call, const Formats&) -> std::unique_ptr<PreparedKernel> {
             return std::make_unique<Prepared>(call);
           },
