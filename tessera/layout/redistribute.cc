@@ -169,6 +169,28 @@ class Search {
   std::priority_queue<Open> open_;
 };
 
+/// Whether what one rank has gathered is sent again: more bytes than other orders of moving need.
+bool gathers_before_it_moves(const Plan& plan) {
+  const auto is = [](StepKind kind) {
+    return [kind](const Step& step) { return step.kind == kind; };
+  };
+  const auto gather = std::find_if(plan.steps.begin(), plan.steps.end(), is(StepKind::kAllGather));
+  return plan.from.partial.empty() &&
+         std::any_of(gather, plan.steps.end(), is(StepKind::kAllToAll));
+}
+
+/// What all ranks together receive.
+int64_t bytes_in_all(const Plan& plan, const StepCosts& costs) {
+  int64_t bytes = 0;
+  const Layout* before = &plan.from;
+  for (const Step& step : plan.steps) {
+    for (int place = 0; place < step.after.mesh->rank_count(); ++place)
+      bytes += costs.traffic(*before, step, step.after.mesh->rank_at(place)).bytes;
+    before = &step.after;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string_view to_string(StepKind kind) {
@@ -191,7 +213,11 @@ Plan plan_redistribution(const Layout& from, const Layout& to, const Shape& glob
   const Layout goal = without_ones(mesh && mesh != to.mesh ? rebase(to, mesh) : to);
   check_exchange(start, goal);
   StepCosts costs(global, element_bytes, model);
-  return {start, Search(start, goal, costs).run()};
+  Plan plan{start, Search(start, goal, costs).run()};
+  if (!gathers_before_it_moves(plan)) return plan;
+  Plan exchange{start, {{StepKind::kExchange, -1, -1, -1, goal}}};
+  const bool is_more = bytes_in_all(plan, costs) > bytes_in_all(exchange, costs);
+  return is_more ? exchange : plan;
 }
 
 double cost(const Plan& plan, const Shape& global, int64_t element_bytes, const CostModel& model) {

@@ -56,9 +56,10 @@ struct CostModel {
 /// The cheapest plan; of equal ones one without an exchange, then one of fewest steps. No plan
 /// costs more than the exchange: when the layouts are too many to try them all, it is the plan, and
 /// it always is where the meshes have no common refinement, save for what combines partial values
-/// before it. Axes of size 1 are left out of the steps' layouts. Throws kInvalidArgument for
-/// layouts that do not fit the tensor, or as check_exchange does: partial values only ever get
-/// combined.
+/// before it. A plan that would send on what was gathered, and so move more bytes in all than the
+/// exchange, gives way to it: fewer messages do not make up for that. Axes of size 1 are left out
+/// of the steps' layouts. Throws kInvalidArgument for layouts that do not fit the tensor, or as
+/// check_exchange does: partial values only ever get combined.
 Plan plan_redistribution(const Layout& from, const Layout& to, const Shape& global,
                          int64_t element_bytes, const CostModel& model = {});
 
