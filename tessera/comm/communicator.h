@@ -54,8 +54,9 @@ class Communicator {
   virtual void receive(Tensor& tensor, Rank from) = 0;
   virtual void barrier() = 0;
 
-  /// The communicator of these ranks (ascending, this one among them), in whose numbering
-  /// ranks[i] is i. Called by them alone, in the same order. It must not outlive this one.
+  /// The communicator of these ranks (distinct, this one among them), in whose numbering ranks[i]
+  /// is i: sums are in that order. Called by them alone, with the same list, in the same order. It
+  /// must not outlive this one.
   virtual std::unique_ptr<Communicator> split(std::span<const Rank> ranks) = 0;
   /// Ends the job: every rank's calls throw from now on, with this reason. Never throws.
   virtual void abort(std::string_view reason) noexcept = 0;

@@ -290,7 +290,7 @@ void Pending::look_for_trouble(const std::string& what, double waited, double id
       fmt::format("rank {} waits for {} in {}", session_.rank(), list_ranks(ranks), what);
   // Seen twice: a message that it sent before its end may still have been under way.
   for (const Rank rank : ended_)
-    if (std::binary_search(ranks.begin(), ranks.end(), rank))
+    if (std::find(ranks.begin(), ranks.end(), rank) != ranks.end())
       session_.end_job(fmt::format("rank {} has ended while {}", rank, where));
   ended_.clear();
   for (const Rank rank : ranks)

@@ -85,7 +85,14 @@ void lists_that_are_no_group(Communicator& world) {
   refused({-1, world.rank()});
   if (world.size() < 2) return;
   refused({(world.rank() + 1) % world.size()});
-  refused({1, 0});
+}
+
+void a_list_numbers_its_ranks(Communicator& world) {
+  std::vector<Rank> down;
+  for (Rank rank = world.size(); rank-- > 0;) down.push_back(rank);
+  const auto group = world.split(down);
+  expect(group->rank() == world.size() - 1 - world.rank(), "rank {} of the reversed list",
+         group->rank());
 }
 
 void machines_are_counted(Communicator& world) {
@@ -145,6 +152,7 @@ void add_group_cases(std::vector<CommunicatorCase>& suite) {
   suite.push_back({"GroupsHaveGroups", groups_of_groups});
   suite.push_back({"GroupsMayOverlapAndAreKept", overlapping_groups});
   suite.push_back({"ListsThatAreNoGroupAreRefused", lists_that_are_no_group});
+  suite.push_back({"AListNumbersItsRanks", a_list_numbers_its_ranks});
   suite.push_back({"MachinesAreCounted", machines_are_counted});
   suite.push_back({"ManyCallsOfAllKindsStayInStep", many_calls});
 }

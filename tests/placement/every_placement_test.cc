@@ -47,6 +47,15 @@ TEST(EveryPlacement, EveryLegalShardingCanBeSaidAsLayouts) {
   }
 }
 
+TEST(EveryPlacement, ReplicasAreEqualToTheBitOnShuffledRanks) {
+  PlacementCheck check;  // sums by several groups, each of which has its ranks in another order
+  PlacementCase made{.net = "tutorial", .rows = 5, .mesh = "{sp=2,x=4 @ 6 5 0 7 2 4 1 3}"};
+  made.shardings = {{0, "[-, x], [x, -]"}};
+  EXPECT_EQ(check(made), "");
+  made.mesh = "{x=4,sp=2 @ 6 5 0 7 2 4 1 3}";
+  EXPECT_EQ(check(made), "");
+}
+
 TEST(EveryPlacement, RandomPlacementsEqualOneDevice) {
   PlacementCheck check;
   for (uint64_t number = 0; number < 300; ++number) {

@@ -108,7 +108,9 @@ std::unique_ptr<Communicator> RequestCommunicator::split(std::span<const Rank> r
   for (size_t i = 0; i < ranks.size(); ++i) {
     require(ranks[i] >= 0 && ranks[i] < size(), "split of rank {}, the group has {} ranks",
             ranks[i], size());
-    require(i == 0 || ranks[i - 1] < ranks[i], "split: {} are not ascending", list_ranks(ranks));
+    require(std::find(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(i), ranks[i]) ==
+                ranks.begin() + static_cast<std::ptrdiff_t>(i),
+            "split: rank {} is twice in {}", ranks[i], list_ranks(ranks));
   }
   require(std::find(ranks.begin(), ranks.end(), rank()) != ranks.end(),
           "split of {}, called by rank {}, which is not among them", list_ranks(ranks), rank());

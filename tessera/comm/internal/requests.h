@@ -33,7 +33,7 @@ class RequestCommunicator : public Communicator {
   /// The numbers that this communicator's ranks have in the world: messages name those.
   virtual std::span<const Rank> members() const = 0;
   virtual void perform(const Request& request) = 0;
-  /// `ranks` are ascending, in range and have rank() among them.
+  /// `ranks` are distinct, in range and have rank() among them.
   virtual std::unique_ptr<Communicator> split_checked(std::span<const Rank> ranks) = 0;
 
  private:

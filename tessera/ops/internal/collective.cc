@@ -9,16 +9,14 @@
 namespace tessera::internal {
 namespace {
 
-/// The ranks that work together: along the axis, or all of both layouts.
+/// The ranks that work together: along the axis, by their coordinates on it, so that every group
+/// sums in one order and replicas are equal to the bit; or all of both layouts.
 std::vector<Rank> members(const Collective& made) {
+  if (made.axis >= 0) return made.before.mesh->group(made.self, made.axis);
   std::vector<Rank> ranks;
-  if (made.axis >= 0) {
-    ranks = made.before.mesh->group(made.self, made.axis);
-  } else {
-    for (const Layout* layout : {&made.before, &made.after})
-      for (int place = 0; place < layout->mesh->rank_count(); ++place)
-        ranks.push_back(layout->mesh->rank_at(place));
-  }
+  for (const Layout* layout : {&made.before, &made.after})
+    for (int place = 0; place < layout->mesh->rank_count(); ++place)
+      ranks.push_back(layout->mesh->rank_at(place));
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
   return ranks;

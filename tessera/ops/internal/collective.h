@@ -14,7 +14,7 @@ namespace tessera::internal {
 
 /// A collective made ready: what every rank of the group has, and this one's boxes.
 struct Collective {
-  Communicator* group = nullptr;  // the ranks that take part, in ascending order
+  Communicator* group = nullptr;  // the ranks that take part, numbered as in `ranks`
   std::vector<Rank> ranks;        // their numbers in the world
   Rank self = 0;                  // in the world
   AxisId axis = -1;
