@@ -123,12 +123,11 @@ TEST(LocalFaults, TheErrorKeepsTheContextOfCallerAndRankOnce) {
 
 TEST(LocalFaults, AnEndedRankIsNotWaitedFor) {
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(error_of(3, 60,
-                     [](Communicator& world) {
-                       if (world.rank() != 2) world.barrier();
-                     })
-                .substr(0, 31),
-            "rank 2 has ended while rank 0 w");
+  const std::string met = error_of(3, 60, [](Communicator& world) {
+    if (world.rank() != 2) world.barrier();
+  });
+  EXPECT_TRUE(met.starts_with("rank 2 has ended while rank ")) << met;
+  EXPECT_TRUE(met.ends_with(" in barrier()")) << met;
   const std::string text = error_of(2, 60, [](Communicator& world) {
     Tensor tensor(DType::kF32, {3});
     if (world.rank() == 1) world.receive(tensor, 0);

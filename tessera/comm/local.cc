@@ -219,13 +219,15 @@ void run_local(const WorldOptions& options, const Body& body) {
   };
   {
     std::vector<std::jthread> threads;
+    bool has_all = true;
     try {
       for (Rank rank = 1; rank < options.ranks; ++rank) threads.emplace_back(run_rank, rank);
     } catch (const std::system_error& error) {
+      has_all = false;
       job.abort(fmt::format("this machine has no thread for rank {} of {}: {}", threads.size() + 1,
                             options.ranks, error.what()));
     }
-    if (!job.is_aborted()) run_rank(0);
+    if (has_all) run_rank(0);
   }
   first.rethrow();
   if (job.is_aborted()) job.throw_reason();

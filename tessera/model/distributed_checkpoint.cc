@@ -6,6 +6,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
+#include "tessera/model/internal/load_into_ranks.h"
 #include "tessera/model/internal/match_net.h"
 #include "tessera/reshard/destination_folder.h"
 #include "tessera/reshard/load_rank.h"
@@ -272,6 +273,9 @@ NotLoaded load_distributed_checkpoint(Model& net, std::span<const fs::path> chec
                                       const fs::path& train_strategy_filename,
                                       const PredictStrategy& predict_strategy,
                                       const LoadDistributedOptions& options) {
+  if (net.spread() != nullptr)
+    return internal::load_into_ranks(
+        net, {checkpoint_filenames, train_strategy_filename, predict_strategy}, options);
   DistributedLoad load(checkpoint_filenames, train_strategy_filename, predict_strategy, options);
   const Catalog local = load.local_catalog();
   internal::NetMatch match = internal::match_net(net, local, options.strict_load);
@@ -288,6 +292,14 @@ NotLoaded load_distributed_checkpoint(Model& net, std::span<const fs::path> chec
                    fit(*loaded.find(local.records[one.record].name), one, parameter));
   }
   return std::move(match.rest);
+}
+
+NotLoaded load_distributed_checkpoint(Model& net, std::span<const fs::path> checkpoint_filenames,
+                                      const PredictStrategy& predict_strategy,
+                                      const AutoParallelContext& context,
+                                      const LoadDistributedOptions& options) {
+  return load_distributed_checkpoint(net, checkpoint_filenames, context.strategy_ckpt_load_file,
+                                     predict_strategy, options);
 }
 
 }  // namespace tessera

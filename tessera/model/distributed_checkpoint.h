@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tessera/checkpoint/convert.h"
+#include "tessera/model/auto_parallel_context.h"
 #include "tessera/model/parameters.h"
 #include "tessera/model/strategy_files.h"
 #include "tessera/model/transform_checkpoints.h"
@@ -71,10 +72,20 @@ ParameterMap load_distributed_checkpoint(
 
 /// The same into a network, as load_param_into_net does it; reads only what the network needs. A
 /// parameter of the network that nothing fills is an error unless allowed; then nothing changed.
+/// Into a network that runs on several ranks all of them load together: each gets what it holds,
+/// where the files lie on one machine or each rank sees some, and every byte is read once. The
+/// predict layouts given must then be those by which the network was placed.
 NotLoaded load_distributed_checkpoint(Model& net,
                                       std::span<const std::filesystem::path> checkpoint_filenames,
                                       const std::filesystem::path& train_strategy_filename = {},
                                       const PredictStrategy& predict_strategy = {},
+                                      const LoadDistributedOptions& options = {});
+
+/// The same with the train strategy of the context: its strategy_ckpt_load_file.
+NotLoaded load_distributed_checkpoint(Model& net,
+                                      std::span<const std::filesystem::path> checkpoint_filenames,
+                                      const PredictStrategy& predict_strategy,
+                                      const AutoParallelContext& context,
                                       const LoadDistributedOptions& options = {});
 
 }  // namespace tessera

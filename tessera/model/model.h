@@ -109,6 +109,8 @@ class Model {
   Graph graph(int64_t rows) const;
   /// The ranks that run the model; 1 where it runs alone.
   int rank_count() const { return options_.world == nullptr ? 1 : options_.world->size(); }
+  /// Where parameters lie; null for a model that runs alone.
+  const Spread* spread() const { return spread_.get(); }
   /// How batches of this size are spread over the ranks; null for a model that runs alone.
   const Placed* placed(int64_t rows) const;
 

@@ -21,6 +21,17 @@ PlaceOptions with_mesh(PlaceOptions place, int ranks) {
 
 }  // namespace
 
+Graph ready_to_place(const Graph& network, const RunOptions& options) {
+  Graph graph = fold_constants(network);
+  // Strategies name batch_norm's parameters.
+  const bool by_name =
+      options.place.mode == PlaceMode::kMindSpore || options.shard_operators != nullptr;
+  if (!by_name) graph = fold_batch_norm(graph);
+  graph = split_ends(graph);
+  if (options.shard_operators != nullptr) options.shard_operators(graph);
+  return graph;
+}
+
 Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options)
     : Spread(spec, row_shape, options, options.world->size()) {
   require_agreement(*options_.world, "graph", to_string(placed(kNominalRows)));
@@ -43,11 +54,7 @@ Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& 
 }
 
 Placed Spread::place_rows(int64_t rows) const {
-  Graph graph = fold_constants(trace(spec_, rows, row_shape_));
-  if (options_.place.mode == PlaceMode::kFollow) graph = fold_batch_norm(graph);
-  graph = split_ends(graph);
-  if (options_.shard_operators != nullptr) options_.shard_operators(graph);
-  return place(graph, options_.place);
+  return place(ready_to_place(trace(spec_, rows, row_shape_), options_), options_.place);
 }
 
 const Placed& Spread::placed(int64_t rows) const {

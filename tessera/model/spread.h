@@ -10,6 +10,10 @@
 
 namespace tessera {
 
+/// A traced network as it is placed: with constants folded, the ends of dense and conv2d as nodes
+/// of their own, and sharded by options.shard_operators.
+Graph ready_to_place(const Graph& network, const RunOptions& options);
+
 class Spread {
  public:
   /// Places the model for a batch of `nominal_rows`, which decides where parameters lie that no

@@ -1,5 +1,4 @@
 #include "tessera/ops/define_op.h"
-#include "tessera/ops/internal/matmul_views.h"
 #include "tessera/ops/internal/matrix.h"
 #include "tessera/ops/internal/walk.h"
 

@@ -79,11 +79,42 @@ class Placer {
   void place_input(ValueId id) {
     const MeshPtr& mesh = stages_.of_reader(id);
     if (auto layout = asked_for(id)) return fix(id, stages_.moved(*layout, mesh));
+    if (!options_.input_pieces.empty()) return fix(id, layout_of_pieces(id, mesh));
     Layout layout = replicated_on(mesh, at(id));
     const std::optional<AxisId> dp = mesh->find("dp");
     const bool cut = options_.mode == PlaceMode::kFollow && dp && !layout.dims.empty();
     if (cut) layout.dims[0] = {*dp};
     fix(id, std::move(layout));
+  }
+
+  /// An input in the pieces that the options give it.
+  Layout layout_of_pieces(ValueId id, const MeshPtr& mesh) const {
+    const auto& inputs = placed_.graph.inputs;
+    const auto& given = options_.input_pieces;
+    require(given.size() == 1 || given.size() == inputs.size(),
+            "there are {} tuples of pieces for {} inputs; wanted one each, or one for all",
+            given.size(), inputs.size());
+    const auto place =
+        static_cast<size_t>(std::find(inputs.begin(), inputs.end(), id) - inputs.begin());
+    const std::vector<int>& pieces = given.size() == 1 ? given[0] : given[place];
+    const size_t ndim = value(id).shape.size();
+    require(pieces.size() <= ndim || given.size() == 1, "input '{}' {} is given pieces for {} dims",
+            value(id).name, to_string(value(id).shape), pieces.size());
+    std::vector<MeshAxis> axes;
+    Layout layout{nullptr, std::vector<std::vector<AxisId>>(ndim), {}};
+    int left = mesh->rank_count();
+    for (size_t d = 0; d < std::min(ndim, pieces.size()); ++d) {
+      if (pieces[d] == 1) continue;
+      require(pieces[d] > 0 && left % pieces[d] == 0,
+              "the pieces ({}) of input '{}' do not divide the {} ranks", fmt::join(pieces, ","),
+              value(id).name, mesh->rank_count());
+      left /= pieces[d];
+      layout.dims[d] = {static_cast<AxisId>(axes.size())};
+      axes.push_back({fmt::format("d{}", axes.size()), pieces[d]});
+    }
+    if (left > 1 || axes.empty()) axes.push_back({fmt::format("d{}", axes.size()), left});
+    layout.mesh = make_mesh(std::move(axes), internal::ranks_of(*mesh));
+    return layout;
   }
 
   void place_parameter(ValueId id) {
@@ -124,13 +155,13 @@ class Placer {
   RuleLayouts wanted(size_t n, const ShardingRule& rule, const std::vector<TensorType>& types) {
     const Node& node = placed_.graph.nodes[n];
     const MeshPtr& stage = stages_.of_node(n);
+    const bool whole_sums = options_.deterministic && is_floating(types[0].dtype);
     if (auto said = said_by(n, rule, stage)) {
       note_wanted(n, *said);
-      return *said;
+      return whole_sums ? without_partial_sums(rule, *said, types) : *said;
     }
     std::vector<internal::Present> operands;
     for (size_t i = 0; i < types.size(); ++i) operands.push_back(present(node.operands[i], stage));
-    const bool whole_sums = options_.deterministic && is_floating(types[0].dtype);
     const MeshPtr mesh = mesh_of(operands, stage);
     std::string key = to_string(rule) + to_string(*mesh) + (whole_sums ? "!" : "");
     for (const internal::Present& operand : operands)
@@ -141,6 +172,20 @@ class Placer {
     return choices_
         .emplace(std::move(key), internal::choose(rule, mesh, operands, whole_sums, plans_).layouts)
         .first->second;
+  }
+
+  /// A sharding that was asked for, where it cuts no sum; else the nearest one that does not.
+  RuleLayouts without_partial_sums(const ShardingRule& rule, const RuleLayouts& said,
+                                   const std::vector<TensorType>& types) {
+    const auto has_sums = [](const Layout& layout) {
+      return std::any_of(layout.partial.begin(), layout.partial.end(),
+                         [](const Partial& partial) { return partial.op == ReduceOp::kSum; });
+    };
+    if (std::none_of(said.results.begin(), said.results.end(), has_sums)) return said;
+    std::vector<internal::Present> operands;
+    for (size_t i = 0; i < types.size(); ++i)
+      operands.push_back({said.operands[i], types[i].global, byte_size(types[i].dtype)});
+    return internal::choose(rule, said.operands[0].mesh, operands, true, plans_).layouts;
   }
 
   /// What the node's sharding says, or MindSpore's default.

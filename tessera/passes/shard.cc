@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "tessera/base/text.h"
+#include "tessera/passes/internal/stages.h"
 
 namespace tessera {
 namespace {
@@ -51,6 +52,10 @@ class FactorPieces {
     const std::vector<FactorId>& factors = rule_.operands[operand][dim];
     int64_t extent = 1;
     for (const FactorId f : factors) extent *= rule_.factors[at(f)].extent;
+    require(count <= std::max<int64_t>(extent, 1),
+            "dim {} of operand {} is {}, which cannot be cut in {} pieces", dim, operand, extent,
+            count);
+    if (factors.size() == 1) return note(operand, dim, factors[0], count);
     require(extent % count == 0, "dim {} of operand {} is {}, which {} pieces do not divide", dim,
             operand, extent, count);
     int left = count;
@@ -144,6 +149,26 @@ SpreadPieces spread_rows(std::string_view op, const ShardingRule& rule, Pieces p
   return made;
 }
 
+/// Spreads the axes that cut a dim over its factors: each begins where the one before it is cut to
+/// single elements, so that the parts are boxes where they can be.
+std::vector<std::vector<AxisId>> spread_axes(const ShardingRule& rule, const Mesh& mesh,
+                                             const std::vector<FactorId>& factors,
+                                             const std::vector<AxisId>& split) {
+  std::vector<std::vector<AxisId>> made(factors.size());
+  size_t k = 0;
+  int64_t parts = 1;
+  for (const AxisId axis : split) {
+    const int64_t size = mesh.axes[at(axis)].size;
+    while (k + 1 < factors.size() && parts == rule.factors[at(factors[k])].extent && size > 1) {
+      ++k;
+      parts = 1;
+    }
+    made[k].push_back(axis);
+    parts *= size;
+  }
+  return made;
+}
+
 /// The axes of each factor that these operand layouts ask for.
 FactorAxes axes_of(const ShardingRule& rule, const std::vector<Layout>& operands) {
   FactorAxes axes(rule.factors.size());
@@ -159,12 +184,16 @@ FactorAxes axes_of(const ShardingRule& rule, const std::vector<Layout>& operands
               "dim {} of operand {} has one element, which '{}' would cut", d, i,
               dims_to_string(operands[i]));
       if (factors.empty()) continue;
-      const FactorId f = factors.front();
-      require(!seen[at(f)] || axes[at(f)] == split,
-              "operand {} is asked for as {}, which cuts '{}' otherwise than an operand before it",
-              i, dims_to_string(operands[i]), rule.factors[at(f)].name);
-      axes[at(f)] = split;
-      seen[at(f)] = true;
+      const auto spread = spread_axes(rule, *operands[i].mesh, factors, split);
+      for (size_t k = 0; k < factors.size(); ++k) {
+        const FactorId f = factors[k];
+        require(
+            !seen[at(f)] || axes[at(f)] == spread[k],
+            "operand {} is asked for as {}, which cuts '{}' otherwise than an operand before it", i,
+            dims_to_string(operands[i]), rule.factors[at(f)].name);
+        axes[at(f)] = spread[k];
+        seen[at(f)] = true;
+      }
     }
   }
   return axes;
@@ -275,9 +304,7 @@ DeviceMatrix device_matrix(std::string_view op, const ShardingRule& rule, const 
 
 RuleLayouts layouts_of_pieces(std::string_view op, const ShardingRule& rule, const Pieces& pieces,
                               const MeshPtr& mesh) {
-  std::vector<Rank> ranks;
-  for (int place = 0; place < mesh->rank_count(); ++place) ranks.push_back(mesh->rank_at(place));
-  const DeviceMatrix made = device_matrix(op, rule, pieces, ranks);
+  const DeviceMatrix made = device_matrix(op, rule, pieces, internal::ranks_of(*mesh));
   const std::string reason = why_not(rule, *made.mesh, made.axes);
   require(reason.empty(), "{}", reason);
   return layouts_of(rule, made.mesh, made.axes);

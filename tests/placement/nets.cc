@@ -50,13 +50,29 @@ Graph block(int64_t rows) {
   return graph;
 }
 
+/// One edge: two negatives, or two products.
+Graph edge(bool is_product, int64_t rows) {
+  Graph graph;
+  const Value x{&graph, graph.add_input("x", DType::kF32, {rows, 6})};
+  const auto next = [&](Value v, const std::string& name, int64_t out) {
+    if (!is_product) return neg(v);
+    return matmul(v, {&graph, graph.add_parameter(name, DType::kF32, {v.shape().back(), out})});
+  };
+  graph.outputs = {next(next(x, "w1", 7), "w2", 4).id};
+  return graph;
+}
+
 }  // namespace
 
 Graph make_net(const std::string& name, int64_t rows) {
   if (name == "tutorial") return tutorial(rows);
   if (name == "block") return block(rows);
+  if (name == "neg_neg" || name == "product_product") return edge(name != "neg_neg", rows);
   const ModelSpec spec = parse_model(name == "mlp" ? "mlp(hidden=[12,6])" : name);
-  return split_ends(trace(spec, rows, name == "mlp" ? Shape{1, 2, 5} : Shape{1, 32, 32}));
+  const bool is_transformer = name.starts_with("transformer");
+  const Shape image = name == "mlp" ? Shape{1, 2, 5} : Shape{1, 32, 32};
+  return split_ends(
+      trace(spec, rows, is_transformer ? spec.model->row_shape(spec.options) : image));
 }
 
 std::vector<std::string> net_names() {

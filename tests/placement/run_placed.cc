@@ -29,8 +29,11 @@ std::vector<Tensor> run_rank(const Placed& placed, const Values& values, const R
     const std::string& name = mine.values[static_cast<size_t>(id)].name;
     parameters.push_back(part(placed, *placed.graph.find(name), world.rank(), values));
   }
-  Program program = Program::compile(
-      mine, parameters, {.threads = 1, .reference_only = options.reference_only, .world = &world});
+  Program program = Program::compile(mine, parameters,
+                                     {.threads = options.threads,
+                                      .reference_only = options.reference_only,
+                                      .deterministic = options.deterministic,
+                                      .world = &world});
   std::vector<Tensor> inputs;
   for (const ValueId id : placed.graph.inputs)
     inputs.push_back(part(placed, id, world.rank(), values));
@@ -64,14 +67,18 @@ Values random_values(const Graph& graph, uint64_t seed) {
   return values;
 }
 
-std::vector<Tensor> run_alone(const Graph& graph, const Values& values) {
+std::vector<Tensor> run_alone(const Graph& graph, const Values& values,
+                              const RankOptions& options) {
   std::vector<Tensor> parameters;
   std::vector<Tensor> inputs;
   for (const ValueId id : graph.parameters)
     parameters.push_back(values.at(graph.values[static_cast<size_t>(id)].name));
   for (const ValueId id : graph.inputs)
     inputs.push_back(values.at(graph.values[static_cast<size_t>(id)].name));
-  return Program::compile(graph, parameters, {.threads = 1, .reference_only = true}).run(inputs);
+  const CompileOptions compile{.threads = 1,
+                               .reference_only = options.reference_only,
+                               .deterministic = options.deterministic};
+  return Program::compile(graph, parameters, compile).run(inputs);
 }
 
 std::vector<Tensor> run_placed(const Placed& placed, const Values& values,

@@ -17,10 +17,13 @@ Values random_values(const Graph& graph, uint64_t seed = 1);
 struct RankOptions {
   bool reference_only = true;
   bool fuse = true;
+  bool deterministic = false;
+  int threads = 1;
 };
 
-/// The outputs of one device, by reference kernels.
-std::vector<Tensor> run_alone(const Graph& graph, const Values& values);
+/// The outputs of one device, by reference kernels unless the options say otherwise.
+std::vector<Tensor> run_alone(const Graph& graph, const Values& values,
+                              const RankOptions& options = {});
 
 /// The outputs, which every rank must have alike: throws kInternal where they differ. Values are
 /// whole; each rank gets its parts.

@@ -57,10 +57,9 @@ bool is_last(const Communicator& world) {
   return world.rank() == world.size() - 1;
 }
 
-const std::map<std::string, Scenario>& scenarios() {
-  static const std::map<std::string, Scenario> known = {
-      {"suite", run_suite},
-      {"much", move_much},
+/// A rank that fails, in the ways that a program can.
+std::map<std::string, Scenario> failing_ranks() {
+  return {
       {"throw",
        [](Communicator& world) {
          work(world, [&] {
@@ -88,6 +87,12 @@ const std::map<std::string, Scenario>& scenarios() {
          Tensor tensor(DType::kF32, {3});
          if (world.rank() == 0) world.receive(tensor, world.size() - 1);
        }},
+  };
+}
+
+/// A rank of which nothing is heard, for a time or for ever.
+std::map<std::string, Scenario> silent_ranks() {
+  return {
       {"kill",
        [](Communicator& world) {
          work(world, [&] {
@@ -116,8 +121,14 @@ const std::map<std::string, Scenario>& scenarios() {
            if (is_last(world)) std::this_thread::sleep_for(std::chrono::milliseconds(700));
          });
        }},
-      {"three_ranks", [](Communicator&) {}},
   };
+}
+
+std::map<std::string, Scenario> scenarios() {
+  std::map<std::string, Scenario> known = {
+      {"suite", run_suite}, {"much", move_much}, {"three_ranks", [](Communicator&) {}}};
+  known.merge(failing_ranks());
+  known.merge(silent_ranks());
   return known;
 }
 
@@ -126,8 +137,9 @@ const std::map<std::string, Scenario>& scenarios() {
 
 int main(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
-  const auto scenario = tessera::scenarios().find(name);
-  if (scenario == tessera::scenarios().end()) {
+  const auto scenarios = tessera::scenarios();
+  const auto scenario = scenarios.find(name);
+  if (scenario == scenarios.end()) {
     fmt::print(stderr, "there is no scenario '{}'\n", name);
     return 2;
   }

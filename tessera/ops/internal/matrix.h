@@ -1,4 +1,5 @@
-// Matrix products for the reference kernels of dense and matmul.
+// Matrices in memory, those of a matmul call, and products for the reference kernels of dense and
+// matmul.
 #pragma once
 
 #include "tessera/ops/internal/fused.h"
@@ -36,5 +37,16 @@ void multiply(const MatrixView<T>& a, const MatrixView<T>& b, const FusedEnd<T>&
     }
   }
 }
+
+/// The matrices of a matmul call, of what is here of its operands.
+struct MatmulViews {
+  MatrixShape a;    // a vector is a row
+  MatrixShape b;    // a vector is a column
+  Shape batch;      // the result's dims before its matrices
+  Shape a_strides;  // per batch dim, in elements; 0 where a is broadcast
+  Shape b_strides;
+
+  explicit MatmulViews(const OpCall& call);
+};
 
 }  // namespace tessera::internal

@@ -175,8 +175,8 @@ Graph without_dead(const Graph& graph) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (!live[n]) continue;
     const Node& node = graph.nodes[n];
-    made.nodes.push_back(
-        {node.op, mapped(node.operands), mapped(node.results), node.attrs, node.scope});
+    made.nodes.push_back({node.op, mapped(node.operands), mapped(node.results), node.attrs,
+                          node.scope, node.sharding});
   }
   made.names.sync(made.values);
   return made;

@@ -11,8 +11,7 @@ namespace tessera::internal {
 namespace {
 
 std::vector<Rank> sorted_ranks(const Mesh& mesh) {
-  std::vector<Rank> ranks;
-  for (int place = 0; place < mesh.rank_count(); ++place) ranks.push_back(mesh.rank_at(place));
+  std::vector<Rank> ranks = ranks_of(mesh);
   std::sort(ranks.begin(), ranks.end());
   return ranks;
 }
@@ -40,6 +39,12 @@ std::optional<size_t> stage_of(const PlaceOptions& options, std::string_view sco
 }
 
 }  // namespace
+
+std::vector<Rank> ranks_of(const Mesh& mesh) {
+  std::vector<Rank> ranks;
+  for (int place = 0; place < mesh.rank_count(); ++place) ranks.push_back(mesh.rank_at(place));
+  return ranks;
+}
 
 bool same_ranks(const Mesh& a, const Mesh& b) {
   return a.rank_count() == b.rank_count() &&

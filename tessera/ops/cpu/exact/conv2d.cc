@@ -31,6 +31,7 @@ class PreparedConv final : public internal::DirectKernel {
         height_(window_.y.input + window_.y.pad_begin + window_.y.pad_end),
         width_(window_.x.input + window_.x.pad_begin + window_.x.pad_end),
         tiles_(groups_.outputs, simd_) {
+    windows_.simd = simd_;
     windows_.pixels = window_.y.output * window_.x.output;
     windows_.out_width = window_.x.output;
     windows_.row_step = window_.y.stride * width_;
@@ -67,7 +68,7 @@ class PreparedConv final : public internal::DirectKernel {
             if (plane != held) copy_padded(x + plane * input_size(), image);
             held = plane;
             const int64_t first = item % parts * kPanels;
-            run_part(plane, first, std::min(first + kPanels, panels), image, end, out);
+            run_part({plane, first, std::min(first + kPanels, panels)}, image, end, out);
           }
         });
   }
@@ -109,10 +110,17 @@ class PreparedConv final : public internal::DirectKernel {
   }
 
   /// Panels [first, last) of all channels of one group of one image.
-  void run_part(int64_t plane, int64_t first, int64_t last, const float* image,
-                const internal::ExactEnd& end, float* out) const {
+  struct Part {
+    int64_t plane = 0;  // image * groups + group
+    int64_t first = 0;
+    int64_t last = 0;
+  };
+
+  void run_part(const Part& part, const float* image, const internal::ExactEnd& end,
+                float* out) const {
+    const auto [plane, first, last] = part;
     float* panels = scratch(1, (last - first) * inner() * kPanel + kPanel);
-    internal::pack_windows(simd_, windows_, image, first, last, panels);
+    internal::pack_windows(windows_, image, first, last, panels);
     const int64_t group = plane % groups_.count;
     const int64_t at = plane * groups_.outputs * windows_.pixels + first * kPanel;
     internal::ExactProduct product;

@@ -1,6 +1,6 @@
 #include "tessera/ops/cpu/internal/exact_kernel.h"
 #include "tessera/ops/define_op.h"
-#include "tessera/ops/internal/matmul_views.h"
+#include "tessera/ops/internal/matrix.h"
 #include "tessera/ops/internal/walk.h"
 
 namespace tessera {

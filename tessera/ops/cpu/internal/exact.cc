@@ -142,11 +142,20 @@ TileSums widest_tile(Simd simd, int64_t rows, int64_t left, int64_t& panels) {
   return scalar::widest_tile(rows, left, panels);
 }
 
-/// One row of the result from its sums. The activation is the function that the op of its name
-/// computes, so that it rounds alike whether it is fused or not.
+/// One row of a result: its sums, what is added, and where it goes.
+struct EndedRow {
+  const float* sums = nullptr;
+  const float* bias = nullptr;
+  const float* residual = nullptr;
+  float* out = nullptr;
+  int64_t count = 0;
+};
+
+/// The activation is the function that the op of its name computes, so that it rounds alike whether
+/// it is fused or not.
 template <Activation kActivation>
-void end_row(const ExactEnd& end, const float* sums, const float* bias, const float* residual,
-             int64_t count, float* out) {
+void end_row(const ExactEnd& end, const EndedRow& row) {
+  const auto [sums, bias, residual, out, count] = row;
   const float row_bias = end.bias_of_rows && bias != nullptr ? *bias : 0.0F;
   for (int64_t j = 0; j < count; ++j) {
     float value = sums[j];
@@ -156,7 +165,7 @@ void end_row(const ExactEnd& end, const float* sums, const float* bias, const fl
   }
 }
 
-using EndRow = void (*)(const ExactEnd&, const float*, const float*, const float*, int64_t, float*);
+using EndRow = void (*)(const ExactEnd&, const EndedRow&);
 
 EndRow end_of(Activation activation) {
   switch (activation) {
@@ -196,8 +205,8 @@ void end_block(const ExactProduct& product, const Block& block) {
     if (bias != nullptr) bias += product.end.bias_of_rows ? block.row + r : block.column;
     const float* residual = product.end.residual;
     if (residual != nullptr) residual += at;
-    end_row(product.end, block.sums + r * block.width, bias, residual, block.columns,
-            product.out + at);
+    end_row(product.end,
+            {block.sums + r * block.width, bias, residual, product.out + at, block.columns});
   }
 }
 
@@ -326,13 +335,13 @@ void run_exact(const ExactProduct& product, const RowTiles& tiles, int64_t first
   }
 }
 
-void pack_windows(Simd simd, const Windows& windows, const float* image, int64_t first,
-                  int64_t last, float* packed) {
+void pack_windows(const Windows& windows, const float* image, int64_t first, int64_t last,
+                  float* packed) {
   const auto inner = static_cast<int64_t>(windows.taps.size());
   for (int64_t panel = first; panel < last; ++panel, packed += inner * kPanel) {
     const PixelRuns runs = runs_of(windows, panel * kPanel);
     if (runs.count <= kMostRuns) {
-      copy_of(simd, runs.count)(windows, image, runs, packed);
+      copy_of(windows.simd, runs.count)(windows, image, runs, packed);
       continue;
     }
     // Mostly runs of one pixel, as with a stride: lane by lane. Lanes beyond the last pixel repeat

@@ -66,6 +66,7 @@ void run_exact(const ExactProduct& product, const RowTiles& tiles, int64_t first
 /// The windows of a convolution as columns of a matrix: element (k, pixel) of the panels is
 /// image[taps[k] + first element of the pixel's window].
 struct Windows {
+  Simd simd = Simd::kNone;
   std::vector<int64_t> taps;  // offsets in the image of the elements of a window
   int64_t pixels = 0;
   int64_t out_width = 0;
@@ -74,7 +75,7 @@ struct Windows {
 };
 /// Packs the panels of pixels [16 * first, 16 * last). Behind `image` and `packed` there must be
 /// room for kPanel more floats.
-void pack_windows(Simd simd, const Windows& windows, const float* image, int64_t first,
-                  int64_t last, float* packed);
+void pack_windows(const Windows& windows, const float* image, int64_t first, int64_t last,
+                  float* packed);
 
 }  // namespace tessera::internal

@@ -2,6 +2,16 @@
 
 namespace tessera::internal {
 
+Support exact_supports(const OpCall& call) {
+  for (const std::span<const TensorType> types : {call.operands, call.results}) {
+    for (const TensorType& type : types) {
+      if (type.dtype == DType::kF32) continue;
+      return Support::no(fmt::format("{} where it computes f32", to_string(type.dtype)));
+    }
+  }
+  return Support::yes();
+}
+
 namespace {
 
 /// Multiply-adds; few rows wait for the memory of `b`, as if they were more.

@@ -95,7 +95,8 @@ TEST(Exact, WindowsArePackedAlikeByEveryKindOfVectors) {
     const int64_t panels = panel_count(windows.pixels);
     for (const Simd simd : kinds_of_vectors()) {
       std::vector<float> packed(static_cast<size_t>(panels * kPanel * 9 + kPanel), NAN);
-      pack_windows(simd, windows, image.data(), 0, panels, packed.data());
+      windows.simd = simd;
+      pack_windows(windows, image.data(), 0, panels, packed.data());
       for (int64_t pixel = 0; pixel < windows.pixels; ++pixel) {
         const int64_t first = pixel / windows.out_width * windows.row_step +
                               pixel % windows.out_width * windows.column_step;

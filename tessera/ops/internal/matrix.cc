@@ -1,4 +1,4 @@
-#include "tessera/ops/internal/matmul_views.h"
+#include "tessera/ops/internal/matrix.h"
 
 #include "tessera/ops/internal/walk.h"
 
