@@ -221,6 +221,26 @@ TEST(Program, ErrorsOfARunNameTheNodeAndLeaveTheProgramUsable) {
   EXPECT_EQ(values_of(program.run(good)[0]), (std::vector<float>{3}));
 }
 
+TEST(Program, APlanNeedsWhatTheProgramNeedsAndDoesNotRun) {
+  const Graph graph = graph_of(
+      "input x : f32[64,256]\nparameter w : f32[512,256]\nparameter s : f32[512]\n"
+      "v1 = dense(x, w) : f32[64,512]\nv2 = neg(s) : f32[512]\nv3 = add(v1, v2) : f32[64,512]\n"
+      "output v3\n");
+  const std::array<Tensor, 2> parameters = {Tensor(DType::kF32, {512, 256}),
+                                            Tensor(DType::kF32, {512})};
+  Program plan = Program::compile(graph, parameters, {.threads = 1, .plan_only = true});
+  const ProgramMemory planned = plan.memory();
+  const ProgramMemory real = Program::compile(graph, parameters, {.threads = 1}).memory();
+  EXPECT_EQ(planned.formatted, real.formatted);
+  EXPECT_GE(planned.formatted, 512 * 4);  // v2
+  EXPECT_EQ(planned.kernels, real.kernels);
+  EXPECT_EQ(planned.activations, real.activations);
+  EXPECT_EQ(planned.inputs, 64 * 256 * 4);
+  EXPECT_EQ(planned.outputs, 64 * 512 * 4);
+  const std::array<Tensor, 1> x = {Tensor(DType::kF32, {64, 256})};
+  EXPECT_THROW(plan.run(x), Error);
+}
+
 TEST(ThreadLimit, HoldsForItsScope) {
   const int before = thread_limit();
   {
