@@ -89,7 +89,7 @@ TEST(AutoParallelContext, WhatIsRefusedIsNamedWithTheReason) {
       {"enable_parallel_optimizer", "True", "optimizer"},
       {"comm_fusion", "{\"allreduce\": 1}", "comm_fusion"},
       {"group_ckpt_save_file", "g.pb", "get_parameter_redundancy"},
-      {"dataset_strategy", "((1,0),)", "1 or more"},
+      {"dataset_strategy", "((1,0),)", "number of pieces"},
       {"strategy_ckpt_config", "{\"loadfile\": \"a\"}", "load_file"},
       {"devicenum", "8", "device_num"},
   };

@@ -16,6 +16,18 @@ namespace tessera {
 /// y = a + b, broadcast from the right; integers wrap around.
 Value add(Value a, Value b, const Attrs& attrs = {});
 
+/// The ranks along an axis get what all of them hold. Attributes: before = "{a=1} [...]", after =
+/// "{a=1} [...]", axis = "", every_run = true.
+Value all_gather(Value x, const Attrs& attrs = {});
+
+/// Combines the partial values of the ranks along an axis; all get the result. Attributes: before =
+/// "{a=1} [...]", after = "{a=1} [...]", axis = "", every_run = true.
+Value all_reduce(Value x, const Attrs& attrs = {});
+
+/// An axis leaves one dim and cuts another: each rank of it sends every other the part that is now
+/// theirs. Attributes: before = "{a=1} [...]", after = "{a=1} [...]", axis = "", every_run = true.
+Value all_to_all(Value x, const Attrs& attrs = {});
+
 /// The index of the largest element along the axis, the first of equal ones, as i32. Attributes:
 /// axis = -1.
 Value argmax(Value x, const Attrs& attrs = {});
@@ -48,6 +60,10 @@ Value conv2d(Value x, Value weight, const Attrs& attrs = {});
 Value conv2d(Value x, Value weight, Value bias, const Attrs& attrs = {});
 Value conv2d(Value x, Value weight, Value bias, Value residual, const Attrs& attrs = {});
 
+/// Every rank keeps its part of what it has; nothing moves. Attributes: before = "{a=1} [...]",
+/// after = "{a=1} [...]", axis = "", every_run = true.
+Value cut(Value x, const Attrs& attrs = {});
+
 /// y[...,o] = activation(sum over i of x[...,i] * weight[o,i] + bias[o] + residual[...,o]).
 /// Attributes: activation = "", alpha = 0.0.
 Value dense(Value x, Value weight, const Attrs& attrs = {});
@@ -62,6 +78,10 @@ Value dropout(Value x, const Attrs& attrs = {});
 
 /// y[...,d] = table[indices[...],d]; an index outside [-v,v) is an error.
 Value embedding(Value indices, Value table, const Attrs& attrs = {});
+
+/// Every rank fetches its new box from the ranks that hold it, on whatever meshes. Attributes:
+/// before = "{a=1} [...]", after = "{a=1} [...]", axis = "", every_run = true.
+Value exchange(Value x, const Attrs& attrs = {});
 
 /// y = e^x.
 Value exp(Value x, const Attrs& attrs = {});
@@ -116,6 +136,10 @@ Value reduce_max(Value x, const Attrs& attrs = {});
 /// The sum over the axes, divided by how many elements that is; NaN for none. Attributes: axis =
 /// [], keep_dims = false.
 Value reduce_mean(Value x, const Attrs& attrs = {});
+
+/// Combines the partial values of the ranks along an axis; each keeps a part of the result.
+/// Attributes: before = "{a=1} [...]", after = "{a=1} [...]", axis = "", every_run = true.
+Value reduce_scatter(Value x, const Attrs& attrs = {});
 
 /// The sum over the axes; integers wrap around. Attributes: axis = [], keep_dims = false.
 Value reduce_sum(Value x, const Attrs& attrs = {});

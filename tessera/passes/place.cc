@@ -289,16 +289,18 @@ class Placer {
 
   /// Parameters that are read in one layout only, and given in another, are given in that one.
   void load_where_read() {
+    const auto each_use = [&](ValueId id, auto visit) {
+      for (size_t n = 0; n < placed_.nodes.size(); ++n)
+        for (size_t i = 0; i < placed_.nodes[n].operand_forms.size(); ++i)
+          if (placed_.graph.nodes[n].operands[i] == id) visit(placed_.nodes[n].operand_forms[i]);
+    };
     for (const ValueId id : placed_.graph.parameters) {
       if (forms(id).size() != 2) continue;
-      for (size_t n = 0; n < placed_.nodes.size(); ++n)
-        for (size_t i = 0; i < placed_.nodes[n].operand_forms.size(); ++i)
-          if (placed_.graph.nodes[n].operands[i] == id && placed_.nodes[n].operand_forms[i] == 0)
-            return;
+      bool read_as_given = false;
+      each_use(id, [&](const int& form) { read_as_given |= form == 0; });
+      if (read_as_given) continue;
       fix(id, forms(id)[1].layout);
-      for (size_t n = 0; n < placed_.nodes.size(); ++n)
-        for (size_t i = 0; i < placed_.nodes[n].operand_forms.size(); ++i)
-          if (placed_.graph.nodes[n].operands[i] == id) placed_.nodes[n].operand_forms[i] = 0;
+      each_use(id, [](int& form) { form = 0; });
     }
   }
 

@@ -39,8 +39,8 @@ bool is_pieces(std::string_view sharding);
 /// numbers, the first is for all dims but the last, and is spread over them from the left, over
 /// axes d0.0, d0.1, … Throws kInvalidArgument naming operand, dim and numbers where the pieces do
 /// not fit the rule, the shapes or the ranks: as many tuples as operands and numbers as dims, equal
-/// pieces of one factor in all operands, extents that divide, no piece of what must be whole, and a
-/// product that divides the ranks.
+/// pieces of one factor in all operands, no more pieces than elements, no piece of what must be
+/// whole, and a product that divides the ranks.
 struct DeviceMatrix {
   MeshPtr mesh;
   FactorAxes axes;

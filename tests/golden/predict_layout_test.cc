@@ -205,9 +205,9 @@ TEST(PredictLayout, StrategiesThatDoNotFitNameOperatorTensorAndArithmetic) {
     std::vector<std::string> wanted;
   };
   const std::vector<Case> cases = {
-      {{96, 18}, "((2,1),(1,4))", {"18", "4"}},   // not_divisible
+      {{96, 2}, "((2,1),(1,4))", {"2", "4"}},     // more pieces than columns
       {{96, 16}, "((2,2),(4,1))", {"2", "4"}},    // bad_strategy: k is cut in two ways
-      {{96, 16}, "((2,1),(1,3))", {"16", "3"}},   // nor does it divide
+      {{96, 16}, "((2,1),(1,3))", {"6", "8"}},    // 6 do not divide 8
       {{96, 16}, "((4,1),(1,4))", {"16", "8"}},   // more pieces than ranks
       {{96, 16}, "((2,1),)", {"1", "2"}},         // a tuple is missing
       {{96, 16}, "((2,1),(1,4,1))", {"3", "2"}},  // one has too many numbers
@@ -223,6 +223,21 @@ TEST(PredictLayout, StrategiesThatDoNotFitNameOperatorTensorAndArithmetic) {
       EXPECT_NE(error.substr(0, error.find('\n')).find(word), std::string::npos)
           << one.strategy << ": " << error;
   }
+}
+
+// MindSpore refuses this one (not_divisible): its slices are equal. Here parts may be uneven.
+TEST(PredictLayout, ColumnsThatFourDoNotDivideAreCutUnevenly) {
+  AutoParallelContext context{
+      .parallel_mode = ParallelMode::kSemiAutoParallel, .device_num = 8, .full_batch = true};
+  int64_t columns = 0;
+  for (Rank rank = 0; rank < 4; ++rank) {
+    context.global_rank = rank;
+    columns +=
+        infer_predict_layout(build_product({128, 96}, {96, 18}, false, "((2,1),(1,4))"), context)
+            .back()
+            .slice[1];
+  }
+  EXPECT_EQ(columns, 18);
 }
 
 TEST(PredictLayout, AStrategyFileOfAnotherNetIsRefused) {

@@ -11,6 +11,18 @@ Value add(Value a, Value b, const Attrs& attrs) {
   return internal::emit("add", std::array{a, b}, attrs);
 }
 
+Value all_gather(Value x, const Attrs& attrs) {
+  return internal::emit("all_gather", std::array{x}, attrs);
+}
+
+Value all_reduce(Value x, const Attrs& attrs) {
+  return internal::emit("all_reduce", std::array{x}, attrs);
+}
+
+Value all_to_all(Value x, const Attrs& attrs) {
+  return internal::emit("all_to_all", std::array{x}, attrs);
+}
+
 Value argmax(Value x, const Attrs& attrs) {
   return internal::emit("argmax", std::array{x}, attrs);
 }
@@ -51,6 +63,10 @@ Value conv2d(Value x, Value weight, Value bias, Value residual, const Attrs& att
   return internal::emit("conv2d", std::array{x, weight, bias, residual}, attrs);
 }
 
+Value cut(Value x, const Attrs& attrs) {
+  return internal::emit("cut", std::array{x}, attrs);
+}
+
 Value dense(Value x, Value weight, const Attrs& attrs) {
   return internal::emit("dense", std::array{x, weight}, attrs);
 }
@@ -73,6 +89,10 @@ Value dropout(Value x, const Attrs& attrs) {
 
 Value embedding(Value indices, Value table, const Attrs& attrs) {
   return internal::emit("embedding", std::array{indices, table}, attrs);
+}
+
+Value exchange(Value x, const Attrs& attrs) {
+  return internal::emit("exchange", std::array{x}, attrs);
 }
 
 Value exp(Value x, const Attrs& attrs) {
@@ -137,6 +157,10 @@ Value reduce_max(Value x, const Attrs& attrs) {
 
 Value reduce_mean(Value x, const Attrs& attrs) {
   return internal::emit("reduce_mean", std::array{x}, attrs);
+}
+
+Value reduce_scatter(Value x, const Attrs& attrs) {
+  return internal::emit("reduce_scatter", std::array{x}, attrs);
 }
 
 Value reduce_sum(Value x, const Attrs& attrs) {
