@@ -32,7 +32,7 @@ enum class ReadSharing : uint8_t {
 struct AssignOptions {
   ReadSharing sharing = ReadSharing::kInTotal;
   /// What a rank reads in a round at most, and sends, and receives: each of them.
-  uint64_t round_bytes = uint64_t{32} << 20;
+  uint64_t round_bytes = uint64_t{16} << 20;
 };
 
 /// What is read at once of a region: never more than a fraction of a round.

@@ -50,7 +50,7 @@ struct RandomLoad {
 };
 
 TEST(AssignReaders, EveryElementReachesEveryRankThatHoldsItOnce) {
-  for (uint32_t seed = 0; seed < 2000; ++seed) {
+  for (uint32_t seed = 0; seed < 1000; ++seed) {
     const RandomLoad load(seed);
     const ReadPlan reads = load.assign();
     ASSERT_NO_THROW(load.verify(reads)) << "seed " << seed;

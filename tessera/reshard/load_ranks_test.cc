@@ -143,7 +143,7 @@ Strategy rows_over(const NamedTensors& tensors, int ranks) {
 }
 
 TEST(LoadRanks, EveryRankGetsItsPartOfEveryTensorFromAnyFiles) {
-  for (uint32_t seed = 0; seed < 300; ++seed) {
+  for (uint32_t seed = 0; seed < 150; ++seed) {
     MemoryJob from(seed);
     const NamedTensors tensors = from.tensors();
     const Strategy train = from.strategy(tensors);
@@ -171,9 +171,9 @@ constexpr uint64_t kHeaderBytes = 32 << 10;  // of a rank: both ends of its file
 
 TEST(LoadRanks, AMergedFileIsReadOnceAndHandedToAllReplicas) {
   MemoryJob from(1);
-  NamedTensors tensors{{"a", from.tensor(DType::kF32, {700, 500})},
+  NamedTensors tensors{{"a", from.tensor(DType::kF32, {350, 500})},
                        {"b", from.tensor(DType::kBF16, {3})},
-                       {"c", from.tensor(DType::kF16, {64, 9, 1000})}};
+                       {"c", from.tensor(DType::kF16, {32, 9, 1000})}};
   const std::vector<RankFile> files = from.cut(tensors, Strategy{});
   constexpr int kRanks = 4;
   LoadJob job(from.files, kRanks);

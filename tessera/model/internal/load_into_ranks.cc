@@ -45,6 +45,7 @@ NotLoaded load_into_ranks(Model& net, const DistributedFiles& files,
   for (const auto& path : files.files) paths.push_back(path.string());
   FindOptions find;
   find.allow = options.allow;
+  find.may_be_absent = spread.world().size() > 1;  // another rank may see what is not there
   LoadRanksOptions load;
   load.open.key = options.dec_key;
   load.open.cipher = options.dec_mode;

@@ -25,12 +25,18 @@ Tensor initial_value(const NetworkParameter& parameter, const Shape& part) {
   return parameter.dtype == DType::kF32 ? tensor : tensor.cast(parameter.dtype);
 }
 
-std::vector<RankFile> files_of(const ModelSource& source) {
+std::vector<RankFile> files_of(const ModelSource& source, int ranks) {
+  std::vector<RankFile> files;
   std::vector<std::string> paths;
-  for (const auto& path : source.weights) paths.push_back(path.string());
-  if (source.strategy.empty() && paths.size() == 1) return {{0, source.weights.front()}};
+  for (const auto& path : source.weights) {
+    files.push_back({0, path});
+    paths.push_back(path.string());
+  }
+  if (source.strategy.empty()) return files;  // parts of one checkpoint
   FindOptions find;
   find.allow = source.match.allow;
+  find.files = source.open.files;
+  find.may_be_absent = ranks > 1;  // another rank may see what is not there
   return find_rank_files(paths, find);
 }
 
@@ -56,7 +62,7 @@ void load_parts(Communicator& world, const ModelSource& source,
   options.match = source.match;
   options.threads = source.load.threads;
   LoadedRank loaded =
-      load_ranks(world, files_of(source), train ? &*train : nullptr, wanted, options);
+      load_ranks(world, files_of(source, world.size()), train ? &*train : nullptr, wanted, options);
   weights = std::move(loaded.tensors);
   summary.not_used = std::move(loaded.match.not_used);
   summary.not_loaded = std::move(loaded.match.not_loaded);
@@ -97,7 +103,7 @@ Weights load_weights(const ModelSource& source, const std::vector<NetworkParamet
     });
     if (spread != nullptr) {
       load_parts(spread->world(), source, wanted, weights, summary);
-    } else if (!source.strategy.empty() || source.weights.size() > 1) {
+    } else if (!source.strategy.empty()) {
       run_world({.backend = "single"},
                 [&](Communicator& world) { load_parts(world, source, wanted, weights, summary); });
     } else {
