@@ -9,15 +9,17 @@ find_package(dnnl REQUIRED)        # libdnnl-dev
 find_package(CLI11 REQUIRED)       # libcli11-dev
 # Optional: libopenmpi-dev. TESSERA_MPI_OTHER is the source file of the layer comm that is not built.
 set(TESSERA_MPI_LIBRARY "")
+set(TESSERA_MPI_PACKAGE "") # what an installed Tessera finds again
 set(TESSERA_MPI_OTHER mpi.cc)
 if(TESSERA_MPI)
   find_package(MPI QUIET COMPONENTS CXX)
   if(MPI_CXX_FOUND)
     set(TESSERA_MPI_LIBRARY MPI::MPI_CXX)
+    set(TESSERA_MPI_PACKAGE MPI)
     set(TESSERA_MPI_OTHER no_mpi.cc)
   endif()
-  message(STATUS "MPI: ${MPI_CXX_FOUND} ${MPI_CXX_LIBRARY_VERSION_STRING}")
 endif()
+message(STATUS "Ranks of mpirun: comm is built without ${TESSERA_MPI_OTHER}")
 if(TESSERA_TESTS)
   find_package(GTest REQUIRED)     # libgtest-dev
 endif()
