@@ -22,7 +22,8 @@ enum class ParallelMode : uint8_t {
   kStandAlone,        // this process alone
   kDataParallel,      // every rank has all parameters and a part of the rows
   kSemiAutoParallel,  // operators as shard() or the strategy file says, others by rows
-  kAutoParallel,      // what moves the fewest bytes; shard() and the strategy file still hold
+  kAutoParallel,  // node by node what moves the fewest bytes, without a limit of memory; shard()
+                  // and the strategy file still hold
 };
 
 struct AutoParallelContext {

@@ -34,7 +34,7 @@ struct PlaceOptions {
   /// first reader wants it.
   std::function<std::optional<Layout>(const ValueInfo&)> layout_of = nullptr;
   PlaceMode mode = PlaceMode::kFollow;
-  /// kMindSpore and kSearch: the pieces of each input, one tuple per input or one for all; dims
+  /// kMindSpore: the pieces of each input, one tuple per input or one for all; dims
   /// that a tuple lacks are whole, ranks that are left over repeat. Empty: all of it on every rank.
   std::vector<std::vector<int>> input_pieces = {};
   /// Sums of floating-point values stay on one rank: their parts are sent, not partial sums, so
