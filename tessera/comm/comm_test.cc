@@ -16,6 +16,10 @@ using testing::CommunicatorCase;
 struct World {
   std::string backend;
   int ranks;
+
+  friend void PrintTo(const World& world, std::ostream* out) {
+    *out << world.backend << world.ranks;
+  }
 };
 
 class Conformance : public ::testing::TestWithParam<std::tuple<World, CommunicatorCase>> {};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ namespace tessera::testing {
 struct CommunicatorCase {
   std::string name;  // a sentence
   std::function<void(Communicator&)> run;
+
+  friend void PrintTo(const CommunicatorCase& test, std::ostream* out) { *out << test.name; }
 };
 
 /// All cases, in the order in which they are to be run.

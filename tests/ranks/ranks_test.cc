@@ -90,6 +90,8 @@ struct Fault {
   int ranks;
   double timeout;
   std::string message;  // once on standard error
+
+  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.scenario; }
 };
 
 class RanksFaults : public Ranks, public ::testing::WithParamInterface<Fault> {};
