@@ -2,14 +2,13 @@
 // weights and inputs, in ../shared/data/mindspore/networks.
 #include <gtest/gtest.h>
 
-#include <charconv>
-
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/io/file.h"
 #include "tessera/io/json.h"
 #include "tessera/passes/pass.h"
 #include "tessera/runtime/program.h"
 #include "tessera/zoo/zoo.h"
+#include "tests/support/difference.h"
 #include "tests/support/made_weights.h"
 #include "tests/support/npy.h"
 #include "tests/support/shared_data.h"
@@ -19,21 +18,6 @@ namespace {
 
 std::filesystem::path networks() {
   return shared_data() / "mindspore/networks";
-}
-
-/// Empty, or which logit is further from MindSpore's than 1e-4 of the largest one.
-std::string logit_difference(const Tensor& wanted, const Tensor& found) {
-  if (wanted.shape() != found.shape())
-    return fmt::format("{} instead of {}", to_string(found.shape()), to_string(wanted.shape()));
-  float largest = 0;
-  for (const float logit : wanted.data<float>()) largest = std::max(largest, std::abs(logit));
-  for (size_t i = 0; i < wanted.data<float>().size(); ++i) {
-    const float difference = found.data<float>()[i] - wanted.data<float>()[i];
-    if (!(std::abs(difference) <= 1e-4F * largest + 1e-5F))
-      return fmt::format("logit {} is {}, wanted {}", i, found.data<float>()[i],
-                         wanted.data<float>()[i]);
-  }
-  return {};
 }
 
 std::vector<Tensor> weights_of(const Graph& graph, const Checkpoint& checkpoint) {
