@@ -76,12 +76,9 @@ TEST(NameMap, WithoutANetworkANormIsALayerWithARunningMean) {
 TEST(NameMap, EveryRuleThatMatchesNothingIsNamed) {
   const NameMap map = read_name_map(Names{"fx.*=a.*", "conv.*=c.*", "bm.*=b.*"});
   EXPECT_EQ(refusal([&] { map_names(kStored, map); }),
-            "the renaming 'fx.*=a.*' matches no name (nearest: 'fc.bias'); the renaming "
-            "'bm.*=b.*' matches no name (nearest: 'bn.bias')");
-  EXPECT_NE(refusal([] {
-              map_names(Names{"a.weight"}, {.pytorch = true});
-            }).find("'pytorch' changes no name"),
-            std::string::npos);
+            "the renaming 'fx.*=a.*' matches no name; the renaming 'bm.*=b.*' matches no name");
+  const std::string text = refusal([] { map_names(Names{"a.weight"}, {.pytorch = true}); });
+  EXPECT_NE(text.find("'pytorch' changes no name"), std::string::npos) << text;
 }
 
 TEST(NameMap, AllNamesThatBecomeOneAreNamed) {
