@@ -96,9 +96,7 @@ class Matcher {
          "the name map sends {} stored names to no parameter of the network: {}; give them a rule, "
          "or leave them out with 'PATTERN='{}",
          unused.size(), join(unused, ", "),
-         unfilled.empty() ? ""
-                          : fmt::format("; nothing fills {} parameters: {}", unfilled.size(),
-                                        join(unfilled, ", ")));
+         unfilled.empty() ? "" : "; nothing fills " + join(unfilled, ", "));
   }
 
   void check_allow() const {
@@ -189,17 +187,22 @@ class Matcher {
       if (!may_differ(name)) refused.push_back(name);
     }
     if (refused.empty()) return;
+    const bool is_pytorch =
+        !options_.renaming.pytorch &&
+        std::any_of(stored_names_.begin(), stored_names_.end(),
+                    [](const std::string& name) { return name.ends_with(".running_mean"); });
     const NetworkParameter& first = *std::find_if(
         parameters_.begin(), parameters_.end(),
         [&](const NetworkParameter& parameter) { return parameter.name == refused[0]; });
     fail(ErrorCode::kNotFound,
-         "the checkpoint has no '{}' ({}){}{}; '--rename', '--prefix' or '--lenient' map other "
+         "the checkpoint has no '{}' ({}){}{}; {}'--rename', '--prefix' or '--lenient' map other "
          "names, '--allow {}' leaves it out",
          printable(refused[0]), type_text(first.dtype, first.shape),
          suggest(refused[0], stored_names_),
          refused.size() == 1 ? ""
                              : fmt::format(" and lacks {} more of the {} parameters of the network",
                                            refused.size() - 1, parameters_.size()),
+         is_pytorch ? "the stored names are PyTorch's: '--rename pytorch' translates them; " : "",
          printable(refused[0]));
   }
 
