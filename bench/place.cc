@@ -3,15 +3,15 @@
 //
 //   bench_place [LAYERS [DP [TP [SEARCH-MIB]]]]
 //
-// The first matmul of each pair is cut by columns, the second by rows. With SEARCH-MIB the placement
-// is looked for instead, under so much memory per rank. Prints one JSON object: seconds per part, the
-// best of three; `lower` is one rank's graph, `lower_all` those of all ranks.
+// The first matmul of each pair is cut by columns, the second by rows. With SEARCH-MIB the
+// placement is looked for instead, under so much memory per rank. Prints one JSON object: seconds
+// per part, the best of three; `lower` is one rank's graph, `lower_all` those of all ranks.
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
 
+#include "tessera/base/stopwatch.h"
 #include "tessera/model/spread.h"
 #include "tessera/passes/lower.h"
 
@@ -37,9 +37,9 @@ std::optional<Layout> cut(const MeshPtr& mesh, const ValueInfo& value) {
 
 template <typename Work>
 auto timed(double& seconds, const Work& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   auto made = work();
-  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  seconds += watch.seconds();
   return made;
 }
 
@@ -75,7 +75,8 @@ void run(int argc, char** argv) {
     least = std::min(least, total);
   }
   std::cout << fmt::format(
-      "{{\"model\": \"{}\", \"ranks\": {}, \"local_nodes\": {}, \"trace_s\": {:.4f}, \"prepare_s\": "
+      "{{\"model\": \"{}\", \"ranks\": {}, \"local_nodes\": {}, \"trace_s\": {:.4f}, "
+      "\"prepare_s\": "
       "{:.4f}, \"place_s\": {:.4f}, \"lower_s\": {:.4f}, \"lower_all_s\": {:.4f}, \"total_s\": "
       "{:.4f}}}\n",
       to_string(spec), options.mesh->rank_count(), nodes, best.trace, best.prepare, best.place,
