@@ -11,9 +11,9 @@ namespace tessera {
 namespace {
 
 PlaceOptions with_mesh(PlaceOptions place, int ranks) {
-  if (place.mesh == nullptr) place.mesh = make_mesh({{"dp", ranks}});
-  const size_t stages = std::max<size_t>(1, place.stages.size());
-  const auto wanted = static_cast<int64_t>(place.mesh->rank_count()) * static_cast<int64_t>(stages);
+  const auto stages = std::max(1, static_cast<int>(place.stages.size()));
+  if (place.mesh == nullptr) place.mesh = make_mesh({{"dp", std::max(1, ranks / stages)}});
+  const int64_t wanted = int64_t{place.mesh->rank_count()} * stages;
   require(wanted == ranks, "mesh {}{} has {} ranks, but {} run", to_string(*place.mesh),
           stages > 1 ? fmt::format(" in {} stages", stages) : "", wanted, ranks);
   return place;
