@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <span>
 #include <tuple>
+#include <unordered_set>
 
 #include "tessera/ops/registry.h"
 #include "tessera/passes/internal/given.h"
@@ -21,33 +22,76 @@ using internal::Price;
 using internal::TensorId;
 using internal::Way;
 
-// What the beam holds: states that continue past a node, and ways that each of them tries.
-constexpr size_t kMostSteps = 4'000'000;  // of states, over all nodes
+// What the beam holds: states that continue past a node, and ways to go on that each of them tries.
+constexpr size_t kMostTried = 5'000'000;  // ways, over all nodes
 constexpr size_t kMostStates = 20'000;
-constexpr size_t kFewestStates = 48;
-constexpr size_t kMostTries = 96;
-constexpr size_t kMostAxesOfSearch = 3;
+constexpr size_t kFewestStates = 500;
+constexpr size_t kMostTries = 40;
 
 size_t at(int id) {
   return static_cast<size_t>(id);
 }
 
-/// Where one value lies: its forms, as place() makes them. Empty: as its first reader wants it.
-using Forms = std::vector<LayoutId>;
-
-struct State {
+/// What a placement has cost up to some node.
+struct Spent {
   int64_t bytes = 0;
   int64_t once = 0;  // bytes that move when the graph is compiled, not in runs
   double work = 0;
   int64_t held = 0;  // of parameters, and of what is computed from them
   int64_t peak = 0;  // of all other values at once
-  int previous = -1;
-  const Way* way = nullptr;  // of the node that this state is behind
-  std::vector<Forms> forms;  // of the values that are alive here
 
   auto price() const { return std::tie(bytes, work, once); }
   int64_t memory() const { return held + peak; }
+  bool is_no_worse(const Spent& other) const {
+    return price() <= other.price() && held <= other.held && peak <= other.peak;
+  }
 };
+
+/// Where the values lie that are alive, in their order: per value the number of its forms, as
+/// place() makes them, and the forms. None: it will lie as its first reader wants it.
+using Forms = std::vector<LayoutId>;
+
+struct State {
+  Spent spent;
+  int previous = -1;         // in the layer before
+  const Way* way = nullptr;  // of the node that this state is behind
+  Forms forms;
+};
+
+/// The places of so many of a list, the best for each of several prices of memory: of those with
+/// the same group the best only. `spent` and `group` say what is at a place.
+template <typename SpentAt, typename GroupAt>
+std::vector<size_t> best_places(size_t count, size_t most, SpentAt spent, GroupAt group) {
+  std::vector<size_t> order(count);
+  for (size_t i = 0; i < count; ++i) order[i] = i;
+  if (count <= most) return order;
+  constexpr int kPrices = 8;  // of a byte per rank, in bytes moved: 0, 8^-2 … 8^4, and no limit
+  std::vector<bool> is_kept(count, false);
+  std::vector<double> values(count);
+  for (int p = 0; p <= kPrices; ++p) {
+    const double factor = p == 0 ? 0 : std::ldexp(1.0, 3 * (p - 3));
+    for (size_t i = 0; i < count; ++i) {
+      const auto memory = static_cast<double>(spent(i).memory());
+      values[i] = p == kPrices ? memory : static_cast<double>(spent(i).bytes) + factor * memory;
+    }
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return std::tuple(values[a], spent(a).price(), a) <
+             std::tuple(values[b], spent(b).price(), b);
+    });
+    std::unordered_set<size_t> groups;
+    for (size_t i = 0; i < count && groups.size() <= most / (kPrices + 1); ++i)
+      if (groups.insert(group(order[i])).second) is_kept[order[i]] = true;
+  }
+  std::vector<size_t> kept;
+  for (size_t i = 0; i < count; ++i)
+    if (is_kept[i]) kept.push_back(i);
+  return kept;
+}
+
+size_t hash_of(const Forms& forms) {
+  const auto* text = reinterpret_cast<const char*>(forms.data());
+  return std::hash<std::string_view>()({text, forms.size() * sizeof(LayoutId)});
+}
 
 class Search {
  public:
@@ -59,7 +103,7 @@ class Search {
         known_(internal::known_values(graph)) {
     is_held_.resize(graph.values.size(), false);
     for (const ValueId id : graph.parameters) is_held_[at(id)] = true;
-    const size_t share = kMostSteps / kMostTries / std::max<size_t>(1, graph.nodes.size());
+    const size_t share = kMostTried / kMostTries / std::max<size_t>(1, graph.nodes.size());
     most_states_ = std::clamp(share, kFewestStates, kMostStates);
     for (const ValueInfo& value : graph.values)
       tensors_.push_back(ways_.tensor(value.shape, byte_size(value.dtype)));
@@ -72,11 +116,13 @@ class Search {
     std::vector<size_t> order(layers_.back().size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     const std::vector<State>& ends = layers_.back();
-    std::stable_sort(order.begin(), order.end(),
-                     [&](size_t a, size_t b) { return ends[a].price() < ends[b].price(); });
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return ends[a].spent.price() < ends[b].spent.price();
+    });
     std::vector<Found> found;
     for (const size_t i : order)
-      if (found.empty() || ends[i].memory() < found.back().memory) found.push_back(trace_back(i));
+      if (found.empty() || ends[i].spent.memory() < found.back().memory)
+        found.push_back(trace_back(i));
     return found;
   }
 
@@ -99,6 +145,23 @@ class Search {
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       alive.insert(alive.end(), graph_.nodes[n].results.begin(), graph_.nodes[n].results.end());
       keep(n + 1);
+      find_slots(n);
+    }
+  }
+
+  /// In which slots node n finds its operands, and where the slots behind it come from.
+  void find_slots(size_t n) {
+    const Node& node = graph_.nodes[n];
+    const auto place = [](const std::vector<ValueId>& ids, ValueId id) {
+      return static_cast<size_t>(std::find(ids.begin(), ids.end(), id) - ids.begin());
+    };
+    std::vector<size_t>& slots = slots_.emplace_back();
+    for (const ValueId id : node.operands) slots.push_back(place(alive_[n], id));
+    auto& origins = origins_.emplace_back();
+    for (const ValueId id : alive_[n + 1]) {
+      const size_t result = place(node.results, id);
+      origins.emplace_back(place(alive_[n], id),
+                           result < node.results.size() ? static_cast<int>(result) : -1);
     }
   }
 
@@ -109,15 +172,15 @@ class Search {
   State first_state() {
     State state;
     for (const ValueId id : alive_[0]) {
-      Forms& forms = state.forms.emplace_back();
       std::optional<Layout> given;
       if (std::find(graph_.inputs.begin(), graph_.inputs.end(), id) != graph_.inputs.end())
         given = internal::layout_of_input(graph_, id, options_, stages_);
       else if (is_held_[at(id)])
         given = internal::layout_of_parameter(graph_, id, options_, stages_);
+      state.forms.push_back(given ? 1 : 0);
       if (!given) continue;
-      forms.push_back(ways_.layout(*given));
-      if (is_held_[at(id)]) state.held += bytes_of(id, forms[0]);
+      state.forms.push_back(ways_.layout(*given));
+      if (is_held_[at(id)]) state.spent.held += bytes_of(id, state.forms.back());
     }
     return state;
   }
@@ -142,129 +205,122 @@ class Search {
 
   void pass_node(size_t n) {
     const std::vector<Way>& ways = ways_of(n);
-    std::vector<State> made;
     const std::vector<State>& before = layers_.back();
+    std::vector<State> made;
+    std::unordered_map<size_t, std::vector<size_t>> alike;  // by hash of the forms
+    std::vector<Spent> tried(ways.size());
     for (size_t s = 0; s < before.size(); ++s) {
-      std::vector<State> tried;
-      for (const Way& way : ways) {
-        tried.push_back(stepped(before[s], n, way));
-        tried.back().previous = static_cast<int>(s);
+      open(before[s], n);
+      for (size_t w = 0; w < ways.size(); ++w) tried[w] = spent_by(before[s], n, ways[w], nullptr);
+      const auto tries = best_places(
+          ways.size(), kMostTries, [&](size_t w) -> const Spent& { return tried[w]; },
+          [](size_t w) { return w; });
+      for (const size_t w : tries) {
+        State next{tried[w], static_cast<int>(s), &ways[w], {}};
+        (void)spent_by(before[s], n, ways[w], &next.forms);
+        add(std::move(next), made, alike);
       }
-      keep_best(tried, kMostTries);
-      std::move(tried.begin(), tried.end(), std::back_inserter(made));
     }
-    drop_dominated(made);
-    keep_best(made, most_states_);
+    const auto kept = best_places(
+        made.size(), most_states_, [&](size_t i) -> const Spent& { return made[i].spent; },
+        [&](size_t i) { return hash_of(made[i].forms); });
     for (State& state : layers_.back()) state.forms = {};  // only the way is needed from now on
-    layers_.push_back(std::move(made));
+    std::vector<State>& layer = layers_.emplace_back();
+    for (const size_t i : kept) layer.push_back(std::move(made[i]));
   }
 
-  /// The state behind node n when it is split this way.
-  State stepped(const State& before, size_t n, const Way& way) {
-    const Node& node = graph_.nodes[n];
-    State state = before;
-    state.way = &way;
-    state.work += way.work;
-    const std::vector<ValueId>& alive = alive_[n];
-    const auto slot_of = [&](ValueId id) {
-      return static_cast<size_t>(std::find(alive.begin(), alive.end(), id) - alive.begin());
-    };
-    for (size_t i = 0; i < node.operands.size(); ++i)
-      read(state, node.operands[i], state.forms[slot_of(node.operands[i])], way.operands[i]);
-    int64_t together = 0;
-    for (size_t slot = 0; slot < alive.size(); ++slot)
-      if (!known_[at(alive[slot])])
-        for (const LayoutId form : state.forms[slot]) together += bytes_of(alive[slot], form);
-    std::vector<Forms> behind;
-    for (const ValueId id : alive_[n + 1]) {
-      const size_t slot = slot_of(id);
-      if (slot < alive.size()) {
-        behind.push_back(std::move(state.forms[slot]));
-        continue;
-      }
-      const size_t r = static_cast<size_t>(std::find(node.results.begin(), node.results.end(), id) -
-                                           node.results.begin());
-      behind.push_back({way.results[r]});
-    }
-    for (size_t r = 0; r < node.results.size(); ++r)
-      (known_[at(node.results[r])] ? state.held : together) +=
-          bytes_of(node.results[r], way.results[r]);
-    state.forms = std::move(behind);
-    state.peak = std::max(state.peak, together);
-    return state;
-  }
-
-  /// A value in the form that a node wants, made where it is not there.
-  void read(State& state, ValueId id, Forms& forms, LayoutId wanted) {
-    if (forms.empty()) {
-      forms.push_back(wanted);
-      if (known_[at(id)]) state.held += bytes_of(id, wanted);
+  /// Adds a state, unless one with the same forms is no worse; takes the place of one that is.
+  static void add(State state, std::vector<State>& made,
+                  std::unordered_map<size_t, std::vector<size_t>>& alike) {
+    std::vector<size_t>& same = alike[hash_of(state.forms)];
+    for (const size_t i : same)
+      if (made[i].spent.is_no_worse(state.spent) && made[i].forms == state.forms) return;
+    for (const size_t i : same) {
+      if (!state.spent.is_no_worse(made[i].spent) || made[i].forms != state.forms) continue;
+      made[i] = std::move(state);
       return;
     }
+    same.push_back(made.size());
+    made.push_back(std::move(state));
+  }
+
+  /// Reads the forms of a state before node n.
+  void open(const State& state, size_t n) {
+    forms_.resize(alive_[n].size());
+    together_ = 0;
+    size_t next = 0;
+    for (size_t slot = 0; slot < forms_.size(); ++slot) {
+      const auto count = at(state.forms[next++]);
+      forms_[slot] = {state.forms.data() + next, count};
+      next += count;
+      if (!known_[at(alive_[n][slot])])
+        for (const LayoutId form : forms_[slot]) together_ += bytes_of(alive_[n][slot], form);
+    }
+  }
+
+  /// What has been spent behind node n when it is split this way, from the state that is open; the
+  /// forms of what is alive there go to `behind`, where it is given.
+  Spent spent_by(const State& before, size_t n, const Way& way, Forms* behind) {
+    const Node& node = graph_.nodes[n];
+    Spent spent = before.spent;
+    spent.work += way.work;
+    int64_t together = together_;
+    more_.clear();
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      const ValueId id = node.operands[i];
+      const size_t slot = slots_[n][i];
+      if (!read(spent, id, slot, way.operands[i])) continue;
+      more_.emplace_back(slot, way.operands[i]);
+      (known_[at(id)] ? spent.held : together) += bytes_of(id, way.operands[i]);
+    }
+    for (size_t r = 0; r < node.results.size(); ++r)
+      (known_[at(node.results[r])] ? spent.held : together) +=
+          bytes_of(node.results[r], way.results[r]);
+    spent.peak = std::max(spent.peak, together);
+    if (behind == nullptr) return spent;
+    for (const auto& [slot, result] : origins_[n]) {
+      if (result >= 0) {
+        behind->insert(behind->end(), {1, way.results[at(result)]});
+        continue;
+      }
+      const size_t count_at = behind->size();
+      behind->push_back(0);
+      behind->insert(behind->end(), forms_[slot].begin(), forms_[slot].end());
+      for (const auto& [of, form] : more_)
+        if (of == slot) behind->push_back(form);
+      (*behind)[count_at] = static_cast<LayoutId>(behind->size() - count_at - 1);
+    }
+    return spent;
+  }
+
+  /// Moves a value to where a node wants it; false where it is there.
+  bool read(Spent& spent, ValueId id, size_t slot, LayoutId wanted) {
+    const std::span<const LayoutId> forms = forms_[slot];
+    for (const auto& [of, form] : more_)
+      if (of == slot && form == wanted) return false;
+    if (forms.empty() && std::none_of(more_.begin(), more_.end(),
+                                      [&](const auto& one) { return one.first == slot; }))
+      return true;  // it lies as it is wanted
     const Price* best = nullptr;
+    const auto look = [&](LayoutId form) {
+      const Price& price = ways_.price(form, wanted, tensors_[at(id)]);
+      if (best == nullptr || price.cost < best->cost) best = &price;
+    };
     for (size_t f = 0; f < forms.size(); ++f) {
       // Partial values are combined once.
       if (f == 0 && forms.size() > 1 && !ways_.of(forms[0]).partial.empty()) continue;
-      const Price& price = ways_.price(forms[f], wanted, tensors_[at(id)]);
-      if (best == nullptr || price.cost < best->cost) best = &price;
+      look(forms[f]);
     }
-    if (best->is_free) return;
-    (known_[at(id)] ? state.once : state.bytes) += best->bytes;
-    if (known_[at(id)]) state.held += bytes_of(id, wanted);
-    forms.push_back(wanted);
-  }
-
-  /// Of states that differ in the past only, those that no other is better than in all respects.
-  static void drop_dominated(std::vector<State>& states) {
-    std::stable_sort(states.begin(), states.end(), [](const State& a, const State& b) {
-      return std::tie(a.forms, a.bytes, a.work, a.once, a.held, a.peak) <
-             std::tie(b.forms, b.bytes, b.work, b.once, b.held, b.peak);
-    });
-    std::vector<State> kept;
-    size_t first = 0;  // of those with the same forms
-    for (State& state : states) {
-      if (!kept.empty() && kept.back().forms != state.forms) first = kept.size();
-      const bool is_worse = std::any_of(
-          kept.begin() + static_cast<std::ptrdiff_t>(first), kept.end(), [&](const State& better) {
-            return better.held <= state.held && better.peak <= state.peak;
-          });
-      if (!is_worse) kept.push_back(std::move(state));
-    }
-    states = std::move(kept);
-  }
-
-  /// So many of them: the best for each of several prices of memory, from none to any.
-  static void keep_best(std::vector<State>& states, size_t most) {
-    if (states.size() <= most) return;
-    constexpr int kPrices = 12;  // of a byte of memory, in bytes moved: 0, then 1/64 … 16, then all
-    std::vector<bool> kept(states.size(), false);
-    std::vector<size_t> order(states.size());
-    for (int p = 0; p <= kPrices; ++p) {
-      const auto value = [&](const State& state) {
-        const auto memory = static_cast<double>(state.memory());
-        if (p == kPrices) return memory;
-        const double factor = p == 0 ? 0 : std::ldexp(1.0, p - 7);
-        return static_cast<double>(state.bytes) + factor * memory;
-      };
-      for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-      const size_t share = std::min(order.size(), most / (kPrices + 1) + 1);
-      const auto is_better = [&](size_t a, size_t b) {
-        return std::tuple(value(states[a]), states[a].price(), a) <
-               std::tuple(value(states[b]), states[b].price(), b);
-      };
-      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(share),
-                        order.end(), is_better);
-      for (size_t i = 0; i < share; ++i) kept[order[i]] = true;
-    }
-    std::vector<State> left;
-    for (size_t i = 0; i < states.size(); ++i)
-      if (kept[i]) left.push_back(std::move(states[i]));
-    states = std::move(left);
+    for (const auto& [of, form] : more_)
+      if (of == slot) look(form);
+    if (best->is_free) return false;
+    (known_[at(id)] ? spent.once : spent.bytes) += best->bytes;
+    return true;
   }
 
   Found trace_back(size_t end) const {
     const State& last = layers_.back()[end];
-    Found found{{}, last.bytes, last.work, last.memory()};
+    Found found{{}, last.spent.bytes, last.spent.work, last.spent.memory()};
     for (size_t layer = layers_.size(); --layer > 0;) {
       const State& state = layers_[layer][end];
       found.shardings.push_back(state.way->sharding);
@@ -282,9 +338,16 @@ class Search {
   std::vector<bool> is_held_;  // per value: it is a parameter
   std::vector<TensorId> tensors_;
   std::vector<std::vector<ValueId>> alive_;  // behind each node, from before the first one on
+  std::vector<std::vector<size_t>> slots_;   // per node and operand
+  std::vector<std::vector<std::pair<size_t, int>>> origins_;  // a slot before, or a result
   std::vector<std::vector<State>> layers_;
   std::map<size_t, std::vector<Way>> said_;
   size_t most_states_ = kFewestStates;
+  // Of the state that is open: the forms of each slot, what all take together, and the forms that a
+  // node adds.
+  std::vector<std::span<const LayoutId>> forms_;
+  int64_t together_ = 0;
+  std::vector<std::pair<size_t, LayoutId>> more_;
 };
 
 }  // namespace
@@ -303,24 +366,10 @@ void apply(Graph& graph, const Found& found) {
 
 MeshPtr search_mesh(int ranks) {
   require(ranks > 0, "a mesh of {} ranks; wanted 1 or more", ranks);
-  std::vector<int> sizes;
-  for (int prime = 2; ranks > 1; ++prime) {
-    for (; ranks % prime == 0; ranks /= prime) sizes.push_back(prime);
-    if (prime > ranks / prime && ranks > 1) {
-      sizes.push_back(ranks);
-      break;
-    }
-  }
-  std::sort(sizes.rbegin(), sizes.rend());
-  while (sizes.size() > kMostAxesOfSearch) {
-    sizes[sizes.size() - 2] *= sizes.back();
-    sizes.pop_back();
-    std::sort(sizes.rbegin(), sizes.rend());
-  }
-  if (sizes.empty()) sizes.push_back(1);
-  std::vector<MeshAxis> axes;
-  for (const int size : sizes) axes.push_back({fmt::format("d{}", axes.size()), size});
-  return make_mesh(std::move(axes));
+  int small = static_cast<int>(std::sqrt(static_cast<double>(ranks)));
+  while (ranks % small != 0) --small;
+  if (small == 1) return make_mesh({{"d0", ranks}});
+  return make_mesh({{"d0", ranks / small}, {"d1", small}});
 }
 
 }  // namespace tessera

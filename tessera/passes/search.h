@@ -36,7 +36,7 @@ std::vector<Found> search(const Graph& graph, const PlaceOptions& options);
 /// another number of nodes.
 void apply(Graph& graph, const Found& found);
 
-/// A mesh of at most three axes for so many ranks: their prime factors, the small ones multiplied.
+/// A mesh of at most two axes for so many ranks, as equal as their prime factors allow.
 MeshPtr search_mesh(int ranks);
 
 }  // namespace tessera
