@@ -7,11 +7,11 @@
 // placements of auto_parallel before that. Prints one JSON object: seconds per part, the best of
 // three; `lower` is one rank's graph, `lower_all` those of all ranks.
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
 
+#include "tessera/base/stopwatch.h"
 #include "tessera/model/spread.h"
 #include "tessera/passes/lower.h"
 #include "tessera/passes/search.h"
@@ -38,9 +38,9 @@ std::optional<Layout> cut(const MeshPtr& mesh, const ValueInfo& value) {
 
 template <typename Work>
 auto timed(double& seconds, const Work& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   auto made = work();
-  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  seconds += watch.seconds();
   return made;
 }
 

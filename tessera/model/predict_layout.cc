@@ -142,7 +142,7 @@ std::vector<InferredLayout> infer_predict_layout(const Graph& network,
               context.parallel_mode == ParallelMode::kAutoParallel,
           "a predict layout is inferred in semi_auto_parallel or auto_parallel only");
   const RunOptions options = run_options(context);
-  const Placed placed = place(ready_to_place(network, options), options.place);
+  const Placed placed = place_network(network, options);
   save_strategy(placed, context);
   return inferred_layouts(placed, context.global_rank.value_or(0), form);
 }
