@@ -37,7 +37,7 @@ void print_json(const Request& request, Model& model) {
 
 bool is_placed(const Request& request) {
   const RankOptions& ranks = request.ranks;
-  return ranks.ranks != 0 || !ranks.mesh.empty() || !ranks.layouts.empty() ||
+  return ranks.ranks != 0 || ranks.search(1) || !ranks.mesh.empty() || !ranks.layouts.empty() ||
          !request.dot.empty() || !request.svg.empty();
 }
 
