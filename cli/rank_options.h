@@ -15,6 +15,7 @@ struct RankOptions {
   int64_t ranks = 0;  // 0: one, or those of mpirun
   std::string mesh;
   std::string layouts;
+  std::string stages;  // "conv*;fc1,fc2": patterns of scopes, by pipeline stage
   std::string from;
   std::string backend = "auto";
   std::string timeout = "600";
@@ -22,13 +23,15 @@ struct RankOptions {
   std::string memory_limit;
 
   void declare(Arguments& arguments);
-  /// --mesh, --layouts and the search alone: of words that need no ranks.
+  /// --mesh, --layouts, --stages and the search alone: of words that need no ranks.
   void declare_placement(Arguments& arguments);
-  /// Whether several ranks run, or a mesh or layouts are given.
+  /// Whether a mesh, layouts, stages or a search are asked for.
+  bool is_placed() const;
+  /// The same, or whether several ranks run.
   bool is_distributed() const;
-  /// The placement that --mesh and --layouts ask for on so many ranks; checked against the network.
+  /// The placement that these ask for on so many ranks; checked against the network.
   PlaceOptions place(const ModelSpec& spec, const Shape& row_shape, int ranks) const;
-  /// The number of ranks: --ranks, or what --mesh says.
+  /// The number of ranks: --ranks, or what the mesh of each stage and the stages say.
   int rank_count() const;
   /// What --auto-parallel and --memory-limit look for, in batches of so many rows.
   std::optional<SearchOptions> search(int64_t rows) const;

@@ -16,10 +16,11 @@ namespace tessera {
 namespace {
 
 PlaceOptions with_mesh(PlaceOptions place, int ranks, bool is_searched) {
+  const auto stages = std::max(1, static_cast<int>(place.stages.size()));
+  const int of_a_stage = std::max(1, ranks / stages);
   if (place.mesh == nullptr)
-    place.mesh = is_searched ? search_mesh(ranks) : make_mesh({{"dp", ranks}});
-  const size_t stages = std::max<size_t>(1, place.stages.size());
-  const auto wanted = static_cast<int64_t>(place.mesh->rank_count()) * static_cast<int64_t>(stages);
+    place.mesh = is_searched ? search_mesh(of_a_stage) : make_mesh({{"dp", of_a_stage}});
+  const int64_t wanted = int64_t{place.mesh->rank_count()} * stages;
   require(wanted == ranks, "mesh {}{} has {} ranks, but {} run", to_string(*place.mesh),
           stages > 1 ? fmt::format(" in {} stages", stages) : "", wanted, ranks);
   return place;
