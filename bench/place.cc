@@ -1,11 +1,11 @@
 // How long it takes until every rank knows what to run: tracing, placing and lowering a stack of
 // transformer blocks, nothing computed.
 //
-//   bench_place [LAYERS [DP [TP [SEARCH-MIB]]]]
+//   bench_place [LAYERS [DP [TP [search]]]]
 //
-// The first matmul of each pair is cut by columns, the second by rows. With SEARCH-MIB the
-// placement is looked for instead, under so much memory per rank. Prints one JSON object: seconds
-// per part, the best of three; `lower` is one rank's graph, `lower_all` those of all ranks.
+// The first matmul of each pair is cut by columns, the second by rows. "search" looks for
+// placements of auto_parallel before that. Prints one JSON object: seconds per part, the best of
+// three; `lower` is one rank's graph, `lower_all` those of all ranks.
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -14,6 +14,7 @@
 #include "tessera/base/stopwatch.h"
 #include "tessera/model/spread.h"
 #include "tessera/passes/lower.h"
+#include "tessera/passes/search.h"
 
 namespace tessera {
 namespace {
@@ -56,6 +57,19 @@ Seconds measure(const ModelSpec& spec, const PlaceOptions& options, size_t& node
   return taken;
 }
 
+/// Prints what the search found, too.
+double seconds_of_search(const ModelSpec& spec, int ranks) {
+  double seconds = 0;
+  const Graph graph =
+      ready_to_place(trace(spec, 32, spec.model->row_shape(spec.options)), RunOptions{});
+  const std::vector<Found> all =
+      timed(seconds, [&] { return search(graph, {.mesh = search_mesh(ranks)}); });
+  for (const Found& found : all)
+    std::cerr << fmt::format("{} bytes moved, {} bytes per rank, work {}\n", found.bytes,
+                             found.memory, found.work);
+  return seconds;
+}
+
 void run(int argc, char** argv) {
   const auto number = [&](int i, int otherwise) {
     return argc > i ? std::max(1, std::atoi(argv[i])) : otherwise;
@@ -65,6 +79,11 @@ void run(int argc, char** argv) {
   PlaceOptions options;
   options.mesh = make_mesh({{"dp", number(2, 8)}, {"tp", number(3, 8)}});
   options.layout_of = [mesh = options.mesh](const ValueInfo& value) { return cut(mesh, value); };
+  if (argc > 4) {
+    std::cout << fmt::format("{{\"search_s\": {:.3f}}}\n",
+                             seconds_of_search(spec, options.mesh->rank_count()));
+    return;
+  }
   Seconds best;
   double least = std::numeric_limits<double>::infinity();
   size_t nodes = 0;

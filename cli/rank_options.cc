@@ -16,6 +16,10 @@ void RankOptions::declare_placement(Arguments& arguments) {
                    "stages dp=RANKS/STAGES");
   arguments.option("--layouts", layouts,
                    "layouts.txt or strategy file: how parameters and inputs lie on the mesh");
+  arguments.flag("--auto-parallel", auto_parallel,
+                 "look for the placement that moves the fewest bytes");
+  arguments.option("--memory-limit", memory_limit,
+                   "the same in so much memory per rank: 512MiB, 1.5GiB");
   arguments.option("--stages", stages,
                    "pipeline stages, each on a --mesh of its own: 'conv*;fc1,fc*' are two, of "
                    "the layers whose names match");
@@ -33,7 +37,7 @@ void RankOptions::declare(Arguments& arguments) {
 }
 
 bool RankOptions::is_placed() const {
-  return !mesh.empty() || !layouts.empty() || !stages.empty();
+  return !mesh.empty() || !layouts.empty() || !stages.empty() || search(1);
 }
 
 bool RankOptions::is_distributed() const {
@@ -95,8 +99,19 @@ PlaceOptions RankOptions::place(const ModelSpec& spec, const Shape& row_shape, i
   return place;
 }
 
+std::optional<SearchOptions> RankOptions::search(int64_t rows) const {
+  if (!auto_parallel && memory_limit.empty()) return std::nullopt;
+  SearchOptions wanted{.rows = rows};
+  if (memory_limit.empty()) return wanted;
+  const uint64_t bytes = read_usage([&] { return parse_bytes(memory_limit); });
+  require_usage(bytes > 0 && bytes <= uint64_t{1} << 50,
+                "--memory-limit is {}; wanted 1 B to 1 PiB", memory_limit);
+  wanted.memory_limit = static_cast<int64_t>(bytes);
+  return wanted;
+}
+
 RunOptions RankOptions::run_options(RunOptions run, Communicator* world, const ModelSpec& spec,
-                                    const Shape& row_shape) const {
+                                    const Shape& batch) const {
   if (world == nullptr) return run;
   const auto machines = world->machines();
   const auto here =
@@ -104,7 +119,8 @@ RunOptions RankOptions::run_options(RunOptions run, Communicator* world, const M
   const int threads = run.threads > 0 ? run.threads : default_thread_count();
   run.threads = std::max(1, threads / static_cast<int>(here));
   run.world = world;
-  run.place = place(spec, row_shape, world->size());
+  run.place = place(spec, Shape(batch.begin() + 1, batch.end()), world->size());
+  run.search = search(batch.front());
   return run;
 }
 

@@ -128,6 +128,11 @@ TEST(AutoParallelContext, ImpossibleValuesAreErrors) {
   context.pipeline_stages = 2;
   refused(context, "stage_scopes");
   context = semi(8);
+  context.memory_limit = 1 << 20;
+  refused(context, "memory_limit is for auto_parallel");
+  context.memory_limit = -1;
+  refused(context, "memory_limit is -1");
+  context = semi(8);
   context.enable_parallel_optimizer = true;
   refused(context, "enable_parallel_optimizer");
   context = semi(8);
@@ -208,6 +213,13 @@ TEST(SetContext, KeysHaveTheirMeaningOrAreRefused) {
   EXPECT_THROW(set_context(options, "device_target", "Ascend"), Error);
   EXPECT_THROW(set_context(options, "save_graphs", "True"), Error);
   EXPECT_THROW(set_context(options, "device_targt", "CPU"), Error);
+  EXPECT_NO_THROW(set_context(options, "max_device_memory", "1024GB"));
+  EXPECT_THROW(set_context(options, "max_device_memory", "30GB"), Error);
+  options.search = SearchOptions{};
+  set_context(options, "max_device_memory", "1.5GB");
+  EXPECT_EQ(options.search->memory_limit, int64_t{3} << 29);
+  for (const char* text : {"", "GB", "30", "-1GB", "1e9GB", "nanGB", "3 GB GB"})
+    EXPECT_THROW(set_context(options, "max_device_memory", text), Error) << text;
   EXPECT_EQ(prefetch_batches(false), 0);
   EXPECT_GT(prefetch_batches(true), 0);
   EXPECT_EQ(prefetch_batches(true, 1), 1);

@@ -227,6 +227,26 @@ TEST_F(Distributed, TheTutorialRunsOnEveryNumberOfRanks) {
   EXPECT_EQ(successes, has_mpirun() ? 10U : 5U) << outcome.out;
 }
 
+TEST_F(Distributed, ASearchedPlacementFitsItsMemoryAndKeepsTheAccuracy) {
+  EXPECT_EQ(digits_right({"--ranks", "3", "--auto-parallel"}), 2948);
+  const auto peak = [](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"explain", "lenet5", "--batch", "32", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_tessera(arguments);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.status == 0 ? number_in(outcome.out, "peak") : -1;
+  };
+  const double free = peak({"--ranks", "2", "--auto-parallel"});
+  const auto limit = std::to_string(static_cast<int64_t>(free * 0.85));
+  EXPECT_LE(peak({"--ranks", "2", "--memory-limit", limit}), free * 0.85);
+  EXPECT_EQ(digits_right({"--ranks", "2", "--memory-limit", limit}), 2948);
+  const Outcome outcome =
+      run_tessera({"explain", "lenet5", "--ranks", "2", "--memory-limit", "9KiB"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("fits 9.0 KiB per rank: the smallest of"), std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(Distributed, WhatDoesNotFitIsSaidBeforeAnythingRuns) {
   const auto error = [&](std::vector<std::string> more) {
     std::vector<std::string> all{"eval",   "lenet5",      "--weights", example(),
