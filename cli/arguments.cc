@@ -8,6 +8,7 @@
 #pragma GCC diagnostic pop
 
 #include <algorithm>
+#include <set>
 
 #include "cli/word.h"
 #include "tessera/base/text.h"
@@ -41,6 +42,14 @@ void Arguments::options(const std::string& name, std::vector<std::string>& value
 
 void Arguments::flag(const std::string& name, bool& value, const std::string& doc) {
   app_.add_flag(name, value, doc)->group(group_);
+}
+
+void Arguments::word(const std::string& name, const std::string& doc, std::function<void()>& chosen,
+                     const std::function<std::function<void()>(Arguments&)>& declare) {
+  CLI::App* sub = app_.add_subcommand(name, doc);
+  Arguments arguments(*sub);
+  sub->callback([&chosen, run = declare(arguments)] { chosen = run; });
+  app_.require_subcommand(1);
 }
 
 void Arguments::group(const std::string& heading) {
@@ -113,9 +122,16 @@ std::vector<OptionName> option_names(const Word& word) {
   Arguments arguments(app);
   word.declare(arguments);
   std::vector<OptionName> names;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames())
-      names.push_back({"--" + name, option->get_description(), option->get_expected_min() > 0});
+  std::set<std::string> known;  // words below this one have options in common
+  const auto add = [&](const CLI::App& of) {
+    for (const CLI::Option* option : of.get_options())
+      for (const std::string& name : option->get_lnames())
+        if (known.insert(name).second)
+          names.push_back({"--" + name, option->get_description(), option->get_expected_min() > 0});
+  };
+  add(app);
+  for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; }))
+    add(*below);
   return names;
 }
 
