@@ -79,7 +79,7 @@ void copy_to(const std::filesystem::path& from, const std::filesystem::path& to)
 void fetch(const Request& request) {
   const hub::FetchOptions options = request.fetch_options();
   const hub::Card card = hub::resolve_card(request.name, request.hub.hub, options);
-  const hub::Fetched got = hub::fetch_asset(card, card.place, request.format, options);
+  const hub::Fetched got = hub::fetch_asset(card, request.format, options);
   std::string path = got.path.string();
   if (!request.output.empty()) {
     copy_to(got.path, request.output);

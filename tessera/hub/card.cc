@@ -149,6 +149,11 @@ class Reader {
     if (asset != nullptr) read_assets(*asset);
   }
 
+  bool has(std::string_view key) const {
+    return std::any_of(card_.fields.begin(), card_.fields.end(),
+                       [&](const auto& field) { return field.first == key; });
+  }
+
   void fill() {
     card_.model = card_.field("model-name");
     card_.backbone = card_.field("backbone-name");
@@ -157,7 +162,7 @@ class Reader {
     card_.evaluation = card_.field("evaluation");
     std::vector<std::string> missing;
     for (const KnownKey& key : known_keys())
-      if (key.is_required && card_.field(key.name).empty()) missing.emplace_back(key.name);
+      if (key.is_required && !has(key.name)) missing.emplace_back(key.name);
     if (!missing.empty()) problem(-1, "it lacks {}", join(missing, ", "));
     if (card_.model.empty()) note(-1, "it has no model-name; the backbone-name names the network");
     const std::string tunable = lower(card_.field("fine-tunable"));

@@ -28,6 +28,7 @@ struct Asset {
 
 struct Card {
   std::string uid;
+  std::string hub;       // the folder or base URL it is of, or "built-in"
   std::string place;     // the file or URL it was read from
   bool is_read = false;  // its front matter could be read
   std::string model;     // model-name

@@ -43,7 +43,7 @@ class BuiltIn : public CardIndex {
     std::vector<Card> cards;
     for (const CardText& one : kBuiltIn) {
       cards.push_back(read_card(std::string(one.uid), one.text));
-      cards.back().place = name_;
+      cards.back().hub = cards.back().place = name_;
     }
     return cards;
   }
@@ -132,13 +132,14 @@ class Folder : public CardIndex {
     return has_assets_ || file.starts_with("README") || file.starts_with("CONTRIBUTING");
   }
 
-  static Card read(const std::string& uid, const fs::path& path) {
+  Card read(const std::string& uid, const fs::path& path) const {
     Card card;
     try {
       card = read_card(uid, read_text(path, kLargestCard));
     } catch (const Error& error) {
       card = unreadable_card(uid, error.what());
     }
+    card.hub = name_;
     card.place = path.string();
     if (const auto why = why_no_uid(uid))
       card.problems.push_back(fmt::format("its path makes no uid: {}", *why));

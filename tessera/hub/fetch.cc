@@ -92,8 +92,7 @@ std::vector<std::string> all_mirrors(const std::vector<std::string>& mirrors) {
   return all;
 }
 
-Fetched fetch_asset(const Card& card, const std::string& hub, const std::string& format,
-                    const FetchOptions& options) {
+Fetched fetch_asset(const Card& card, const std::string& format, const FetchOptions& options) {
   const ErrorContext context(
       [&] { return fmt::format("fetching what card {} offers", printable(card.uid)); });
   const Asset& asset = require_asset(card, format);
@@ -103,11 +102,11 @@ Fetched fetch_asset(const Card& card, const std::string& hub, const std::string&
          "{}: nothing says whether the bytes are right; --unverified takes what comes",
          asset.hash_reason);
   Cache cache(options.cache);
-  const std::optional<Ref> known = cache.ref(hub, card.uid);
+  const std::optional<Ref> known = cache.ref(card.hub, card.uid);
   const Fetched fetched = asset.sha256.empty() ? fetch_unverified(asset, known, cache, options)
                                                : fetch_checked(asset, cache, options);
   Ref ref = known.value_or(Ref{});
-  ref.hub = hub;
+  ref.hub = card.hub;
   ref.uid = card.uid;
   ref.asset = fetched.sha256;
   ref.link = asset.link;

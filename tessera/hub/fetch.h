@@ -22,8 +22,7 @@ struct Fetched {
 /// the cache is read again and fetched again where its bytes are wrong. Throws kNotFound when the
 /// card has no such asset, or it is not in the cache and `offline`; kInvalidArgument when its
 /// digest is not known and not `unverified`; and as download() does.
-Fetched fetch_asset(const Card& card, const std::string& hub, const std::string& format,
-                    const FetchOptions& options);
+Fetched fetch_asset(const Card& card, const std::string& format, const FetchOptions& options);
 
 /// `mirrors` and those of TESSERA_HUB_MIRRORS (between blanks or commas).
 std::vector<std::string> all_mirrors(const std::vector<std::string>& mirrors);

@@ -17,17 +17,21 @@ namespace {
 constexpr uint64_t kLargestIndex = uint64_t{64} << 20;
 constexpr size_t kMostCards = 100'000;
 
+Card read_card_of(const std::string& hub, const std::string& uid, const std::string& url,
+                  std::string_view text) {
+  Card card = read_card(uid, text);
+  card.hub = hub;
+  card.place = url;
+  return card;
+}
+
 /// The card at `url`, or the one that the cache keeps of it when `offline` or nobody answers.
 Card fetch_card(const std::string& hub, const std::string& uid, const std::string& url,
                 const FetchOptions& options) {
   Cache cache(options.cache);
   const std::optional<Ref> known = cache.ref(hub, uid);
   const bool is_kept = known && !known->card.empty() && cache.has(known->card);
-  const auto kept = [&] {
-    Card card = read_card(uid, cache.text(known->card));
-    card.place = url;
-    return card;
-  };
+  const auto kept = [&] { return read_card_of(hub, uid, url, cache.text(known->card)); };
   if (options.offline) {
     if (is_kept) return kept();
     fail(ErrorCode::kNotFound, "offline, and card '{}' of {} is not in the cache {}",
@@ -38,9 +42,7 @@ Card fetch_card(const std::string& hub, const std::string& uid, const std::strin
     Ref ref = known.value_or(Ref{hub, uid, "", "", ""});
     ref.card = cache.put(text);
     cache.set_ref(ref);
-    Card card = read_card(uid, text);
-    card.place = url;
-    return card;
+    return read_card_of(hub, uid, url, text);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kIo || !is_kept) throw;
     if (options.tell)
@@ -131,7 +133,7 @@ class Url : public CardIndex {
     std::vector<Card> cards;
     for (const Json& entry : (root.is_object() ? root.at("cards") : root).items()) {
       cards.push_back(read_entry(entry));
-      cards.back().place = base_;
+      cards.back().hub = cards.back().place = base_;
     }
     return sorted(std::move(cards));
   }
@@ -182,6 +184,7 @@ Card resolve_card(const std::string& name, const std::string& hub, const FetchOp
   if (may_be_file && name.ends_with(".md") && std::filesystem::is_regular_file(name, ignored)) {
     const std::filesystem::path path = name;
     Card card = read_card(path.stem().string(), read_text(path, kLargestCard));
+    card.hub = path.parent_path().string();
     card.place = name;
     return card;
   }
