@@ -77,6 +77,16 @@ void require_word(std::string_view name) {
                 printable(name), suggest(name, names), join(names, ", "));
 }
 
+/// Throws UsageError where `text` stands for a word below `sub` and is none.
+void require_word_below(const CLI::App& sub, std::string_view text) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : sub.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(below->get_name());
+  require_usage(names.empty() || std::find(names.begin(), names.end(), text) != names.end(),
+                "{} has no word '{}'{}; there are: {}", sub.get_name(), printable(text),
+                suggest(text, names), join(names, ", "));
+}
+
 /// What the parser found, with the nearest options of the word where it names unknown ones.
 std::string explain_usage(const std::string& what, std::string_view word_name) {
   const Word* word = find_word(word_name);
@@ -107,6 +117,8 @@ int parse_and_run(int argc, const char* const* argv, std::string_view version) {
     sub->callback([&chosen, run = word.declare(arguments)] { chosen = run; });
   }
   if (argc > 1 && argv[1][0] != '-') require_word(argv[1]);
+  if (argc > 1 && argv[1][0] != '-' && (argc == 2 || argv[2][0] != '-'))
+    require_word_below(*app.get_subcommand(argv[1]), argc == 2 ? "" : argv[2]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

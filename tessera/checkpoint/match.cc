@@ -133,7 +133,7 @@ class Matcher {
                              printable(parameter.name))
            : match.reshapes && !can_reshape
                ? "; '--allow' does not help here: give the model the option that makes this shape, "
-                 "or convert the checkpoint"
+                 "convert the checkpoint, or let '--reinit' leave this parameter new"
                : "; '--allow' does not help here: it converts floating dtypes into each other, and "
                  "signed integers");
     }

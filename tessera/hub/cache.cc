@@ -34,14 +34,28 @@ fs::path with_suffix(fs::path path, const char* suffix) {
   return path;
 }
 
-/// The lock of one file, once whoever holds it lets go.
-FileLock wait_for_lock(const fs::path& path, const FetchOptions& options) {
-  for (bool is_first = true;; is_first = false) {
-    if (auto lock = FileLock::try_lock(path)) return std::move(*lock);
-    if (is_first && options.tell) options.tell("another process fetches this file; waiting for it");
-    std::this_thread::sleep_for(kLockPause);
+/// The lock of one file, once whoever holds it lets go. Its file is removed while it is held: see
+/// FileLock::try_lock.
+class HeldLock {
+ public:
+  HeldLock(fs::path path, const FetchOptions& options) : path_(std::move(path)) {
+    for (bool is_first = true; !(lock_ = FileLock::try_lock(path_)); is_first = false) {
+      if (is_first && options.tell)
+        options.tell("another process fetches this file; waiting for it");
+      std::this_thread::sleep_for(kLockPause);
+    }
   }
-}
+  ~HeldLock() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+  }
+  HeldLock(const HeldLock&) = delete;
+  HeldLock& operator=(const HeldLock&) = delete;
+
+ private:
+  fs::path path_;
+  std::optional<FileLock> lock_;
+};
 
 std::string hash_file(const fs::path& path) {
   const auto file = local_file_system().open(path);
@@ -118,22 +132,16 @@ Downloaded Cache::get(const std::vector<std::string>& urls, const std::string& s
   const fs::path path = path_of(sha256.empty() ? digest_of(key) : sha256);
   local_file_system().create_folders(path.parent_path());
   const bool was_there = !sha256.empty() && has(sha256);
-  const fs::path lock_path = with_suffix(path, ".lock");
-  const FileLock lock = wait_for_lock(lock_path, options);
-  const auto done = [&](const Downloaded& result) {
-    std::error_code ignored;
-    fs::remove(lock_path, ignored);  // while it is held: see FileLock::try_lock
-    return result;
-  };
+  const HeldLock lock(with_suffix(path, ".lock"), options);
   // Another process may have fetched it meanwhile, which is new enough for force_reload too.
   const bool is_new = !sha256.empty() && has(sha256) && (!options.force_reload || !was_there);
-  if (is_new && is_right(sha256)) return done({sha256, fs::file_size(path), ""});
+  if (is_new && is_right(sha256)) return {sha256, fs::file_size(path), ""};
   const auto file_of = [&](const std::string& digest) {
     const fs::path file = path_of(digest);
     local_file_system().create_folders(file.parent_path());
     return file;
   };
-  return done(download(urls, with_suffix(path, ".part"), sha256, file_of, options));
+  return download(urls, with_suffix(path, ".part"), sha256, file_of, options);
 }
 
 std::string Cache::put(std::string_view text) {

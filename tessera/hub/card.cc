@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 
+#include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/hub/front_matter.h"
 #include "tessera/hub/internal/yaml_tree.h"
 #include "tessera/hub/uid.h"
+#include "tessera/io/file.h"
 
 namespace tessera::hub {
 namespace {
@@ -244,6 +246,11 @@ class Reader {
   int first_line_ = 1;
 };
 
+Card too_large(std::string uid, uint64_t size) {
+  return unreadable_card(std::move(uid), fmt::format("it has {}; a card has at most {}",
+                                                     human_bytes(size), human_bytes(kLargestCard)));
+}
+
 }  // namespace
 
 const std::string& Card::field(std::string_view key) const {
@@ -261,13 +268,26 @@ const Asset* Card::weights() const {
 }
 
 Card read_card(std::string uid, std::string_view text) {
-  if (text.size() > kLargestCard)
-    return unreadable_card(std::move(uid),
-                           fmt::format("it has {}; a card has at most {}", human_bytes(text.size()),
-                                       human_bytes(kLargestCard)));
+  if (text.size() > kLargestCard) return too_large(std::move(uid), text.size());
   Card card;
   card.uid = std::move(uid);
   Reader(card).read(text);
+  return card;
+}
+
+Card read_card_file(std::string uid, const std::filesystem::path& path) {
+  Card card;
+  try {
+    const auto file = local_file_system().open(path);
+    const uint64_t size = file->size();
+    std::string text(static_cast<size_t>(std::min(size, kLargestCard)), '\0');
+    file->read(0, std::as_writable_bytes(std::span(text)));
+    card = size > kLargestCard ? too_large(std::move(uid), size) : read_card(std::move(uid), text);
+  } catch (const Error& error) {
+    card = unreadable_card(std::move(uid), error.what());
+  }
+  card.hub = path.parent_path().string();
+  card.place = path.string();
   return card;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ struct Card {
 
 /// The card in `text`. `uid` may be anything.
 Card read_card(std::string uid, std::string_view text);
+/// The card in a file; one that cannot be read says why.
+Card read_card_file(std::string uid, const std::filesystem::path& path);
 /// A card that could not be read at all, with the reason.
 Card unreadable_card(std::string uid, std::string reason);
 

@@ -10,7 +10,6 @@
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
 #include "tessera/hub/uid.h"
-#include "tessera/io/file.h"
 
 namespace tessera::hub {
 namespace {
@@ -133,14 +132,8 @@ class Folder : public CardIndex {
   }
 
   Card read(const std::string& uid, const fs::path& path) const {
-    Card card;
-    try {
-      card = read_card(uid, read_text(path, kLargestCard));
-    } catch (const Error& error) {
-      card = unreadable_card(uid, error.what());
-    }
+    Card card = read_card_file(uid, path);
     card.hub = name_;
-    card.place = path.string();
     if (const auto why = why_no_uid(uid))
       card.problems.push_back(fmt::format("its path makes no uid: {}", *why));
     if (!is_utf8(card.uid)) card.uid = printable(card.uid, 1024);

@@ -8,7 +8,6 @@
 #include "tessera/hub/cache.h"
 #include "tessera/hub/card_index.h"
 #include "tessera/hub/uid.h"
-#include "tessera/io/file.h"
 #include "tessera/io/json.h"
 
 namespace tessera::hub {
@@ -183,10 +182,7 @@ Card resolve_card(const std::string& name, const std::string& hub, const FetchOp
   std::error_code ignored;
   if (may_be_file && name.ends_with(".md") && std::filesystem::is_regular_file(name, ignored)) {
     const std::filesystem::path path = name;
-    Card card = read_card(path.stem().string(), read_text(path, kLargestCard));
-    card.hub = path.parent_path().string();
-    card.place = name;
-    return card;
+    return read_card_file(path.stem().string(), path);
   }
   return open_hub(hub, options)->find(parse_uid(name));
 }

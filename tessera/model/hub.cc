@@ -6,7 +6,6 @@
 
 #include "tessera/base/text.h"
 #include "tessera/hub/card_index.h"
-#include "tessera/io/file.h"
 
 namespace tessera::hub {
 namespace {
@@ -65,10 +64,7 @@ Card find_card(std::string_view name, const LoadOptions& options) {
   if (options.source != "local")
     return resolve_card(std::string(name), options.hub, options.fetch, options.source.empty());
   const std::filesystem::path path = name;
-  Card card = read_card(path.stem().string(), read_text(path, kLargestCard));
-  card.hub = path.parent_path().string();
-  card.place = path.string();
-  return card;
+  return read_card_file(path.stem().string(), path);
 }
 
 }  // namespace
