@@ -108,7 +108,7 @@ void explain_placed(const PlacedRequest& request) {
     write(request.dot, to_dot(drawing));
     write(request.svg, to_svg(drawing));
   }
-  const std::vector<RankMemory> ranks = predict_memory(spread, request.rows, run);
+  const std::vector<RankMemory> ranks = predict_memory(spread.placed(request.rows), run);
   if (request.json) return fmt::print("{}\n", json_of(request, placed, ranks));
   fmt::print("{} for batches of {} rows of {} on {} ranks of {} thread{}\n{}\n{}{}",
              to_string(request.spec), request.rows, to_string(request.row_shape), count,

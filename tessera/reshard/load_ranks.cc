@@ -1,10 +1,10 @@
 #include "tessera/reshard/load_ranks.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/reshard/internal/read_rounds.h"
 #include "tessera/reshard/internal/seen_files.h"
@@ -132,7 +132,7 @@ std::vector<std::string> notes_of(const Source& source, const MatchReport& match
 
 LoadedRank load_ranks(Communicator& world, std::span<const RankFile> files, const Strategy* train,
                       std::span<const WantedParameter> wanted, const LoadRanksOptions& options) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   require_agreement(world, "arguments of loading", describe_arguments(train, wanted, options));
   check_wanted(wanted, world.size());
   const int threads = threads_of(world, options.threads);
@@ -171,8 +171,7 @@ LoadedRank load_ranks(Communicator& world, std::span<const RankFile> files, cons
   loaded.bytes_compared = reads.bytes_compared;
   loaded.rounds = reads.round_count();
   loaded.notes = notes_of(source, loaded.match, options);
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-  loaded.seconds = passed.count();
+  loaded.seconds = watch.seconds();
   return loaded;
 }
 

@@ -38,6 +38,8 @@ struct ModelSpec {
 };
 
 std::span<const ModelDef> all_models();
+/// The model with every option at its default.
+ModelSpec spec_of(const ModelDef& model);
 /// Reads "name" or "name(option=value,…)"; strings need no quotes. Throws kInvalidArgument, naming
 /// the nearest models or the model's options.
 ModelSpec parse_model(std::string_view text);

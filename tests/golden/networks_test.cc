@@ -1,6 +1,7 @@
 // The models of the zoo against the logits that MindSpore recorded for the same weights and inputs.
 #include <gtest/gtest.h>
 
+#include "tessera/base/fnv1a.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/passes/pass.h"
 #include "tessera/runtime/program.h"
@@ -13,10 +14,7 @@ namespace {
 
 /// The input of a recorded network, by the rule of the data's README: element i of "input".
 Tensor recorded_input(Shape shape) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : std::string_view("input")) {
-    hash = (hash ^ static_cast<uint64_t>(c)) * 0x100000001b3;
-  }
+  const uint64_t hash = fnv1a("input");
   Tensor input(DType::kF32, std::move(shape));
   uint64_t i = 0;
   for (float& element : input.mutable_data<float>()) {
