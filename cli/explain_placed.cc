@@ -7,6 +7,7 @@
 #include "tessera/base/text.h"
 #include "tessera/io/file.h"
 #include "tessera/model/rank_memory.h"
+#include "tessera/model/spread.h"
 #include "tessera/passes/drawing.h"
 
 namespace tessera::cli {
