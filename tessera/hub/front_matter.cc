@@ -61,9 +61,12 @@ std::optional<KeyLine> key_line(std::string_view line) {
 
 bool is_known(std::string_view key) {
   const auto& keys = known_keys();
-  return key.starts_with("asset-") || key == "file-format" ||
-         std::any_of(keys.begin(), keys.end(),
+  return std::any_of(keys.begin(), keys.end(),
                      [&](const KnownKey& known) { return known.name == key; });
+}
+
+bool is_asset_key(std::string_view key) {
+  return key.starts_with("asset-") || key == "file-format";
 }
 
 /// "license:Apache2.0" and "license：Apache2.0" with the blank that YAML wants.
@@ -76,7 +79,7 @@ void part_key(std::string& line, std::vector<std::string>& notes, int number) {
   const std::string key = line.substr(begin, end - begin);
   const bool is_wide = line.compare(end, kWideColon.size(), kWideColon) == 0;
   const bool is_close = line[end] == ':' && end + 1 < line.size() && line[end + 1] != ' ';
-  if (!(is_wide || is_close) || !is_known(key)) return;
+  if (!(is_wide || is_close) || !(is_known(key) || is_asset_key(key))) return;
   line.replace(end, is_wide ? kWideColon.size() : 1, ": ");
   notes.push_back(fmt::format("line {}: '{}' lacks ': ' behind it", number, key));
 }
@@ -98,11 +101,35 @@ void clean(std::string& line, std::vector<std::string>& notes, int number) {
     line = "evaluation:";
 }
 
+/// The keys of one asset in one column, whatever width of a tab their author saw.
+void align_assets(std::vector<std::string>& lines) {
+  size_t column = 4;
+  bool is_first = false;  // below a '-' that stands alone
+  for (std::string& line : lines) {
+    const std::string_view bare = trim(line);
+    if (bare == "-") {
+      column = line.find('-') + 4;
+      is_first = true;
+    }
+    const auto parts = key_line(line);
+    if (!parts || !parts->is_nested || !is_asset_key(parts->key)) continue;
+    const auto begin = static_cast<size_t>(parts->key.data() - line.data());
+    if (bare.starts_with("- ") && !is_first)
+      column = begin;
+    else
+      line = std::string(column, ' ') + line.substr(begin);
+  }
+}
+
 /// Whether YAML takes the one-line value for something else than its text.
 bool needs_quotes(std::string_view value) {
   if (value.empty()) return false;
   const char first = value.front();
-  if (first == '|' || first == '>' || first == '[' || first == '{') return false;
+  if (first == '|' || first == '>') return false;
+  if (first == '[' || first == '{') {
+    const size_t end = value.rfind(first == '[' ? ']' : '}');
+    return end != std::string_view::npos && end + 1 < value.size();
+  }
   if (first == '"' || first == '\'') {
     const size_t end = value.find(first, 1);
     return end == std::string_view::npos || !trim(value.substr(end + 1)).empty();
@@ -160,10 +187,14 @@ FrontMatter find_front_matter(std::string_view text) {
                     "between the first two (lines {} and {})",
                     marks.size(), marks[0] + 1, marks[1] + 1));
   front.first_line = static_cast<int>(marks[0]) + 2;
+  bool has_tabs = false;
   for (size_t i = marks[0] + 1; i < marks[1]; ++i) {
+    const size_t tab = lines[i].find('\t');
+    has_tabs |= tab != std::string::npos && tab == lines[i].find_first_not_of(' ');
     clean(lines[i], front.notes, static_cast<int>(i) + 1);
     front.lines.push_back(std::move(lines[i]));
   }
+  if (has_tabs) align_assets(front.lines);
   return front;
 }
 
