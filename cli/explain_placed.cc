@@ -102,6 +102,7 @@ void explain_placed(const PlacedRequest& request) {
   RunOptions run = request.run;
   run.threads = std::max(1, thread_count(run.threads) / count);
   run.place = request.ranks->place(request.spec, request.row_shape, count);
+  run.search = request.ranks->search(request.rows);
   const Spread spread(request.spec, request.row_shape, run, count);
   const Placed& placed = spread.placed(request.rows);
   if (!request.dot.empty() || !request.svg.empty()) {

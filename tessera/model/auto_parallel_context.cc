@@ -8,6 +8,7 @@
 #include "tessera/checkpoint/strategy.h"
 #include "tessera/io/json.h"
 #include "tessera/model/internal/context_key.h"
+#include "tessera/model/predict_layout.h"
 #include "tessera/passes/operator_strategy.h"
 #include "tessera/passes/search.h"
 
@@ -240,6 +241,8 @@ RunOptions run_options(const AutoParallelContext& context) {
     options.search = SearchOptions{.memory_limit = context.memory_limit};
   if (!context.strategy_ckpt_load_file.empty())
     options.shard_operators = sharding_by(context.strategy_ckpt_load_file);
+  if (!context.strategy_ckpt_save_file.empty())
+    options.on_first_program = [context](const Placed& placed) { save_strategy(placed, context); };
   return options;
 }
 

@@ -34,7 +34,8 @@ struct AutoParallelContext {
   /// The pieces of each input, instead of full_batch: one tuple per input.
   std::vector<std::vector<int>> dataset_strategy = {};
   std::filesystem::path strategy_ckpt_load_file = {};  // its operators are sharded as it says
-  std::filesystem::path strategy_ckpt_save_file = {};  // see save_strategy in predict_layout.h
+  /// How the first batch is placed: written by rank 0 before it runs, and by infer_predict_layout.
+  std::filesystem::path strategy_ckpt_save_file = {};
   bool only_trainable_params = true;  // moving means and variances are not written there
   int pipeline_stages = 1;
   /// Which scopes are of which stage, instead of Cell.pipeline_stage; see PlaceOptions.stages.

@@ -1,6 +1,7 @@
 #include "tessera/model/model.h"
 
 #include <numeric>
+#include <utility>
 
 #include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
@@ -80,6 +81,8 @@ Program& Model::program(int64_t rows) {
   const auto known = programs_.find(rows);
   if (known != programs_.end()) return known->second;
   const Graph graph_for_rows = graph(rows);
+  if (spread_ != nullptr && spread_->world().rank() == 0 && options_.on_first_program != nullptr)
+    std::exchange(options_.on_first_program, nullptr)(spread_->placed(rows));
   std::vector<Tensor> parameters;
   for (const ValueId id : graph_for_rows.parameters)
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));

@@ -52,11 +52,14 @@ struct RunOptions {
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
-  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks}
+  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks of a stage}
   /// The nodes that nobody has sharded are cut so that the fewest bytes move; see passes/search.h.
   std::optional<SearchOptions> search = {};
   /// Gives nodes their shardings, before the graph is placed; may be null.
   std::function<void(Graph&)> shard_operators = nullptr;
+  /// Rank 0 of a world calls it once, with how the first batch that the model runs is placed; may
+  /// be null.
+  std::function<void(const Placed&)> on_first_program = nullptr;
 };
 
 /// What loading found.

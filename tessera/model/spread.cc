@@ -16,10 +16,11 @@ namespace tessera {
 namespace {
 
 PlaceOptions with_mesh(PlaceOptions place, int ranks, bool is_searched) {
+  const auto stages = std::max(1, static_cast<int>(place.stages.size()));
+  const int of_a_stage = std::max(1, ranks / stages);
   if (place.mesh == nullptr)
-    place.mesh = is_searched ? search_mesh(ranks) : make_mesh({{"dp", ranks}});
-  const size_t stages = std::max<size_t>(1, place.stages.size());
-  const auto wanted = static_cast<int64_t>(place.mesh->rank_count()) * static_cast<int64_t>(stages);
+    place.mesh = is_searched ? search_mesh(of_a_stage) : make_mesh({{"dp", of_a_stage}});
+  const int64_t wanted = int64_t{place.mesh->rank_count()} * stages;
   require(wanted == ranks, "mesh {}{} has {} ranks, but {} run", to_string(*place.mesh),
           stages > 1 ? fmt::format(" in {} stages", stages) : "", wanted, ranks);
   return place;
@@ -40,7 +41,7 @@ int64_t peak_of(const Placed& placed, const RunOptions& options) {
 /// The cheapest placement that fits. Kernels need more memory than a search knows of: what it says
 /// is scaled by what the last placement that was looked at needed, and only what may fit is looked
 /// at.
-Placed place_by_search(Graph graph, const RunOptions& options) {
+Placed place_by_search(const Graph& graph, const RunOptions& options) {
   const std::vector<Found> found = search(graph, options.place);
   const int64_t limit = options.search->memory_limit;
   require(limit >= 0, "the limit of memory per rank is {} bytes; wanted 0 or more", limit);
@@ -50,8 +51,9 @@ Placed place_by_search(Graph graph, const RunOptions& options) {
     const bool is_last = &one == &found.back();
     const auto expected = static_cast<int64_t>(scale * static_cast<double>(one.memory));
     if (limit > 0 && expected > limit + limit / 8 && !is_last) continue;
-    apply(graph, one);
-    Placed placed = place(graph, options.place);
+    Graph sharded = graph;
+    apply(sharded, one, options.place.mesh);
+    Placed placed = place(sharded, options.place);
     if (limit == 0) return placed;
     const int64_t peak = peak_of(placed, options);
     if (peak <= limit) return placed;
@@ -81,7 +83,7 @@ Graph ready_to_place(const Graph& network, const RunOptions& options) {
 
 Placed place_network(const Graph& network, const RunOptions& options) {
   Graph graph = ready_to_place(network, options);
-  return options.search ? place_by_search(std::move(graph), options) : place(graph, options.place);
+  return options.search ? place_by_search(graph, options) : place(graph, options.place);
 }
 
 Graph local_graph(const Placed& placed, Rank rank) {
@@ -116,7 +118,7 @@ Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& 
 
 Placed Spread::place_rows(int64_t rows) const {
   Graph graph = ready_to_place(trace(spec_, rows, row_shape_), options_);
-  if (options_.search) apply(graph, Found{.shardings = shardings_});
+  if (options_.search) apply(graph, Found{.shardings = shardings_}, options_.place.mesh);
   return place(graph, options_.place);
 }
 

@@ -78,8 +78,10 @@ std::vector<size_t> best_places(size_t count, size_t most, SpentAt spent, GroupA
       return std::tuple(values[a], spent(a).price(), a) <
              std::tuple(values[b], spent(b).price(), b);
     });
+    const size_t half = most / (kPrices + 1) / 2;
+    for (size_t i = 0; i < half; ++i) is_kept[order[i]] = true;
     std::unordered_set<size_t> groups;
-    for (size_t i = 0; i < count && groups.size() <= most / (kPrices + 1); ++i)
+    for (size_t i = 0; i < count && groups.size() <= half; ++i)
       if (groups.insert(group(order[i])).second) is_kept[order[i]] = true;
   }
   std::vector<size_t> kept;
@@ -91,6 +93,12 @@ std::vector<size_t> best_places(size_t count, size_t most, SpentAt spent, GroupA
 size_t hash_of(const Forms& forms) {
   const auto* text = reinterpret_cast<const char*>(forms.data());
   return std::hash<std::string_view>()({text, forms.size() * sizeof(LayoutId)});
+}
+
+ShardingRule rule_at(const Graph& graph, size_t n) {
+  const Node& node = graph.nodes[n];
+  const std::vector<TensorType> types = graph.types(node.operands);
+  return rule_of(*node.op, OpCall{types, {}, node.attrs, {}});
 }
 
 class Search {
@@ -187,9 +195,7 @@ class Search {
 
   const std::vector<Way>& ways_of(size_t n) {
     const Node& node = graph_.nodes[n];
-    const std::vector<TensorType> types = graph_.types(node.operands);
-    const OpCall call{types, {}, node.attrs, {}};
-    const ShardingRule rule = rule_of(*node.op, call);
+    const ShardingRule rule = rule_at(graph_, n);
     const MeshPtr& mesh = stages_.of_node(n);
     if (!node.sharding.empty()) {
       const ErrorContext context([&] {
@@ -199,7 +205,8 @@ class Search {
       const RuleLayouts said = read_sharding(node.sharding, node.op->name, rule, mesh);
       return said_.emplace(n, std::vector<Way>{ways_.one(rule, said, node.sharding)}).first->second;
     }
-    const bool whole_sums = options_.deterministic && info(types[0].dtype).is_floating;
+    const bool whole_sums =
+        options_.deterministic && info(graph_.type(node.operands[0]).dtype).is_floating;
     return ways_.all(rule, mesh, whole_sums);
   }
 
@@ -357,11 +364,20 @@ std::vector<Found> search(const Graph& graph, const PlaceOptions& options) {
   return Search(graph, options).run();
 }
 
-void apply(Graph& graph, const Found& found) {
+void apply(Graph& graph, const Found& found, const MeshPtr& mesh) {
   require(graph.nodes.size() == found.shardings.size(),
           "a placement of {} nodes for a graph of {}: they are not of one network",
           found.shardings.size(), graph.nodes.size());
-  for (size_t n = 0; n < graph.nodes.size(); ++n) graph.nodes[n].sharding = found.shardings[n];
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    Node& node = graph.nodes[n];
+    if (!node.sharding.empty()) continue;
+    try {
+      (void)read_sharding(found.shardings[n], node.op->name, rule_at(graph, n), mesh);
+      node.sharding = found.shardings[n];
+    } catch (const Error&) {
+      // These rows have no such parts.
+    }
+  }
 }
 
 MeshPtr search_mesh(int ranks) {

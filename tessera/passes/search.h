@@ -1,9 +1,10 @@
 // auto_parallel: how every node is sharded, for the fewest bytes moved in as little memory as there
 // is. Pure, as placing is:
 //
-//   std::vector<Found> found = search(graph, {.mesh = search_mesh(8)});
-//   apply(graph, found.front());                      // or the first whose memory fits
-//   Placed placed = place(graph, {.mesh = search_mesh(8)});
+//   const MeshPtr mesh = search_mesh(8);
+//   std::vector<Found> found = search(graph, {.mesh = mesh});
+//   apply(graph, found.front(), mesh);                // or the first whose memory fits
+//   Placed placed = place(graph, {.mesh = mesh});
 //
 // A beam search over the nodes in their order: its states say in which layouts the values lie that
 // later nodes read. It is exact where the states are fewer than the beam holds.
@@ -32,9 +33,10 @@ struct Found {
 /// `options` are as for place, and layout_of holds here too. Never empty. Throws as place does.
 std::vector<Found> search(const Graph& graph, const PlaceOptions& options);
 
-/// Shards the nodes of a graph that differs in the number of rows only. Throws kInvalidArgument for
+/// Shards the nodes of a graph, which may differ in the number of rows: a node that cannot be split
+/// so for other rows, as a reshape may not, follows its operands. Throws kInvalidArgument for
 /// another number of nodes.
-void apply(Graph& graph, const Found& found);
+void apply(Graph& graph, const Found& found, const MeshPtr& mesh);
 
 /// A mesh of at most two axes for so many ranks, as equal as their prime factors allow.
 MeshPtr search_mesh(int ranks);

@@ -92,7 +92,7 @@ void expect_the_best(Graph graph, const PlaceOptions& options) {
   });
   for (const Found& one : found) {
     Graph sharded = graph;
-    apply(sharded, one);
+    apply(sharded, one, options.mesh);
     const Figures figures = figures_of(place(sharded, options));
     EXPECT_EQ(figures.bytes, one.bytes) << to_string(sharded);
     EXPECT_EQ(figures.memory, one.memory) << to_string(sharded);
@@ -127,7 +127,7 @@ TEST(Search, WhatItFindsComputesWhatOneDeviceComputes) {
       const PlaceOptions options{.mesh = search_mesh(ranks)};
       for (const Found& found : search(graph, options)) {
         Graph sharded = graph;
-        apply(sharded, found);
+        apply(sharded, found, options.mesh);
         const Placed placed = place(sharded, options);
         EXPECT_EQ(figures_of(placed).bytes, found.bytes) << net << " on " << ranks;
         const std::vector<Tensor> outputs = run_placed(placed, values);
@@ -164,7 +164,7 @@ TEST(Search, DeterministicPlacementsCutNoSum) {
   const Graph graph = make_net("mlp", 4);
   for (const Found& found : search(graph, options)) {
     Graph sharded = graph;
-    apply(sharded, found);
+    apply(sharded, found, options.mesh);
     for (const PlacedNode& node : place(sharded, options).nodes)
       for (const Layout& layout : node.results) EXPECT_TRUE(layout.partial.empty());
   }

@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "tessera/model/rank_memory.h"
+#include "tessera/model/spread.h"
 #include "tests/support/run_program.h"
 
 namespace tessera {
