@@ -36,10 +36,11 @@ std::string clean(std::string_view text) {
 std::string flow_text(const YamlTree& tree) {
   if (tree.is_scalar()) return clean(tree.scalar);
   std::string text;
-  for (const YamlTree& item : tree.items) text += (text.empty() ? "" : ", ") + flow_text(item);
-  for (const auto& [key, value] : tree.fields)
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", clean(key), flow_text(value));
-  return tree.kind == YamlTree::Kind::kMap ? "{" + text + "}" : "[" + text + "]";
+  const bool is_map = tree.kind == YamlTree::Kind::kMap;
+  for (size_t i = 0; i < tree.items.size(); ++i)
+    text += fmt::format("{}{}{}", i == 0 ? "" : ", ", is_map ? clean(tree.keys[i]) + ": " : "",
+                        flow_text(tree.items[i]));
+  return is_map ? "{" + text + "}" : "[" + text + "]";
 }
 
 /// "Model_Name" as "model-name", where that is a key of cards.
@@ -134,7 +135,9 @@ class Reader {
     if (tree.kind != YamlTree::Kind::kMap) return problem(-1, "its front matter has no keys");
     card_.is_read = true;
     const YamlTree* asset = nullptr;
-    for (const auto& [key, value] : tree.fields) {
+    for (size_t i = 0; i < tree.items.size(); ++i) {
+      const std::string& key = tree.keys[i];
+      const YamlTree& value = tree.items[i];
       const std::string name = known_spelling(key);
       if (name != key) note(value.line, "the key '{}' is read as '{}'", printable(key), name);
       const auto known = std::find_if(card_.fields.begin(), card_.fields.end(),
@@ -221,9 +224,9 @@ class Reader {
   void read_asset(const YamlTree& tree, size_t number) {
     Asset asset;
     std::string hash;
-    for (const auto& [key, value] : tree.fields) {
-      const std::string name = known_spelling(key);
-      const std::string text = flow_text(value);
+    for (size_t i = 0; i < tree.items.size(); ++i) {
+      const std::string name = known_spelling(tree.keys[i]);
+      const std::string text = flow_text(tree.items[i]);
       if (name == "file-format") asset.format = lower(trim(text));
       if (name == "asset-link") asset.link = bare_link(text);
       if (name == "asset-sha256") hash = text;

@@ -6,9 +6,10 @@
 #include <fstream>
 
 #include "tessera/base/error.h"
-#include "tessera/base/fnv1a.h"
+#include "tessera/checkpoint/writer.h"
 #include "tessera/model/hub.h"
 #include "tests/hub/hub_server.h"
+#include "tests/support/made_weights.h"
 #include "tests/support/npy.h"
 #include "tests/support/shared_data.h"
 
@@ -17,21 +18,6 @@ namespace {
 
 using testing::card_text;
 using testing::HubTest;
-
-/// The input of the recorded networks, by the rule of the README beside them.
-Tensor recorded_input(Shape shape) {
-  const uint64_t hash = fnv1a("input");
-  Tensor input(DType::kF32, std::move(shape));
-  uint64_t i = 0;
-  for (float& element : input.mutable_data<float>()) {
-    uint64_t z = hash + ++i * 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    z ^= z >> 31;
-    element = 2 * (static_cast<float>(z >> 40) * 0x1p-24F) - 1;
-  }
-  return input;
-}
 
 void expect_near(const Tensor& found, const Tensor& wanted) {
   ASSERT_EQ(found.shape(), wanted.shape());
@@ -47,7 +33,8 @@ class LoadTest : public HubTest {
     put("files/" + model + ".ckpt", weights);
     put(uid + ".md", card_text({.model = model,
                                 .link = server().url("cutwhole/1/files/" + model + ".ckpt"),
-                                .sha256 = testing::digest(weights)}));
+                                .sha256 = testing::digest(weights),
+                                .data_set = model == "GoogleNet" ? "cifar10" : "mnist"}));
   }
   LoadOptions load_options() {
     LoadOptions load;
@@ -55,23 +42,54 @@ class LoadTest : public HubTest {
     load.fetch = options();
     return load;
   }
-  static std::string lenet_weights() {
-    std::ifstream file(testing::source_dir() / "examples/digits/lenet5_digits.ckpt",
-                       std::ios::binary);
+  static std::string content(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
+  static std::string lenet_weights() {
+    return content(testing::source_dir() / "examples/digits/lenet5_digits.ckpt");
+  }
 };
+
+/// Writes the checkpoint that MindSpore's recorded logits belong to: weights by a rule.
+void write_made_weights(const std::string& model, float gain, const std::filesystem::path& path) {
+  const ModelSpec spec = parse_model(model);
+  const Graph graph = trace(spec, 1, spec.model->row_shape(spec.options));
+  CheckpointWriter writer(path, {.sync = false});
+  const std::vector<Tensor> weights = testing::made_parameters(graph, gain);
+  for (size_t i = 0; i < weights.size(); ++i)
+    writer.add(graph.values[static_cast<size_t>(graph.parameters[i])].name, weights[i]);
+  writer.finish();
+}
+
+TEST_F(LoadTest, TheTutorialsGooglenetGivesTheLogitsOfMindSpore) {
+  TESSERA_NEEDS_SHARED_DATA();
+  const auto folder = testing::shared_data() / "mindspore/networks";
+  const std::string uid = "mindspore/ascend/0.7/googlenet_v1_cifar10";
+  for (const auto& [tag, gain] :
+       {std::pair("googlenet_n10_b2_224", 3.0F), std::pair("googlenet_n10_b2_224_he", 6.0F)}) {
+    write_made_weights("googlenet(num_classes=10)", gain, www() / "made.ckpt");
+    put_card(uid, "GoogleNet", content(www() / "made.ckpt"));
+    LoadOptions options = load_options();
+    options.num_classes = 10;
+    Model net = load(uid, options);
+    expect_near(net.predict(testing::made_input({2, 3, 224, 224})),
+                testing::read_npy(folder / (std::string(tag) + "_logits.npy")));
+    // The card's data set says the classes where nobody else does.
+    options.num_classes.reset();
+    EXPECT_EQ(to_string(load(uid, options).spec()), to_string(net.spec()));
+  }
+}
 
 TEST_F(LoadTest, LenetFromAHubGivesTheLogitsOfMindSpore) {
   TESSERA_NEEDS_SHARED_DATA();
   const auto folder = testing::shared_data() / "mindspore/networks";
-  std::ifstream file(folder / "lenet5_n10_b4_32.ckpt", std::ios::binary);
   put_card("mindspore/ascend/0.7/lenet_v1_mnist", "LeNet",
-           {std::istreambuf_iterator<char>(file), {}});
+           content(folder / "lenet5_n10_b4_32.ckpt"));
   LoadOptions options = load_options();
   options.num_classes = 10;
   Model net = load("mindspore/ascend/0.7/lenet_v1_mnist", options);
-  expect_near(net.predict(recorded_input({4, 1, 32, 32})),
+  expect_near(net.predict(testing::made_input({4, 1, 32, 32})),
               testing::read_npy(folder / "lenet5_n10_b4_32_logits.npy"));
   EXPECT_EQ(server().requests("/cutwhole/1/"), 2U);
 }

@@ -57,8 +57,7 @@ class Builder : public YAML::EventHandler {
 
   YamlTree& node(const std::vector<size_t>& path) {
     YamlTree* at = &root_;
-    for (const size_t place : path)
-      at = at->kind == YamlTree::Kind::kMap ? &at->fields[place].second : &at->items[place];
+    for (const size_t place : path) at = &at->items[place];
     return *at;
   }
 
@@ -73,19 +72,16 @@ class Builder : public YAML::EventHandler {
     Open& parent = open_.back();
     YamlTree& tree = node(parent.path);
     std::vector<size_t> path = parent.path;
-    if (tree.kind == YamlTree::Kind::kSequence) {
-      tree.items.push_back({kind, mark.line, text, {}, {}});
-      path.push_back(tree.items.size() - 1);
-    } else if (!parent.waits_for_value) {
+    if (tree.kind == YamlTree::Kind::kMap && !parent.waits_for_value) {
       if (kind != YamlTree::Kind::kScalar && kind != YamlTree::Kind::kNull)
         throw Refused{{"a key is no text", mark.line}};
-      tree.fields.emplace_back(text, YamlTree{});
+      tree.keys.push_back(text);
       parent.waits_for_value = true;
-    } else {
-      tree.fields.back().second = {kind, mark.line, text, {}, {}};
-      path.push_back(tree.fields.size() - 1);
-      parent.waits_for_value = false;
+      return path;
     }
+    parent.waits_for_value = false;
+    tree.items.push_back({kind, mark.line, text, {}, {}});
+    path.push_back(tree.items.size() - 1);
     return path;
   }
 

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace tessera::hub::internal {
@@ -14,8 +13,8 @@ struct YamlTree {
   Kind kind = Kind::kNull;
   int line = 0;  // of the text, from 0
   std::string scalar;
-  std::vector<YamlTree> items;                           // of a sequence
-  std::vector<std::pair<std::string, YamlTree>> fields;  // of a map, in the order of the text
+  std::vector<YamlTree> items;    // of a sequence; of a map its values, in the order of the text
+  std::vector<std::string> keys;  // of a map, one for each item
 
   bool is_scalar() const { return kind == Kind::kScalar || kind == Kind::kNull; }
 };
