@@ -78,23 +78,31 @@ class Folder : public CardIndex {
     std::vector<Card> cards;
     for (const auto& [uid, path] : paths_) {
       Card card = read(uid, path);
-      if (card.is_read || !may_be_document(path)) cards.push_back(std::move(card));
+      const bool is_card = !card.model.empty() || !card.backbone.empty() || !card.assets.empty();
+      if (is_card || !may_be_document(path)) cards.push_back(std::move(card));
     }
     return cards;
   }
 
   Card find(const std::string& uid) const override {
-    const auto exact = paths_.find(uid);
-    if (exact != paths_.end()) return read(exact->first, exact->second);
-    std::vector<std::string> known, ends;
+    std::vector<std::string> known, ends, places;
+    const fs::path* found = nullptr;
     for (const auto& [name, path] : paths_) {
       known.push_back(name);
-      if (name.ends_with("/" + uid)) ends.push_back(name);
+      if (name == uid) {
+        places.push_back(path.string());
+        found = &path;
+      } else if (name.ends_with("/" + uid)) {
+        ends.push_back(name);
+      }
     }
+    require(places.size() <= 1, "'{}' is the uid of {} cards; name one by its path: {}",
+            printable(uid), places.size(), printable(join_first(places, 5), 2000));
+    if (found != nullptr) return read(uid, *found);
     if (ends.empty()) no_card(uid, name_, known);
     require(ends.size() == 1, "'{}' may be any of {}", printable(uid),
             printable(join_first(ends, 5), 1000));
-    return read(ends[0], paths_.at(ends[0]));
+    return read(ends[0], paths_.find(ends[0])->second);
   }
 
   const std::string& name() const override { return name_; }
@@ -143,7 +151,7 @@ class Folder : public CardIndex {
   std::string name_;
   fs::path root_;
   bool has_assets_ = false;
-  std::map<std::string, fs::path> paths_;  // by uid
+  std::multimap<std::string, fs::path> paths_;  // by uid
 };
 
 }  // namespace

@@ -86,6 +86,14 @@ Card read_entry(const Json& entry) {
   return card;
 }
 
+/// What gives the card's text, where `name` may be the address of the page that shows it.
+std::string card_url(std::string url) {
+  const size_t blob = url.find("/blob/");
+  if (blob != std::string::npos && url.find("/mshub_res/assets/") != std::string::npos)
+    url.replace(blob, 6, "/raw/");
+  return url_path(url).ends_with(".md") || url.find('?') != std::string::npos ? url : url + ".md";
+}
+
 class Url : public CardIndex {
  public:
   Url(std::string base, const FetchOptions& options) : base_(std::move(base)), options_(options) {
@@ -175,9 +183,9 @@ Card resolve_card(const std::string& name, const std::string& hub, const FetchOp
   if (is_url(name)) {
     if (const auto why = why_no_link(name))
       fail(ErrorCode::kInvalidArgument, "'{}' is no URL of a card: {}", printable(name), *why);
-    const std::string url = url_path(name).ends_with(".md") ? name : name + ".md";
-    const size_t cut = url.size() - url_path(url).size();
-    return fetch_card(url.substr(0, cut), uid_of_url(url), url, options);
+    const std::string url = card_url(name);
+    return fetch_card(url.substr(0, url.find('/', url.find("://") + 3)), uid_of_url(url), url,
+                      options);
   }
   std::error_code ignored;
   if (may_be_file && name.ends_with(".md") && std::filesystem::is_regular_file(name, ignored)) {

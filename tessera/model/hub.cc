@@ -10,6 +10,8 @@
 namespace tessera::hub {
 namespace {
 
+constexpr std::string_view kGitee = "https://gitee.com/mindspore/hub/raw/master/mshub_res/assets";
+
 struct DataSet {
   std::string_view begins;
   int64_t classes;
@@ -59,10 +61,14 @@ ModelSpec spec_of(const Card& card, const LoadOptions& options) {
 }
 
 Card find_card(std::string_view name, const LoadOptions& options) {
-  require(options.source.empty() || options.source == "local" || options.source == "hub",
-          "source is '{}'; wanted local, hub or nothing", printable(options.source));
-  if (options.source != "local")
-    return resolve_card(std::string(name), options.hub, options.fetch, options.source.empty());
+  const std::string& source = options.source;
+  require(source.empty() || source == "local" || source == "hub" || source == "gitee",
+          "source is '{}'; wanted local, hub, gitee or nothing", printable(source));
+  if (source != "local") {
+    const bool is_gitee = source == "gitee" && options.hub.empty();
+    return resolve_card(std::string(name), is_gitee ? std::string(kGitee) : options.hub,
+                        options.fetch, source.empty());
+  }
   const std::filesystem::path path = name;
   return read_card_file(path.stem().string(), path);
 }

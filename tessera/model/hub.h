@@ -25,6 +25,7 @@ struct LoadOptions {
   bool force_reload = false;  // fetch again what the cache has
   std::string hub = {};       // folder or base URL of cards; "": TESSERA_HUB, or the built-in cards
   /// "": `name` is what it looks like. "local": the path of a card. "hub": a uid.
+  /// "gitee": a uid, and where `hub` is empty of MindSpore's own hub.
   std::string source = {};
   /// Further options of the network, "num_channel=3,…". One that the network lacks is an error.
   std::string options = {};

@@ -99,13 +99,15 @@ TEST_F(LoadTest, ACardIsAUidAUrlOrAPath) {
   LoadOptions options = load_options();
   const std::string uid = "test/1.0/lenet";
   const std::string url = server().url("ok/" + uid + ".md");
+  const std::string page = server().url("ok/mshub_res/assets/" + uid);
+  put("mshub_res/assets/" + uid + ".md", content(www() / (uid + ".md")));
   const std::string path = (www() / (uid + ".md")).string();
-  for (const std::string& name : {uid, url, path, uid + ".md"})
+  for (const std::string& name : {uid, url, path, page, uid + ".md"})
     EXPECT_EQ(load(name, options).spec().model->name, "lenet5") << name;
   options.source = "local";
   EXPECT_EQ(load(path, options).spec().model->name, "lenet5");
   EXPECT_THROW(load(uid, options), Error);
-  options.source = "gitee";
+  options.source = "github";
   EXPECT_THROW(load(uid, options), Error);
   EXPECT_EQ(server().requests("/cutwhole/1/"), 2U);
 }

@@ -253,6 +253,26 @@ TEST_F(HubProgramTest, WithNothingSetTheBuiltInCardsAreThere) {
   EXPECT_EQ(run_tessera({"hub", "lst"}).status, 2);
 }
 
+TEST_F(HubProgramTest, CheckoutsSideBySideKeepAllTheirCards) {
+  const std::string text = card_text({.link = "https://h.invalid/x", .sha256 = digest("")});
+  put("r1/mshub_res/assets/a/1.0/x.md", text);
+  put("r2/mshub_res/assets/a/1.0/x.md", text);
+  put("r2/mshub_res/assets/a/2.0/y.md", text);
+  put("r2/README.md", "---\nnote: no card\n---\n");
+  put("other/z.MD", text);
+  const Outcome list = run_tessera({"hub", "list", "--hub", www().string(), "--json"});
+  EXPECT_TRUE(has(list.out, "\"count\": 4")) << list.out;
+  EXPECT_EQ(count_of(list.out, "\"uid\": \"a/1.0/x\""), 2U);
+  const auto show = [&](const std::string& uid) {
+    return run_tessera({"hub", "show", uid, "--hub", www().string()});
+  };
+  EXPECT_TRUE(has(show("a/1.0/x").err, "is the uid of 2 cards"));
+  EXPECT_EQ(show("a/2.0/y").status, 0);
+  EXPECT_EQ(show("2.0/y").status, 0);
+  EXPECT_EQ(show("other/z").status, 0);
+  EXPECT_EQ(show((www() / "r1/mshub_res/assets/a/1.0/x.md").string()).status, 0);
+}
+
 TEST_F(HubProgramTest, MindSporesCardsAreAllRead) {
   TESSERA_NEEDS_SHARED_DATA();
   const Outcome list =
