@@ -48,7 +48,7 @@ std::string known_spelling(const std::string& key) {
   std::string name = lower(trim(key));
   std::replace(name.begin(), name.end(), '_', '-');
   const auto& keys = known_keys();
-  const bool is_known = name.starts_with("asset-") || name == "file-format" ||
+  const bool is_known = name == "asset-link" || name == "asset-sha256" || name == "file-format" ||
                         std::any_of(keys.begin(), keys.end(),
                                     [&](const KnownKey& known) { return known.name == name; });
   return is_known ? name : clean(key);

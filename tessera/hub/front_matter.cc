@@ -66,7 +66,7 @@ bool is_known(std::string_view key) {
 }
 
 bool is_asset_key(std::string_view key) {
-  return key.starts_with("asset-") || key == "file-format";
+  return key == "asset-link" || key == "asset-sha256" || key == "file-format";
 }
 
 /// "license:Apache2.0" and "license：Apache2.0" with the blank that YAML wants.

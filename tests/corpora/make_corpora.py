@@ -320,6 +320,7 @@ def write_hub_cards():
     card("open", "a: " + "[" * 400 + "\n")
     card("one_asset", front + "asset:\n  file-format: pth\n  asset-link: '[x](http://h/../x)'\n  asset-sha256: 12\n")
     card("nested_twice", front + front + "asset: [1, {a: b}, [c]]\n? [k]\n: v\n")
+    write("hub_card", "bytes_in_key", b"---\n" + front.encode() + b"asset-link\xcb: x\nmodel\xff-name: y\n---\n")
     card("block_text", front + "text: |\n  a: b\n  c\nmore: >-\n  d\n")
 
 
