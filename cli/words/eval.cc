@@ -137,7 +137,7 @@ TESSERA_WORD(eval) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             request->model.declare(arguments);
-            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            arguments.option("--weights", request->weights, "checkpoint file or folder");
             request->rows.declare(arguments, true);
             arguments.flag("--drop-remainder", request->rows.drop_remainder,
                            "leave out a last batch that is smaller");
@@ -149,7 +149,11 @@ TESSERA_WORD(eval) {
             arguments.option("--loss", request->loss, "op that gives the loss of each row");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
-            return [request] { eval(*request); };
+            return [request] {
+              request->model.resolve(request->weights, true,
+                                     request->common.quiet || request->common.json);
+              eval(*request);
+            };
           },
   };
 }

@@ -225,7 +225,7 @@ TESSERA_WORD(predict) {
             request->model.declare(arguments);
             arguments.positionals("image", request->images, "picture files: PNG, PGM, IDX, .npy",
                                   false);
-            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            arguments.option("--weights", request->weights, "checkpoint file or folder");
             request->rows.declare(arguments, false);
             request->array.declare(arguments);
             request->ranks.declare(arguments);
@@ -235,6 +235,8 @@ TESSERA_WORD(predict) {
             request->common.declare(arguments);
             return [request] {
               check_what(*request);
+              request->model.resolve(request->weights, true,
+                                     request->common.quiet || request->common.json);
               predict(*request);
             };
           },

@@ -48,8 +48,13 @@ class Matcher {
 
   MatchReport run() {
     check_allow();
+    check_reinit();
     std::vector<size_t> missing;
     for (size_t p = 0; p < parameters_.size(); ++p) {
+      if (matches_any(options_.reinit, parameters_[p].name)) {
+        leave_new(p);
+        continue;
+      }
       const auto found = by_name_.find(parameters_[p].name);
       if (found == by_name_.end()) {
         missing.push_back(p);
@@ -109,9 +114,32 @@ class Matcher {
   }
 
   bool may_differ(const std::string& name) const { return options_.lenient || is_allowed(name); }
-  bool is_allowed(const std::string& name) const {
-    return std::any_of(options_.allow.begin(), options_.allow.end(),
+  bool is_allowed(const std::string& name) const { return matches_any(options_.allow, name); }
+
+  static bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+    return std::any_of(patterns.begin(), patterns.end(),
                        [&](const std::string& pattern) { return matches(pattern, name); });
+  }
+
+  void check_reinit() const {
+    std::vector<std::string> names;
+    for (const NetworkParameter& parameter : parameters_) names.push_back(parameter.name);
+    for (const std::string& pattern : options_.reinit)
+      require(std::any_of(names.begin(), names.end(),
+                          [&](const std::string& name) { return matches(pattern, name); }),
+              "no parameter of the network matches '{}', which is to stay new{}",
+              printable(pattern), suggest(pattern, names));
+  }
+
+  void leave_new(size_t p) {
+    const NetworkParameter& parameter = parameters_[p];
+    const auto found = by_name_.find(parameter.name);
+    report_.not_loaded.push_back(parameter.name);
+    if (found != by_name_.end())
+      report_.notes.push_back(
+          fmt::format("'{}' stays new: it is {} in the network and {} in the checkpoint",
+                      printable(parameter.name), type_text(parameter.dtype, parameter.shape),
+                      describe(catalog_.records[found->second])));
   }
 
   void add(size_t p, size_t r, bool by_prefix) {
@@ -135,7 +163,7 @@ class Matcher {
                              printable(parameter.name))
            : match.reshapes && !can_reshape
                ? "; '--allow' does not help here: give the model the option that makes this shape, "
-                 "or convert the checkpoint"
+                 "convert the checkpoint, or let '--reinit' leave this parameter new"
                : "; '--allow' does not help here: it converts floating dtypes into each other, and "
                  "signed integers");
     }
