@@ -29,6 +29,10 @@ std::string to_string(const RowType& type) {
   return fmt::format("{}{}", to_string(type.dtype), to_string(type.shape));
 }
 
+std::string RowSource::row_name(int64_t index) const {
+  return fmt::format("row {}", index);
+}
+
 std::span<const RowSourceDef> all_row_sources() {
   static const std::vector<RowSourceDef> sources = make_sources();
   return sources;

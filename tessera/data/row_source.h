@@ -1,6 +1,6 @@
 // Where rows come from, by a notation "source:place":
 //
-//   mnist:DIR      mnist:DIR/train      digits:test      digits:7
+//   mnist:DIR      mnist:DIR/train      cifar10:DIR      cifar100:DIR,coarse      digits:test
 //
 // Each source is one file of tessera/data/sources.
 #pragma once
@@ -43,6 +43,10 @@ class RowSource {
   /// Row `index`, 0 ≤ index < size(). Rows may differ in shape where the source is a list of files.
   virtual Row row(int64_t index) const = 0;
   virtual bool has_labels() const { return true; }
+  /// The classes' names by label; none where the source knows none.
+  virtual std::span<const std::string> class_names() const { return {}; }
+  /// How people call a row: "row 7", or its file where it has one.
+  virtual std::string row_name(int64_t index) const;
 };
 
 struct RowSourceDef {
