@@ -1,15 +1,17 @@
 // Where rows come from, by a notation "source:place":
 //
-//   mnist:DIR      mnist:DIR/train      cifar10:DIR      cifar100:DIR,coarse      digits:test
+//   mnist:DIR      mnist:DIR/train      cifar10:DIR      folder:DIR      digits:test
 //
 // Each source is one file of tessera/data/sources.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tessera/tensor/tensor.h"
 
@@ -27,6 +29,8 @@ std::string to_string(const RowType& type);
 
 /// The label of a row that has none.
 inline constexpr int32_t kNoLabel = -1;
+/// The label of a row that was left out because it could not be read.
+inline constexpr int32_t kLeftOut = -2;
 
 struct Row {
   Tensor data;  // contiguous; may share memory with the source
@@ -47,6 +51,16 @@ class RowSource {
   virtual std::span<const std::string> class_names() const { return {}; }
   /// How people call a row: "row 7", or its file where it has one.
   virtual std::string row_name(int64_t index) const;
+  /// What opening left out, in sentences for people.
+  virtual std::vector<std::string> notes() const { return {}; }
+};
+
+/// More pixels than this in one picture are refused unless asked for: 402 MB as bytes.
+inline constexpr int64_t kMaxPixels = int64_t{1} << 27;
+
+struct RowsOptions {
+  std::filesystem::path labels = {};  // names of the classes, and for folders their numbers
+  int64_t max_pixels = kMaxPixels;    // of a picture
 };
 
 struct RowSourceDef {
@@ -54,7 +68,7 @@ struct RowSourceDef {
   std::string_view notation;  // "mnist:DIR[/train|/test]"
   std::string_view doc;
   /// Opens what stands after "name:".
-  std::shared_ptr<const RowSource> (*open)(std::string_view place) = nullptr;
+  std::shared_ptr<const RowSource> (*open)(std::string_view place, const RowsOptions&) = nullptr;
 };
 
 /// Every source, sorted by name.
@@ -62,7 +76,8 @@ std::span<const RowSourceDef> all_row_sources();
 
 /// Opens `notation`. Throws kInvalidArgument with the known sources when there is none of that
 /// name, and kNotFound with the files looked for when the place does not hold them.
-std::shared_ptr<const RowSource> open_rows(std::string_view notation);
+std::shared_ptr<const RowSource> open_rows(std::string_view notation,
+                                           const RowsOptions& options = {});
 /// The source's name in a notation: "mnist" in "mnist:DIR".
 std::string_view source_name(std::string_view notation);
 

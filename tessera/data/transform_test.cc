@@ -195,7 +195,6 @@ TEST(Transforms, ErrorsInTheTextNameThePosition) {
 
 TEST(Transforms, ATransformThatDoesNotApplySaysToWhat) {
   const std::pair<const char*, const char*> cases[] = {
-      {"rescale(1/255) resize(8,8)", "works on rows u8[h,w,c], not on f32[4,4,3]"},
       {"flatten to_chw", "not on u8[48]"},
       {"to_chw resize(8,8)",
        "resize(8,8) (transform 2) works on rows [h,w,c], but to_chw (transform 1) has made them"},
@@ -205,7 +204,13 @@ TEST(Transforms, ATransformThatDoesNotApplySaysToWhat) {
       {"normalize(1,0)", "above 0"},
       {"resize(0,8)", "whole number from 1"},
       {"resize(1.5,8)", "whole number from 1"},
-      {"resize(8,8,cubic)", "not 'cubic'"},
+      {"resize(8,8,lanczos)", "not 'lanczos'"},
+      {"resize(linear)", "resize is written resize(SIZE)"},
+      {"resize(8,8,8)", "resize is written resize(SIZE)"},
+      {"cast(f64) resize(8,8)", "resize works on rows u8[h,w,c] or f32[h,w,c], not on f64[4,4,3]"},
+      {"flatten center_crop(2)", "center_crop works on rows [h,w,c], not on u8[48]"},
+      {"resize(8,8,linear,3)", "resize got 4 arguments"},
+      {"rescale(2) to_grey", "to_grey works on rows u8[h,w,3]"},
       {"cast(f33)", "f33"},
       {"rescale(linear)", "has 0 numbers"},
       {"rescale(1e300)", "does not fit into a float"},

@@ -8,7 +8,8 @@ namespace {
 const std::array<std::string, 10> kNames = {"airplane", "automobile", "bird",  "cat",  "deer",
                                             "dog",      "frog",       "horse", "ship", "truck"};
 
-std::shared_ptr<const RowSource> open_cifar10(std::string_view place) {
+std::shared_ptr<const RowSource> open_cifar10(std::string_view place,
+                                              const RowsOptions& /*options*/) {
   return internal::open_cifar(place,
                               {.source = "cifar10",
                                .folder = "cifar-10-batches-bin",

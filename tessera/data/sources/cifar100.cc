@@ -45,7 +45,8 @@ const std::array<std::string, 20> kCoarseNames = {"aquatic_mammals",
                                                   "vehicles_1",
                                                   "vehicles_2"};
 
-std::shared_ptr<const RowSource> open_cifar100(std::string_view place) {
+std::shared_ptr<const RowSource> open_cifar100(std::string_view place,
+                                               const RowsOptions& /*options*/) {
   const std::string name = fmt::format("cifar100:{}", place);
   internal::CifarFormat format{.source = "cifar100",
                                .folder = "cifar-100-binary",
