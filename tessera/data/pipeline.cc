@@ -11,6 +11,7 @@
 
 #include "tessera/base/parallel.h"
 #include "tessera/data/internal/row_chain.h"
+#include "tessera/data/internal/spare_buffers.h"
 
 namespace tessera {
 
@@ -136,7 +137,7 @@ class Pipeline::Run {
     std::optional<internal::RowChain> chain;  // for the last row that was unlike the first
   };
 
-  Slot make_slot(int64_t batch) const;
+  Slot make_slot(int64_t batch);
   void fill(Batch& batch, int64_t begin, int64_t end, Worker& worker);
   void fill_row(Batch& batch, int64_t row, Worker& worker);
   std::optional<Row> read_row(Batch& batch, int64_t index);
@@ -149,7 +150,8 @@ class Pipeline::Run {
   const int64_t ahead_;      // how many batches may wait
   const int64_t part_rows_;  // that a thread takes
 
-  std::mutex bad_mutex_;  // of the lists of bad rows
+  internal::SpareBuffers spare_;  // for the data of batches; under mutex_
+  std::mutex bad_mutex_;          // of the lists of bad rows
   std::mutex mutex_;
   std::condition_variable room_;             // a batch left, or the end
   std::condition_variable ready_;            // a batch is complete, or an error
@@ -167,7 +169,8 @@ Pipeline::Run::Run(std::shared_ptr<const Plan> plan)
     : plan_(std::move(plan)),
       batches_(plan_->batch_count()),
       ahead_(plan_->batches_ahead()),
-      part_rows_(plan_->part_rows()) {
+      part_rows_(plan_->part_rows()),
+      spare_(static_cast<size_t>(ahead_) + 2, INT64_MAX) {
   if (ahead_ == 0) return;
   const int64_t parts = (plan_->row_count() + part_rows_ - 1) / part_rows_ + batches_;
   const int64_t threads = std::min<int64_t>(plan_->threads, parts);
@@ -182,7 +185,7 @@ Pipeline::Run::~Run() {
   room_.notify_all();
 }
 
-Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) const {
+Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) {
   Slot slot;
   const int64_t first = batch * plan_->batch_rows;
   slot.batch.all_rows = std::min(plan_->batch_rows, plan_->row_count() - first);
@@ -192,7 +195,7 @@ Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) const {
   const RowType& row = plan_->chain->result();
   Shape shape = row.shape;
   shape.insert(0, slot.batch.rows);
-  slot.batch.data = Tensor(row.dtype, shape);
+  slot.batch.data = spare_.tensor(row.dtype, shape);
   slot.batch.labels = Tensor(DType::kI32, {slot.batch.rows});
   slot.parts_left = std::max<int64_t>(1, (slot.batch.rows + part_rows_ - 1) / part_rows_);
   return slot;

@@ -157,7 +157,7 @@ Tensor decode_bmp(Bytes file, int64_t max_pixels) {
                 "file has {}",
                 header.width, header.height, header.bits, header.line_bytes * height,
                 header.pixels_at, file.size());
-  Tensor pixels(DType::kU8, {header.height, header.width, 3});
+  Tensor pixels = new_picture(header.height, header.width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   for (size_t y = 0; y < height; ++y, out += 3 * header.width) {
     const size_t line = header.top_down ? y : height - 1 - y;

@@ -185,7 +185,7 @@ Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels) {
                 "a picture of {}×{} pixels in {} bytes of JPEG: the file is cut", width, height,
                 file.size());
   if (!reader.start()) reader.throw_error();
-  Tensor pixels(DType::kU8, {height, width, 3});
+  Tensor pixels = new_picture(height, width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   const auto line_bytes = static_cast<size_t>(3 * width);
   if (reader.jpeg.out_color_space != JCS_CMYK) {

@@ -9,6 +9,7 @@
 #include "tessera/data/internal/bmp.h"
 #include "tessera/data/internal/jpeg.h"
 #include "tessera/data/internal/png.h"
+#include "tessera/data/internal/spare_buffers.h"
 
 namespace tessera::internal {
 namespace {
@@ -48,7 +49,7 @@ Tensor decode_pgm(Bytes file, int64_t max_pixels) {
   require_valid(at <= file.size() && file.size() - at >= pixels,
                 "PGM of {}×{} needs {} bytes from byte {} on, the file has {}", width, height,
                 pixels, at, file.size());
-  Tensor tensor(DType::kU8, {height, width, 3});
+  Tensor tensor = new_picture(height, width);
   const auto out = tensor.mutable_data<uint8_t>();
   for (size_t i = 0; i < pixels; ++i)
     std::fill_n(&out[3 * i], 3,
@@ -87,6 +88,12 @@ void check_pixels(int64_t width, int64_t height, int64_t max_pixels) {
          "a picture of {}×{} pixels; more than {} are read only when max_pixels (--max-pixels) "
          "says so",
          width, height, max_pixels);
+}
+
+Tensor new_picture(int64_t height, int64_t width) {
+  constexpr int64_t kMostBytes = int64_t{4} << 20;  // fresh memory above this has huge pages
+  thread_local SpareBuffers spare(2, kMostBytes);
+  return spare.tensor(DType::kU8, {height, width, 3});
 }
 
 bool is_picture(Bytes file) {

@@ -14,6 +14,10 @@ bool is_picture(std::span<const std::byte> file);
 /// and other formats, which it names, and kCorruptData with the byte.
 Tensor decode_picture(std::span<const std::byte> file, int64_t max_pixels);
 
+/// Uninitialised pixels u8 [h,w,3], in memory that a picture of this thread had before where that
+/// is free.
+Tensor new_picture(int64_t height, int64_t width);
+
 /// Throws kUnsupported when there are more than `max_pixels`, kCorruptData when there are none.
 void check_pixels(int64_t width, int64_t height, int64_t max_pixels);
 

@@ -88,7 +88,7 @@ Tensor decode_png(std::span<const std::byte> file, int64_t max_pixels) {
                 "a picture of {}×{} pixels in {} bytes of PNG", width, height, file.size());
   const auto line_bytes = static_cast<int64_t>(png_get_rowbytes(reader.png, reader.info));
   require_valid(line_bytes == width * 3, "PNG lines of {} bytes for {} pixels", line_bytes, width);
-  Tensor pixels(DType::kU8, {height, width, 3});
+  Tensor pixels = new_picture(height, width);
   std::vector<png_bytep> lines;
   for (int64_t y = 0; y < height; ++y)
     lines.push_back(pixels.mutable_data<uint8_t>().data() + y * line_bytes);

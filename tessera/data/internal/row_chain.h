@@ -1,6 +1,6 @@
 // The transforms of a pipeline, bound to one type of row and joined where that saves work:
 // successive elementwise steps on unsigned bytes become one table of their 256 results per channel,
-// and steps that only relabel cost nothing.
+// which also fills the planes where to_chw follows, and steps that only relabel cost nothing.
 #pragma once
 
 #include <memory>
