@@ -37,14 +37,13 @@ void print_json(const Request& request, Model& model) {
 
 bool is_placed(const Request& request) {
   const RankOptions& ranks = request.ranks;
-  return ranks.ranks != 0 || !ranks.mesh.empty() || !ranks.layouts.empty() ||
-         !request.dot.empty() || !request.svg.empty();
+  return ranks.ranks != 0 || ranks.is_placed() || !request.dot.empty() || !request.svg.empty();
 }
 
 void explain_ranks(const Request& request, const ModelSpec& spec, const Shape& row) {
-  require_usage(
-      request.weights.empty(),
-      "--weights goes without --mesh, --layouts, --ranks and pictures: no rank loads any");
+  require_usage(request.weights.empty(),
+                "--weights goes without --mesh, --layouts, --stages, --ranks and pictures: no rank "
+                "loads any");
   require_usage(!request.graph, "--graph shows one process; leave out the options of ranks");
   request.checkpoint.require_unused();
   explain_placed({.spec = spec,

@@ -163,7 +163,9 @@ void predict_rows_on(const Request& request, Communicator* world) {
   const auto source = open_source(request);
   Pipeline rows = request.rows.open(spec, source, kind, run.threads);
   const Shape row = rows.row_type().shape;
-  run = request.ranks.run_options(run, world, spec, row);
+  Shape together = row;
+  together.insert(0, request.rows.batch);
+  run = request.ranks.run_options(run, world, spec, together);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
   const Names names = request.rows.class_names(*source);
@@ -216,7 +218,7 @@ void predict_array_on(const Request& request, Communicator* world) {
   require(input.ndim() > 0, "{} is a scalar; wanted a batch of rows", request.array.input);
   const Shape row(input.shape().begin() + 1, input.shape().end());
   RunOptions run = request.ranks.run_options(
-      request.model.run_options(request.common.thread_count()), world, spec, row);
+      request.model.run_options(request.common.thread_count()), world, spec, input.shape());
   run.place.gather_outputs = !request.array.per_rank;
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);

@@ -8,7 +8,9 @@
 #include "tessera/checkpoint/strategy.h"
 #include "tessera/io/json.h"
 #include "tessera/model/internal/context_key.h"
+#include "tessera/model/predict_layout.h"
 #include "tessera/passes/operator_strategy.h"
+#include "tessera/passes/search.h"
 
 namespace tessera {
 namespace {
@@ -173,7 +175,8 @@ PlaceOptions place_options(const AutoParallelContext& context) {
     place.mesh = make_mesh({{"dp", ranks}});
     return place;
   }
-  place.mesh = make_mesh({{"d0", ranks}});
+  const bool is_searched = context.parallel_mode == ParallelMode::kAutoParallel;
+  place.mesh = is_searched ? search_mesh(ranks) : make_mesh({{"d0", ranks}});
   if (context.parallel_mode == ParallelMode::kSemiAutoParallel) place.mode = PlaceMode::kMindSpore;
   place.input_pieces = context.dataset_strategy;
   if (!context.full_batch && place.input_pieces.empty()) place.input_pieces = {{ranks}};
@@ -202,6 +205,10 @@ void validate(const AutoParallelContext& context) {
           ranks);
   if (context.enable_parallel_optimizer)
     fail(ErrorCode::kUnsupported, "enable_parallel_optimizer is refused: {}", kNoOptimizer);
+  require(context.memory_limit >= 0, "memory_limit is {}; wanted 0 or more bytes",
+          context.memory_limit);
+  require(context.memory_limit == 0 || context.parallel_mode == ParallelMode::kAutoParallel,
+          "memory_limit is for auto_parallel, which looks for a placement that fits");
   require(!context.full_batch || context.dataset_strategy.empty(),
           "full_batch and a dataset_strategy of tuples contradict each other: give one");
   if (has_strategies(context)) {
@@ -230,8 +237,12 @@ RunOptions run_options(const AutoParallelContext& context) {
   RunOptions options;
   if (context.parallel_mode == ParallelMode::kStandAlone) return options;
   options.place = place_options(context);
+  if (context.parallel_mode == ParallelMode::kAutoParallel)
+    options.search = SearchOptions{.memory_limit = context.memory_limit};
   if (!context.strategy_ckpt_load_file.empty())
     options.shard_operators = sharding_by(context.strategy_ckpt_load_file);
+  if (!context.strategy_ckpt_save_file.empty())
+    options.on_first_program = [context](const Placed& placed) { save_strategy(placed, context); };
   return options;
 }
 

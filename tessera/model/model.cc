@@ -1,9 +1,14 @@
 #include "tessera/model/model.h"
 
+<<<<<<< HEAD
 #include <algorithm>
 #include <chrono>
+=======
+>>>>>>> main
 #include <numeric>
+#include <utility>
 
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
@@ -14,12 +19,6 @@
 namespace tessera {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 std::vector<NetworkParameter> parameters_of(const Graph& graph) {
   std::vector<NetworkParameter> parameters;
   for (const ValueId id : graph.parameters) {
@@ -27,12 +26,6 @@ std::vector<NetworkParameter> parameters_of(const Graph& graph) {
     parameters.push_back({value.name, value.dtype, value.shape});
   }
   return parameters;
-}
-
-Attrs complete_options(const ModelDef& network) {
-  Attrs options;
-  for (const AttrDef& option : network.options) options.emplace(option.name, option.default_value);
-  return options;
 }
 
 /// The mean of one loss per row.
@@ -49,11 +42,7 @@ double mean_loss(const std::string& op, const Tensor& outputs, const Tensor& lab
 
 Model Model::open(const ModelSource& source, const RunOptions& options) {
   Model model;
-  if (source.network != nullptr) {
-    model.spec_ = {source.network, complete_options(*source.network)};
-  } else {
-    model.spec_ = parse_model(source.model);
-  }
+  model.spec_ = source.network != nullptr ? spec_of(*source.network) : parse_model(source.model);
   model.options_ = options;
   model.row_shape_ = source.row_shape.empty() ? model.spec_.model->row_shape(model.spec_.options)
                                               : source.row_shape;
@@ -97,6 +86,8 @@ Program& Model::program(int64_t rows) {
   const auto known = programs_.find(rows);
   if (known != programs_.end()) return known->second;
   const Graph graph_for_rows = graph(rows);
+  if (spread_ != nullptr && spread_->world().rank() == 0 && options_.on_first_program != nullptr)
+    std::exchange(options_.on_first_program, nullptr)(spread_->placed(rows));
   std::vector<Tensor> parameters;
   for (const ValueId id : graph_for_rows.parameters)
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));
@@ -134,14 +125,14 @@ Pipeline Model::part_of_rows(Pipeline rows) const {
   const Rank rank = spread_->world().rank();
   for (size_t d = 1; d < layout.dims.size(); ++d)
     if (part_count(layout, d) > 1) return rows;
-  if (!layout.mesh->find_place(rank)) return rows.part(0, 1);
+  if (!layout.mesh->find_place(rank)) return rows;
   return rows.part(part_index(layout, 0, rank), part_count(layout, 0));
 }
 
 Tensor Model::all_labels(const Batch& batch) const {
   if (batch.rows == batch.all_rows && spread_ == nullptr) return batch.labels;
-  const Layout& layout =
-      spread_->placed(batch.all_rows).layout(spread_->placed(batch.all_rows).graph.inputs[0]);
+  const Placed& placed = spread_->placed(batch.all_rows);
+  const Layout& layout = placed.layout(placed.graph.inputs[0]);
   const int count = part_count(layout, 0);
   if (batch.rows == batch.all_rows && count == 1) return batch.labels;
   Tensor labels(DType::kI32, {batch.all_rows});
@@ -215,7 +206,7 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   const ErrorContext context([&] { return fmt::format("evaluating {}", to_string(spec_)); });
   for (const auto& metric : metrics) metric->clear();
   EvalReport report;
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   rows = part_of_rows(std::move(rows));
   int64_t done = 0;
   while (true) {
@@ -242,9 +233,13 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
     if (options.progress) options.progress(done);
   }
   require(report.rows > 0, "there are no rows to evaluate");
+<<<<<<< HEAD
   report.seconds = seconds_since(start);
   std::sort(report.bad.begin(), report.bad.end(),
             [](const BadRow& a, const BadRow& b) { return a.index < b.index; });
+=======
+  report.seconds = watch.seconds();
+>>>>>>> main
   for (const auto& metric : metrics) {
     report.metrics.push_back(metric->result());
     report.correct = std::max(report.correct, report.metrics.back().correct);

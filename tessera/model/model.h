@@ -37,6 +37,12 @@ struct ModelSource {
   LoadOptions load = {};
 };
 
+/// auto_parallel: what the placement is looked for.
+struct SearchOptions {
+  int64_t memory_limit = 0;  // bytes per rank, as RankMemory::peak counts them; 0: no limit
+  int64_t rows = 32;         // of the batches that it is best for, and must fit
+};
+
 struct RunOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // plain C++ kernels only
@@ -46,9 +52,14 @@ struct RunOptions {
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
-  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks}
+  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks of a stage}
+  /// The nodes that nobody has sharded are cut so that the fewest bytes move; see passes/search.h.
+  std::optional<SearchOptions> search = {};
   /// Gives nodes their shardings, before the graph is placed; may be null.
   std::function<void(Graph&)> shard_operators = nullptr;
+  /// Rank 0 of a world calls it once, with how the first batch that the model runs is placed; may
+  /// be null.
+  std::function<void(const Placed&)> on_first_program = nullptr;
 };
 
 /// What loading found.

@@ -54,7 +54,9 @@ namespace {
 Attrs pool_attrs(const PoolOptions& options) {
   return {{"kernel", Ints{options.kernel, options.kernel}},
           {"stride", Ints{options.stride, options.stride}},
-          {"pad_mode", options.pad_mode}};
+          {"pad_mode", options.pad_mode},
+          {"padding", Ints(4, options.padding)},
+          {"ceil_mode", options.ceil_mode}};
 }
 
 }  // namespace
@@ -65,6 +67,22 @@ Value max_pool(const Scope& scope, Value x, const PoolOptions& options) {
 
 Value avg_pool(const Scope& scope, Value x, const PoolOptions& options) {
   return scope.emit("avg_pool", {x}, pool_attrs(options));
+}
+
+Value global_avg_pool(const Scope& scope, Value x) {
+  return scope.emit("reduce_mean", {x}, {{"axis", Ints{2, 3}}});
+}
+
+Value add(const Scope& scope, Value x, Value y) {
+  return scope.emit("add", {x, y});
+}
+
+Value mul(const Scope& scope, Value x, Value y) {
+  return scope.emit("mul", {x, y});
+}
+
+Value concat(const Scope& scope, std::span<const Value> parts, int64_t axis) {
+  return scope.emit("concat", parts, {{"axis", axis}});
 }
 
 Value activation(const Scope& scope, Value x, std::string_view op, const Attrs& attrs) {

@@ -2,6 +2,7 @@
 // MindSpore's cells name theirs.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "tessera/nn/scope.h"
@@ -36,11 +37,21 @@ Value layer_norm(const Scope& scope, Value x, int64_t begin_norm_axis = -1, doub
 struct PoolOptions {
   int64_t kernel = 2;
   int64_t stride = 2;
-  std::string pad_mode = "valid";
+  std::string pad_mode = "valid";  // as in Conv2dOptions
+  int64_t padding = 0;
+  bool ceil_mode = false;
 };
 /// x [n,c,h,w] -> [n,c,y,x].
 Value max_pool(const Scope& scope, Value x, const PoolOptions& options);
 Value avg_pool(const Scope& scope, Value x, const PoolOptions& options);
+/// x [n,c,h,w] -> [n,c]: the mean of every channel.
+Value global_avg_pool(const Scope& scope, Value x);
+
+/// x + y and x·y, with NumPy's broadcasting.
+Value add(const Scope& scope, Value x, Value y);
+Value mul(const Scope& scope, Value x, Value y);
+/// The parts one after the other along the axis.
+Value concat(const Scope& scope, std::span<const Value> parts, int64_t axis = 1);
 
 /// An elementwise function by its op's name ("relu", "leaky_relu", …); "" or "identity" gives x.
 Value activation(const Scope& scope, Value x, std::string_view op, const Attrs& attrs = {});

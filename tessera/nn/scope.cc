@@ -23,7 +23,7 @@ Value Scope::parameter(std::string_view name, Shape shape, DType dtype) const {
   return {graph_, graph_->add_parameter(full, dtype, std::move(shape))};
 }
 
-Value Scope::emit(std::string_view op, std::initializer_list<Value> operands, Attrs attrs) const {
+Value Scope::emit(std::string_view op, std::span<const Value> operands, Attrs attrs) const {
   std::vector<ValueId> ids;
   for (const Value& operand : operands) ids.push_back(operand.id);
   return {graph_, graph_->emit(require_op(op), std::move(ids), std::move(attrs), path_).front()};

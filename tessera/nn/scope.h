@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,7 +27,10 @@ class Scope {
   Value parameter(std::string_view name, Shape shape, DType dtype = DType::kF32) const;
 
   /// The results of a node of this scope; the first is returned.
-  Value emit(std::string_view op, std::initializer_list<Value> operands, Attrs attrs = {}) const;
+  Value emit(std::string_view op, std::span<const Value> operands, Attrs attrs = {}) const;
+  Value emit(std::string_view op, std::initializer_list<Value> operands, Attrs attrs = {}) const {
+    return emit(op, std::span<const Value>(operands.begin(), operands.size()), std::move(attrs));
+  }
 
  private:
   Graph* graph_;

@@ -7,10 +7,6 @@ int64_t integer(const Attrs& options, std::string_view name) {
   return std::get<int64_t>(options.find(name)->second);
 }
 
-Value add(const Scope& scope, Value a, Value b) {
-  return scope.emit("add", {a, b});
-}
-
 /// x + attention(norm(x)), then x + mlp(norm(x)).
 Value block(const Scope& scope, Value x, const Attrs& options) {
   const int64_t heads = integer(options, "heads");

@@ -26,4 +26,18 @@ std::string difference(const Tensor& wanted, const Tensor& found, double toleran
   return {};
 }
 
+std::string logit_difference(const Tensor& wanted, const Tensor& found) {
+  if (wanted.shape() != found.shape())
+    return fmt::format("{} instead of {}", to_string(found.shape()), to_string(wanted.shape()));
+  float largest = 0;
+  for (const float logit : wanted.data<float>()) largest = std::max(largest, std::abs(logit));
+  for (size_t i = 0; i < wanted.data<float>().size(); ++i) {
+    const float difference = found.data<float>()[i] - wanted.data<float>()[i];
+    if (!(std::abs(difference) <= 1e-4F * largest + 1e-5F))
+      return fmt::format("logit {} is {}, wanted {}", i, found.data<float>()[i],
+                         wanted.data<float>()[i]);
+  }
+  return {};
+}
+
 }  // namespace tessera::testing

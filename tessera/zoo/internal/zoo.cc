@@ -77,12 +77,17 @@ std::span<const ModelDef> all_models() {
   return models;
 }
 
+ModelSpec spec_of(const ModelDef& model) {
+  ModelSpec spec{&model, {}};
+  for (const AttrDef& option : model.options)
+    spec.options.emplace(option.name, option.default_value);
+  return spec;
+}
+
 ModelSpec parse_model(std::string_view text) {
   text = trim(text);
   const size_t open = text.find('(');
-  ModelSpec spec{&require_model(trim(text.substr(0, open))), {}};
-  for (const AttrDef& option : spec.model->options)
-    spec.options.emplace(option.name, option.default_value);
+  ModelSpec spec = spec_of(require_model(trim(text.substr(0, open))));
   if (open == std::string_view::npos) return spec;
 
   const ErrorContext context([&] { return fmt::format("reading model '{}'", printable(text)); });

@@ -1,0 +1,17 @@
+#include "tessera/zoo/define_model.h"
+#include "tessera/zoo/internal/resnet.h"
+
+namespace tessera {
+namespace {
+
+Value build(const Scope& scope, Value x, const Attrs& options) {
+  return internal::resnet(scope, x, {{3, 4, 6, 3}, 64, internal::basic_block}, options);
+}
+
+}  // namespace
+}  // namespace tessera
+
+TESSERA_MODEL(resnet34) {
+  return tessera::internal::resnet_def("ResNet-34: sixteen blocks of two 3×3 convolutions.", 10,
+                                       tessera::build);
+}
