@@ -77,9 +77,11 @@ class Images final : public RowSource {
   std::span<const std::string> class_names() const override { return class_names_; }
   std::string row_name(int64_t index) const override { return at(index).name; }
   std::vector<std::string> notes() const override { return notes_; }
-  Row row(int64_t index) const override {
+  Row row(int64_t index) const override { return row_part(index, nullptr); }
+  Row row_part(int64_t index, const PixelsWanted& wanted) const override {
     const Image& image = at(index);
-    return {image.pixels ? *image.pixels : read_picture(image.path, max_pixels_), image.label};
+    return {image.pixels ? *image.pixels : read_picture(image.path, max_pixels_, wanted),
+            image.label};
   }
 
  private:
@@ -121,14 +123,14 @@ void collect(const fs::path& folder, int levels, std::vector<ImageFile>& files, 
 
 }  // namespace
 
-Tensor read_picture(const fs::path& path, int64_t max_pixels) {
+Tensor read_picture(const fs::path& path, int64_t max_pixels, const PixelsWanted& wanted) {
   const ErrorContext context([&] { return fmt::format("reading picture {}", path.string()); });
   const auto file = local_file_system().open(path);
   require(file->size() <= kMaxFile, "it has {}, a picture has {} at most",
           human_bytes(file->size()), human_bytes(kMaxFile));
   std::vector<std::byte> content(file->size());
   file->read(0, content);
-  return internal::decode_picture(content, max_pixels);
+  return internal::decode_picture(content, max_pixels, wanted);
 }
 
 std::vector<ImageFile> find_pictures(const fs::path& folder, bool deep, int64_t& left_out) {

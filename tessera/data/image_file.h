@@ -15,8 +15,9 @@ namespace tessera {
 /// The picture in a file: u8 [h,w,3], as MindSpore's Decode gives it. Grey becomes three equal
 /// channels, transparency and the orientation in EXIF are ignored, 16-bit samples keep their upper
 /// byte. Throws kUnsupported for other formats and more than `max_pixels`, kCorruptData with the
-/// byte.
-Tensor read_picture(const std::filesystem::path& path, int64_t max_pixels = kMaxPixels);
+/// byte. Pixels that are not `wanted` (all are where it is null) may hold anything.
+Tensor read_picture(const std::filesystem::path& path, int64_t max_pixels = kMaxPixels,
+                    const PixelsWanted& wanted = nullptr);
 
 struct ImageFile {
   std::filesystem::path path;

@@ -140,7 +140,8 @@ class Pipeline::Run {
   Slot make_slot(int64_t batch);
   void fill(Batch& batch, int64_t begin, int64_t end, Worker& worker);
   void fill_row(Batch& batch, int64_t row, Worker& worker);
-  std::optional<Row> read_row(Batch& batch, int64_t index);
+  std::optional<Row> read_row(Batch& batch, int64_t index, Worker& worker);
+  const internal::RowChain& chain_for(const RowType& type, Worker& worker) const;
   std::optional<Batch> next_without_threads();
   void work();
   std::optional<Part> take_part(std::unique_lock<std::mutex>& lock);
@@ -201,10 +202,21 @@ Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) {
   return slot;
 }
 
+/// The transforms for rows of `type`. Pictures differ in size; often the next is like the last.
+const internal::RowChain& Pipeline::Run::chain_for(const RowType& type, Worker& worker) const {
+  if (type == plan_->chain->source()) return *plan_->chain;
+  if (!worker.chain || !(worker.chain->source() == type))
+    worker.chain.emplace(plan_->transforms, type);
+  return *worker.chain;
+}
+
 /// The row, or nothing where it cannot be read and is to be left out: then `batch` says so.
-std::optional<Row> Pipeline::Run::read_row(Batch& batch, int64_t index) {
+std::optional<Row> Pipeline::Run::read_row(Batch& batch, int64_t index, Worker& worker) {
   try {
-    return plan_->source->row(index);
+    Row row = plan_->source->row_part(
+        index, [&](const RowType& type) { return chain_for(type, worker).needed(); });
+    chain_for({row.data.dtype(), row.data.shape()}, worker);  // its size may not fit a transform
+    return row;
   } catch (const Error& error) {
     if (plan_->bad == BadRows::kThrow || error.code() == ErrorCode::kInternal) throw;
     const std::scoped_lock lock(bad_mutex_);
@@ -218,7 +230,7 @@ void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
   const ErrorContext context([&] {
     return fmt::format("reading {} of {}", plan_->source->row_name(index), plan_->source->name());
   });
-  const std::optional<Row> source = read_row(batch, index);
+  const std::optional<Row> source = read_row(batch, index, worker);
   const auto bytes = static_cast<size_t>(plan_->chain->result().byte_count());
   const auto out = batch.data.mutable_bytes().subspan(static_cast<size_t>(row) * bytes, bytes);
   batch.labels.mutable_data<int32_t>()[static_cast<size_t>(row)] =
@@ -227,15 +239,7 @@ void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
     std::fill(out.begin(), out.end(), std::byte{0});
     return;
   }
-  const RowType type{source->data.dtype(), source->data.shape()};
-  if (type == plan_->chain->source()) {
-    plan_->chain->run(source->data.bytes(), out, worker.scratch);
-    return;
-  }
-  // Pictures differ in size; often the next one is like the last.
-  if (!worker.chain || !(worker.chain->source() == type))
-    worker.chain.emplace(plan_->transforms, type);
-  const internal::RowChain& chain = *worker.chain;
+  const internal::RowChain& chain = chain_for({source->data.dtype(), source->data.shape()}, worker);
   require(chain.result() == plan_->chain->result(),
           "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
           "gives them one",

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +34,17 @@ inline constexpr int32_t kNoLabel = -1;
 /// The label of a row that was left out because it could not be read.
 inline constexpr int32_t kLeftOut = -2;
 
+/// Part of a picture: lines top … bottom - 1, columns left … right - 1.
+struct PixelBox {
+  int64_t top = 0;
+  int64_t bottom = 0;
+  int64_t left = 0;
+  int64_t right = 0;
+  bool operator==(const PixelBox&) const = default;
+};
+/// Which pixels of a row u8 [h,w,c] matter, of whose type it is asked; nothing: all.
+using PixelsWanted = std::function<std::optional<PixelBox>(const RowType&)>;
+
 struct Row {
   Tensor data;  // contiguous; may share memory with the source
   int32_t label = kNoLabel;
@@ -46,6 +59,9 @@ class RowSource {
   virtual int64_t size() const = 0;
   /// Row `index`, 0 ≤ index < size(). Rows may differ in shape where the source is a list of files.
   virtual Row row(int64_t index) const = 0;
+  /// The same where only some pixels matter: the others may hold anything. A source that decodes
+  /// saves the work.
+  virtual Row row_part(int64_t index, const PixelsWanted& /*wanted*/) const { return row(index); }
   virtual bool has_labels() const { return true; }
   /// The classes' names by label; none where the source knows none.
   virtual std::span<const std::string> class_names() const { return {}; }

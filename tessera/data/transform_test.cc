@@ -2,6 +2,7 @@
 // that a Python script took of MindSpore's results for pictures whose bytes are a formula.
 #include "tessera/data/transform.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -144,6 +145,43 @@ TEST(Transforms, JoiningStepsIntoATableChangesNoBit) {
       EXPECT_EQ(describe(joined), describe(apart)) << transforms;
       EXPECT_TRUE(same_bytes(joined.bytes(), apart.bytes())) << transforms;
     }
+}
+
+/// The picture with other values wherever `box` is not.
+Tensor spoiled_outside(const Tensor& picture, const PixelBox& box) {
+  Tensor spoiled = picture.clone();
+  const Shape& shape = picture.shape();
+  uint8_t* values = spoiled.mutable_data<uint8_t>().data();
+  for (int64_t y = 0; y < shape[0]; ++y)
+    for (int64_t x = 0; x < shape[1]; ++x)
+      for (int64_t c = 0; c < shape[2]; ++c, ++values)
+        if (y < box.top || y >= box.bottom || x < box.left || x >= box.right)
+          *values = static_cast<uint8_t>(*values ^ 0xFF);
+  return spoiled;
+}
+
+TEST(Transforms, PixelsThatAreNotNeededDoNotMatter) {
+  int narrowed = 0;
+  for (const auto& [height, width] : std::initializer_list<std::pair<int64_t, int64_t>>{
+           {100, 140}, {375, 250}, {60, 300}, {31, 33}, {500, 400}})
+    for (const char* how : {"linear", "nearest", "cubic", "area"})
+      for (const char* recipe :
+           {"resize(64,{}) center_crop(56) normalize([1,2,3],[4,5,6]) to_chw",
+            "resize(256,{}) center_crop(224) to_chw", "resize(40,90,{}) center_crop(20,70)",
+            "center_crop(30) resize(200,{}) center_crop(100)", "resize(50,{}) rescale(2)",
+            "resize(20,{}) center_crop(90) to_chw", "resize(32,32,{}) to_grey center_crop(4)"}) {
+        const Tensor picture = formula_picture(height, width, 3);
+        const std::string transforms = fmt::format(fmt::runtime(recipe), how);
+        const internal::RowChain chain(parse_transforms(transforms),
+                                       {picture.dtype(), picture.shape()});
+        if (!chain.needed()) continue;
+        ++narrowed;
+        const Tensor wanted = transformed(transforms, picture);
+        const Tensor found = transformed(transforms, spoiled_outside(picture, *chain.needed()));
+        EXPECT_TRUE(same_bytes(found.bytes(), wanted.bytes()))
+            << transforms << " of " << height << "x" << width;
+      }
+  EXPECT_GT(narrowed, 80);
 }
 
 TEST(Transforms, ListsGiveEveryChannelItsOwnNumber) {

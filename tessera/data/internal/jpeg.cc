@@ -48,6 +48,9 @@ struct Reader {
   bool read_header();
   bool start();
   bool read_lines(uint8_t* out, size_t line_bytes, int64_t count);
+  /// The pixels of `box` at least, each at its place in `out`; `line` has room for one line.
+  bool read_part(uint8_t* out, size_t line_bytes, const PixelBox& box, uint8_t* line);
+  void copy_lines(uint8_t* out, size_t line_bytes, int64_t count);
   [[noreturn]] void throw_error() const;
 };
 
@@ -129,8 +132,7 @@ bool Reader::start() {
   return true;
 }
 
-bool Reader::read_lines(uint8_t* out, size_t line_bytes, int64_t count) {
-  if (setjmp(jump) != 0) return false;
+void Reader::copy_lines(uint8_t* out, size_t line_bytes, int64_t count) {
   constexpr int64_t kLines = 16;
   JSAMPROW lines[kLines];
   for (int64_t done = 0; done < count;) {
@@ -139,6 +141,32 @@ bool Reader::read_lines(uint8_t* out, size_t line_bytes, int64_t count) {
       lines[i] = out + static_cast<size_t>(done + i) * line_bytes;
     done += jpeg_read_scanlines(&jpeg, lines, static_cast<JDIMENSION>(wanted));
   }
+}
+
+bool Reader::read_lines(uint8_t* out, size_t line_bytes, int64_t count) {
+  if (setjmp(jump) != 0) return false;
+  copy_lines(out, line_bytes, count);
+  return true;
+}
+
+bool Reader::read_part(uint8_t* out, size_t line_bytes, const PixelBox& box, uint8_t* line) {
+  if (setjmp(jump) != 0) return false;
+  // Colours in fewer samples are computed from those beside, which lack at the edge of the part.
+  const int64_t beside = int64_t{DCTSIZE} * jpeg.max_h_samp_factor;
+  const int64_t above = int64_t{DCTSIZE} * jpeg.max_v_samp_factor;
+  auto left = static_cast<JDIMENSION>(std::max<int64_t>(0, box.left - beside));
+  const int64_t right = std::min<int64_t>(jpeg.output_width, box.right + beside);
+  auto width = static_cast<JDIMENSION>(right - left);
+  jpeg_crop_scanline(&jpeg, &left, &width);  // moves `left` to where a block begins
+  const int64_t height = jpeg.output_height;
+  const int64_t top = std::max<int64_t>(0, box.top - above);
+  const int64_t bottom = std::min(height, box.bottom + above);
+  if (top > 0) jpeg_skip_scanlines(&jpeg, static_cast<JDIMENSION>(top));
+  copy_lines(out + static_cast<size_t>(top) * line_bytes + 3 * size_t{left}, line_bytes,
+             bottom - top);
+  // Skipping to the end would not look at the rest; the last line is behind all of it.
+  if (bottom + 1 < height) jpeg_skip_scanlines(&jpeg, static_cast<JDIMENSION>(height - 1 - bottom));
+  if (bottom < height) copy_lines(line, line_bytes, 1);
   return true;
 }
 
@@ -168,6 +196,12 @@ void convert_cmyk(std::span<const uint8_t> from, uint8_t* to, bool inverted) {
   }
 }
 
+/// Whether decoding `box` alone, with what lies around it, saves more than it costs.
+bool is_worthwhile(const PixelBox& box, int64_t height, int64_t width) {
+  const int64_t pixels = (box.bottom - box.top) * (box.right - box.left);
+  return pixels > 0 && pixels * 10 < height * width * 9;
+}
+
 }  // namespace
 
 bool is_jpeg(std::span<const std::byte> file) {
@@ -175,7 +209,8 @@ bool is_jpeg(std::span<const std::byte> file) {
          file[2] == std::byte{0xFF};
 }
 
-Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels) {
+Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels,
+                   const PixelsWanted& wanted) {
   Reader reader(file);
   if (!reader.read_header()) reader.throw_error();
   const auto width = static_cast<int64_t>(reader.jpeg.image_width);
@@ -188,7 +223,12 @@ Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels) {
   Tensor pixels = new_picture(height, width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   const auto line_bytes = static_cast<size_t>(3 * width);
-  if (reader.jpeg.out_color_space != JCS_CMYK) {
+  const std::optional<PixelBox> box =
+      wanted ? wanted({DType::kU8, {height, width, 3}}) : std::nullopt;
+  if (reader.jpeg.out_color_space != JCS_CMYK && box && is_worthwhile(*box, height, width)) {
+    std::vector<uint8_t> line(line_bytes);
+    if (!reader.read_part(out, line_bytes, *box, line.data())) reader.throw_error();
+  } else if (reader.jpeg.out_color_space != JCS_CMYK) {
     if (!reader.read_lines(out, line_bytes, height)) reader.throw_error();
   } else {
     std::vector<uint8_t> line(static_cast<size_t>(4 * width));

@@ -100,8 +100,8 @@ bool is_picture(Bytes file) {
   return is_jpeg(file) || is_png(file) || is_bmp(file) || as_text(file).starts_with(kPgm);
 }
 
-Tensor decode_picture(Bytes file, int64_t max_pixels) {
-  if (is_jpeg(file)) return decode_jpeg(file, max_pixels);
+Tensor decode_picture(Bytes file, int64_t max_pixels, const PixelsWanted& wanted) {
+  if (is_jpeg(file)) return decode_jpeg(file, max_pixels, wanted);
   if (is_png(file)) return decode_png(file, max_pixels);
   if (is_bmp(file)) return decode_bmp(file, max_pixels);
   if (as_text(file).starts_with(kPgm)) return decode_pgm(file, max_pixels);

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "tessera/tensor/tensor.h"
+#include "tessera/data/row_source.h"
 
 namespace tessera::internal {
 
@@ -11,8 +11,10 @@ namespace tessera::internal {
 bool is_picture(std::span<const std::byte> file);
 /// u8 [h,w,3], as MindSpore's Decode gives it: grey becomes three equal channels, transparency is
 /// ignored, 16-bit samples keep their upper byte. Throws kUnsupported for more than `max_pixels`
-/// and other formats, which it names, and kCorruptData with the byte.
-Tensor decode_picture(std::span<const std::byte> file, int64_t max_pixels);
+/// and other formats, which it names, and kCorruptData with the byte. Pixels that are not `wanted`
+/// may hold anything.
+Tensor decode_picture(std::span<const std::byte> file, int64_t max_pixels,
+                      const PixelsWanted& wanted = nullptr);
 
 /// Uninitialised pixels u8 [h,w,3], in memory that a picture of this thread had before where that
 /// is free.

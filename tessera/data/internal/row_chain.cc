@@ -21,6 +21,9 @@ class TableStep final : public RowStep {
     std::memcpy(table_.data(), table.data(), table.size());
   }
 
+  std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
+    return wanted;
+  }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     const auto from = elements<uint8_t>(row);
     const auto to = elements<Word>(out);
@@ -166,6 +169,7 @@ RowChain::RowChain(std::span<const Transform> transforms, RowType row)
     }
     steps_.insert(steps_.end(), direct.begin(), direct.end());
   }
+  for (size_t i = steps_.size(); i-- > 0;) needed_ = steps_[i]->needed(needed_);
 }
 
 void RowChain::run(std::span<const std::byte> row, std::span<std::byte> out,

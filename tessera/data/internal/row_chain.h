@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,8 @@ class RowChain {
 
   const RowType& source() const { return source_; }
   const RowType& result() const { return result_; }
+  /// The pixels of the row that the result depends on; nothing: all.
+  const std::optional<PixelBox>& needed() const { return needed_; }
 
   /// Memory that run() uses between steps; one per thread.
   struct Scratch {
@@ -28,6 +31,7 @@ class RowChain {
  private:
   RowType source_;
   RowType result_;
+  std::optional<PixelBox> needed_;
   std::vector<std::shared_ptr<const RowStep>> steps_;  // none relabels
 };
 

@@ -29,6 +29,10 @@ class CenterCrop final : public RowStep {
         pixel_(row.shape[2] * byte_size(row.dtype)),
         line_(row.shape[1] * pixel_) {}
 
+  std::optional<PixelBox> needed(const std::optional<PixelBox>& /*wanted*/) const override {
+    return PixelBox{down_.begin, down_.begin + down_.count, across_.begin,
+                    across_.begin + across_.count};
+  }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     const int64_t line = result().shape[1] * pixel_;
     if (down_.zeros > 0 || across_.zeros > 0) std::fill(out.begin(), out.end(), std::byte{0});

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "tessera/data/internal/arguments.h"
@@ -23,11 +24,28 @@ class Resize final : public RowStep {
         row_(row),
         how_(how) {}
 
+  std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
+    if (!wanted) return std::nullopt;
+    const Shape& to = result().shape;
+    const auto [top, bottom] = sources(wanted->top, wanted->bottom, row_.shape[0], to[0]);
+    const auto [left, right] = sources(wanted->left, wanted->right, row_.shape[1], to[1]);
+    return PixelBox{top, bottom, left, right};
+  }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     internal::resize_pixels(row_, row, result(), out, how_);
   }
 
  private:
+  /// The places that `begin` … `end` - 1 of the result are computed from, and a few around them:
+  /// every interpolation looks at most two places beyond where a place of the result lies.
+  static std::pair<int64_t, int64_t> sources(int64_t begin, int64_t end, int64_t from, int64_t to) {
+    constexpr int64_t kAround = 4;
+    const double scale = static_cast<double>(from) / static_cast<double>(to);
+    const auto first = static_cast<int64_t>(std::floor(static_cast<double>(begin) * scale));
+    const auto last = static_cast<int64_t>(std::ceil(static_cast<double>(end) * scale));
+    return {std::max<int64_t>(0, first - kAround), std::min(from, last + kAround)};
+  }
+
   RowType row_;
   Interpolation how_;
 };
