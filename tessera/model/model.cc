@@ -1,10 +1,6 @@
 #include "tessera/model/model.h"
 
-<<<<<<< HEAD
 #include <algorithm>
-#include <chrono>
-=======
->>>>>>> main
 #include <numeric>
 #include <utility>
 
@@ -210,9 +206,9 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   rows = part_of_rows(std::move(rows));
   int64_t done = 0;
   while (true) {
-    const Clock::time_point asked = Clock::now();
+    const Stopwatch asked;
     const std::optional<Batch> batch = rows.next();
-    report.wait_seconds += seconds_since(asked);
+    report.wait_seconds += asked.seconds();
     if (!batch) break;
     const bool is_part = batch->rows != batch->all_rows;
     Tensor outputs = is_part ? run(batch->data, batch->all_rows) : predict(batch->data);
@@ -234,7 +230,7 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   }
   require(report.rows > 0, "there are no rows to evaluate");
 <<<<<<< HEAD
-  report.seconds = seconds_since(start);
+  report.seconds = watch.seconds();
   std::sort(report.bad.begin(), report.bad.end(),
             [](const BadRow& a, const BadRow& b) { return a.index < b.index; });
 =======
