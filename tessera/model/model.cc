@@ -1,5 +1,6 @@
 #include "tessera/model/model.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -147,6 +148,55 @@ Tensor Model::all_labels(const Batch& batch) const {
   return labels;
 }
 
+namespace {
+
+/// The rows `kept` of a tensor [n, ...].
+Tensor rows_of(const Tensor& all, std::span<const size_t> kept) {
+  Shape shape = all.shape();
+  shape[0] = std::ssize(kept);
+  Tensor some(all.dtype(), shape);
+  const Tensor from = all.contiguous();
+  const size_t bytes = from.bytes().size() / static_cast<size_t>(all.shape()[0]);
+  std::byte* to = some.mutable_bytes().data();
+  for (const size_t row : kept) {
+    const auto place = from.bytes().subspan(row * bytes, bytes);
+    to = std::copy(place.begin(), place.end(), to);
+  }
+  return some;
+}
+
+void update_metrics(const std::vector<std::unique_ptr<Metric>>& metrics, const Tensor& outputs,
+                    const Tensor& labels, const std::string& loss) {
+  for (const auto& metric : metrics) {
+    if (metric->wants_loss())
+      metric->update_loss(mean_loss(loss, outputs, labels));
+    else
+      metric->update(outputs, labels);
+  }
+}
+
+/// Those of `rows` that were left out go into `bad`; returns the places of the others.
+std::vector<size_t> sort_out(const Batch& batch, const Tensor& labels, const Pipeline& source,
+                             std::vector<int64_t>& rows, std::vector<BadRow>& bad) {
+  std::vector<size_t> kept;
+  const auto label = labels.data<int32_t>();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (label[i] != kLeftOut) {
+      kept.push_back(i);
+      continue;
+    }
+    const auto known = std::find_if(batch.bad.begin(), batch.bad.end(),
+                                    [&](const BadRow& row) { return row.index == rows[i]; });
+    bad.push_back({rows[i], known != batch.bad.end() ? known->reason
+                                                     : reading_error(source.source(), rows[i])});
+  }
+  for (size_t i = 0; i < kept.size(); ++i) rows[i] = rows[kept[i]];
+  rows.resize(kept.size());
+  return kept;
+}
+
+}  // namespace
+
 EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
                        const EvalOptions& options) {
   const ErrorContext context([&] { return fmt::format("evaluating {}", to_string(spec_)); });
@@ -154,22 +204,38 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   EvalReport report;
   const Stopwatch watch;
   rows = part_of_rows(std::move(rows));
-  while (const std::optional<Batch> batch = rows.next()) {
+  int64_t done = 0;
+  while (true) {
+    const Stopwatch asked;
+    const std::optional<Batch> batch = rows.next();
+    report.wait_seconds += asked.seconds();
+    if (!batch) break;
     const bool is_part = batch->rows != batch->all_rows;
-    const Tensor outputs = is_part ? run(batch->data, batch->all_rows) : predict(batch->data);
-    const Tensor labels = all_labels(*batch);
-    for (const auto& metric : metrics) {
-      if (metric->wants_loss()) {
-        metric->update_loss(mean_loss(options.loss, outputs, labels));
-      } else {
-        metric->update(outputs, labels);
-      }
+    Tensor outputs = is_part ? run(batch->data, batch->all_rows) : predict(batch->data);
+    Tensor labels = all_labels(*batch);
+    std::vector<int64_t> numbers;
+    for (int64_t i = 0; i < batch->all_rows; ++i) numbers.push_back(rows.source_index(done + i));
+    const auto kept = sort_out(*batch, labels, rows, numbers, report.bad);
+    if (std::ssize(kept) != batch->all_rows) {
+      outputs = rows_of(outputs, kept);
+      labels = rows_of(labels, kept);
     }
-    report.rows += batch->all_rows;
-    if (options.progress) options.progress(report.rows);
+    if (!kept.empty()) {
+      if (options.observe) options.observe({outputs, labels, numbers});
+      update_metrics(metrics, outputs, labels, options.loss);
+    }
+    done += batch->all_rows;
+    report.rows += std::ssize(kept);
+    if (options.progress) options.progress(done);
   }
   require(report.rows > 0, "there are no rows to evaluate");
+<<<<<<< HEAD
   report.seconds = watch.seconds();
+  std::sort(report.bad.begin(), report.bad.end(),
+            [](const BadRow& a, const BadRow& b) { return a.index < b.index; });
+=======
+  report.seconds = watch.seconds();
+>>>>>>> main
   for (const auto& metric : metrics) {
     report.metrics.push_back(metric->result());
     report.correct = std::max(report.correct, report.metrics.back().correct);

@@ -76,16 +76,26 @@ struct LoadSummary {
 };
 
 struct EvalReport {
-  int64_t rows = 0;
+  int64_t rows = 0;      // evaluated, those left out not among them
   int64_t correct = -1;  // rows whose largest output is the label; -1 where no metric counts it
   std::vector<MetricResult> metrics;  // in the order asked for
   double seconds = 0;                 // rows and program, not loading
+  double wait_seconds = 0;            // of these, how long the program waited for rows
+  std::vector<BadRow> bad;            // rows left out because they cannot be read, sorted
+};
+
+/// Rows that were evaluated together, without those left out.
+struct EvalBatch {
+  const Tensor& outputs;          // [n, classes, ...]
+  const Tensor& labels;           // i32 [n]
+  std::span<const int64_t> rows;  // their numbers in the source
 };
 
 struct EvalOptions {
   /// The op that gives one loss per row from outputs and labels, for the metric `loss`.
   std::string loss = "sparse_softmax_cross_entropy";
-  std::function<void(int64_t rows)> progress;  // called after every batch
+  std::function<void(int64_t rows)> progress;               // called after every batch
+  std::function<void(const EvalBatch&)> observe = nullptr;  // before the metrics take the batch
 };
 
 class Spread;
