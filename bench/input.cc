@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -22,11 +21,11 @@
 #include <vector>
 
 #include "tessera/base/parallel.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/data/pipeline.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using File = std::vector<unsigned char>;
 
 struct Settings {
@@ -105,12 +104,8 @@ void decode(const File& file, std::vector<unsigned char>& pixels) {
   jpeg_destroy_decompress(&jpeg);
 }
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 double decode_alone(const std::vector<File>& files, int threads) {
-  const Clock::time_point start = Clock::now();
+  const tessera::Stopwatch watch;
   std::atomic<size_t> next = 0;
   {
     std::vector<std::jthread> pool;
@@ -121,15 +116,15 @@ double decode_alone(const std::vector<File>& files, int threads) {
           decode(files[at % files.size()], pixels);
       });
   }
-  return seconds_since(start);
+  return watch.seconds();
 }
 
 double deliver(tessera::Pipeline& rows) {
   rows.rewind();
-  const Clock::time_point start = Clock::now();
+  const tessera::Stopwatch watch;
   int64_t count = 0;
   while (const auto batch = rows.next()) count += batch->rows;
-  const double seconds = seconds_since(start);
+  const double seconds = watch.seconds();
   if (count != kPasses * kFiles) std::abort();
   return seconds;
 }

@@ -229,13 +229,9 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
     if (options.progress) options.progress(done);
   }
   require(report.rows > 0, "there are no rows to evaluate");
-<<<<<<< HEAD
   report.seconds = watch.seconds();
   std::sort(report.bad.begin(), report.bad.end(),
             [](const BadRow& a, const BadRow& b) { return a.index < b.index; });
-=======
-  report.seconds = watch.seconds();
->>>>>>> main
   for (const auto& metric : metrics) {
     report.metrics.push_back(metric->result());
     report.correct = std::max(report.correct, report.metrics.back().correct);
