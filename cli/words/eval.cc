@@ -123,9 +123,9 @@ void eval_on(const Request& request, Communicator* world) {
   RunOptions run = request.model.run_options(request.common.thread_count());
   Pipeline rows = request.rows.open(spec, run.threads);
   const Shape row = rows.row_type().shape;
-  Shape batch = row;
-  batch.insert(0, request.rows.batch);
-  run = request.ranks.run_options(run, world, spec, batch);
+  Shape together = row;
+  together.insert(0, request.rows.batch);
+  run = request.ranks.run_options(run, world, spec, together);
   if (world != nullptr) rows = rows.threads(run.threads);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
