@@ -137,7 +137,7 @@ void eval_on(const Request& request, Communicator* world) {
     EvalOptions options{.loss = request.loss,
                         .progress = [&](int64_t done) { progress.update(done); }};
     if (tells && !request.page.empty())
-      options.observe = [&](const EvalBatch& batch) { record.add(batch); };
+      options.observe = [&](const EvalBatch& rows_of_batch) { record.add(rows_of_batch); };
     report = model.eval(rows, metrics, options);
   }
   if (!tells) return;

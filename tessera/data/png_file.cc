@@ -44,8 +44,8 @@ Tensor shrink(const Tensor& pixels, int64_t most) {
   const Tensor from = pixels.contiguous();
   const RowType type{from.dtype(), from.shape()};
   Tensor small(from.dtype(), {side(type.shape[0]), side(type.shape[1]), type.shape[2]});
-  internal::resize_pixels(type, from.bytes(), {small.dtype(), small.shape()}, small.mutable_bytes(),
-                          internal::Interpolation::kArea);
+  internal::resize_pixels({type, {small.dtype(), small.shape()}, internal::Interpolation::kArea},
+                          from.bytes(), small.mutable_bytes());
   return small;
 }
 

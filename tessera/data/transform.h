@@ -63,6 +63,12 @@ class RowStep {
     (void)wanted;
     return std::nullopt;
   }
+  /// A step that may leave the pixels outside `wanted` of its result as they were; null where that
+  /// would save nothing.
+  virtual std::shared_ptr<const RowStep> for_part(const PixelBox& wanted) const {
+    (void)wanted;
+    return nullptr;
+  }
 
  private:
   RowStepKind kind_;

@@ -135,11 +135,16 @@ TEST(Transforms, TheNearTieOfImage882IsResizedAsMindSporeResizesIt) {
 TEST(Transforms, JoiningStepsIntoATableChangesNoBit) {
   const Tensor grey = formula_picture(9, 7, 1);
   const Tensor colour = formula_picture(9, 7, 3);
+  const Tensor even = formula_picture(20, 16, 3);
   for (const char* transforms :
        {"rescale(1/255) normalize(0.1307,0.3081) to_chw", "normalize(127,63)", "to_chw cast(f32)",
         "rescale(1/3,0.5) cast(f16) flatten", "cast(i64)", "flatten rescale(2)", "to_chw", "",
-        "cast(u8) resize(3,3) cast(f64)", "resize(11,12) rescale(1/255) rescale(3,-1) cast(bf16)"})
-    for (const Tensor& picture : {grey, colour}) {
+        "cast(u8) resize(3,3) cast(f64)", "resize(11,12) rescale(1/255) rescale(3,-1) cast(bf16)",
+        "resize(64) center_crop(50) to_chw", "resize(15) center_crop(8,9) rescale(1/255) to_chw",
+        "resize(31,40,nearest) center_crop(30)", "resize(31,40,cubic) center_crop(30)",
+        "resize(5,6,area) center_crop(4)", "resize(8) center_crop(6)",
+        "resize(18,14) center_crop(8) normalize(1,2) to_chw"})
+    for (const Tensor& picture : {grey, colour, even}) {
       const Tensor joined = transformed(transforms, picture);
       const Tensor apart = transformed_one_by_one(transforms, picture);
       EXPECT_EQ(describe(joined), describe(apart)) << transforms;

@@ -25,6 +25,10 @@ std::string card(std::string_view name, std::string_view value, std::string_view
   return fmt::format("<div><dt>{}</dt><dd>{}{}</dd></div>\n", html(name), html(value), below);
 }
 
+std::string seconds_text(double seconds) {
+  return seconds < 1 ? fmt::format("{:.1f} ms", 1e3 * seconds) : fmt::format("{:.2f} s", seconds);
+}
+
 std::string head(const Report& report) {
   std::string out = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -56,7 +60,7 @@ std::string metrics(const Report& report, const EvalReport& eval) {
   out += card("throughput", fmt::format("{:.0f} rows/s", static_cast<double>(eval.rows) / seconds),
               fmt::format("{:.2f} s, {:.1f} % of it waiting for rows", eval.seconds,
                           100 * eval.wait_seconds / seconds));
-  out += card("loading", fmt::format("{:.2f} s", report.load_seconds));
+  out += card("loading", seconds_text(report.load_seconds));
   out += "</dl>\n";
   if (!arrays.empty()) out += "<dl class=\"facts\">\n" + arrays + "</dl>\n";
   for (const std::string& note : report.notes)
@@ -146,7 +150,8 @@ std::string mistakes(const EvalRecord& record, const RowSource& source,
     const std::string label = class_label(names, mistake.label);
     const std::string predicted = class_label(names, mistake.predicted);
     out += fmt::format(
-        "<li><figure>{}<figcaption><span class=\"was\">{}</span> {:.1f} %<br>is {} ({:.1f} %)"
+        "<li><figure>{}<figcaption><span class=\"was\">{}</span> <span "
+        "class=\"share\">{:.2f} %</span><br>is {} <span class=\"share\">({:.2f} %)</span>"
         "<small>{}</small></figcaption></figure></li>\n",
         picture(source, mistake.row, fmt::format("{}, labelled {}", row, label)), html(predicted),
         100 * mistake.probability, html(label), 100 * mistake.label_probability,

@@ -10,10 +10,20 @@ namespace tessera::internal {
 
 enum class Interpolation : uint8_t { kLinear, kNearest, kCubic, kArea };
 
-/// Resizes `from` of type `from_type`, u8 or f32 [h,w,c], into `to`, whose type differs in h and w
-/// only. At most kMaxResizeChannels channels. Thread-safe.
-void resize_pixels(const RowType& from_type, std::span<const std::byte> from,
-                   const RowType& to_type, std::span<std::byte> to, Interpolation how);
+/// From and to u8 or f32 [h,w,c], which differ in h and w only; at most kMaxResizeChannels
+/// channels.
+struct Resizing {
+  RowType from;
+  RowType to;
+  Interpolation how = Interpolation::kLinear;
+  /// Only what lies above and left of these is wanted; 0: all. The rest may stay as it was.
+  int64_t bottom = 0;
+  int64_t right = 0;
+};
+
+/// Thread-safe.
+void resize_pixels(const Resizing& resizing, std::span<const std::byte> from,
+                   std::span<std::byte> to);
 
 inline constexpr int64_t kMaxResizeChannels = 512;
 

@@ -169,7 +169,10 @@ RowChain::RowChain(std::span<const Transform> transforms, RowType row)
     }
     steps_.insert(steps_.end(), direct.begin(), direct.end());
   }
-  for (size_t i = steps_.size(); i-- > 0;) needed_ = steps_[i]->needed(needed_);
+  for (size_t i = steps_.size(); i-- > 0;) {
+    if (auto part = needed_ ? steps_[i]->for_part(*needed_) : nullptr) steps_[i] = part;
+    needed_ = steps_[i]->needed(needed_);
+  }
 }
 
 void RowChain::run(std::span<const std::byte> row, std::span<std::byte> out,

@@ -31,8 +31,15 @@ class Resize final : public RowStep {
     const auto [left, right] = sources(wanted->left, wanted->right, row_.shape[1], to[1]);
     return PixelBox{top, bottom, left, right};
   }
+  std::shared_ptr<const RowStep> for_part(const PixelBox& wanted) const override {
+    auto step = std::make_shared<Resize>(*this);
+    step->wanted_ = wanted;
+    return step;
+  }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
-    internal::resize_pixels(row_, row, result(), out, how_);
+    internal::resize_pixels(
+        {row_, result(), how_, wanted_ ? wanted_->bottom : 0, wanted_ ? wanted_->right : 0}, row,
+        out);
   }
 
  private:
@@ -48,6 +55,7 @@ class Resize final : public RowStep {
 
   RowType row_;
   Interpolation how_;
+  std::optional<PixelBox> wanted_;  // of the result
 };
 
 Interpolation interpolation_of(std::span<const TransformArgument> words) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "tessera/base/text.h"
 
@@ -14,17 +16,37 @@ constexpr int64_t kMostTableClasses = 25;
 constexpr int64_t kMostCells = 128;   // of a side of the drawing
 constexpr int64_t kDrawing = 900;     // its side in pixels
 constexpr int64_t kMargin = 130;      // for the names beside it
-constexpr double kFaintest = 0.12;    // of a cell that is not empty
+constexpr double kFaintest = 0.06;    // of a cell that is not empty
 constexpr double kDeepestText = 0.6;  // below which text stays readable on a cell
 
-/// How deep a cell is coloured for its share of its row: small shares stay visible.
-double depth(int64_t rows, int64_t all, double deepest) {
-  const double share = static_cast<double>(rows) / static_cast<double>(std::max<int64_t>(all, 1));
-  return kFaintest + (deepest - kFaintest) * std::sqrt(share);
-}
+/// How deep cells are coloured for their shares of their rows: those beside the diagonal against
+/// the largest of them, or mistakes would all look alike; small shares stay visible.
+class Depth {
+ public:
+  /// `rows` are the sums of the rows of `pairs`.
+  Depth(const EvalRecord::Pairs& pairs, std::vector<int64_t> rows, double deepest)
+      : rows_(std::move(rows)), deepest_(deepest) {
+    for (const auto& [pair, count] : pairs)
+      if (pair.first != pair.second) most_ = std::max(most_, share(pair.first, count));
+  }
+  double of(const std::pair<int64_t, int64_t>& pair, int64_t count) const {
+    const double whole = pair.first == pair.second ? 1 : std::max(most_, 0.05);
+    return kFaintest + (deepest_ - kFaintest) * std::sqrt(share(pair.first, count) / whole);
+  }
+
+ private:
+  double share(int64_t row, int64_t count) const {
+    return static_cast<double>(count) / static_cast<double>(rows_[static_cast<size_t>(row)]);
+  }
+  std::vector<int64_t> rows_;
+  double deepest_;
+  double most_ = 0;
+};
 
 std::string table(const EvalRecord& record, std::span<const std::string> names) {
-  const auto counts = record.counts();
+  std::vector<int64_t> rows;
+  for (const ClassCounts& counts : record.counts()) rows.push_back(counts.rows);
+  const Depth depth(record.pairs(), std::move(rows), kDeepestText);
   std::string out =
       "<div class=\"scroll\"><table class=\"heat\"><caption>Rows: labels. Columns: predictions. "
       "A cell: how many rows.</caption>\n<thead><tr><th></th>";
@@ -40,10 +62,9 @@ std::string table(const EvalRecord& record, std::span<const std::string> names) 
         out += "<td class=\"none\">0</td>";
         continue;
       }
-      out += fmt::format(
-          "<td class=\"{}\" style=\"--v:{:.2f}\">{}</td>", label == predicted ? "hit" : "miss",
-          depth(found->second, counts[static_cast<size_t>(label)].rows, kDeepestText),
-          found->second);
+      out += fmt::format("<td class=\"{}\" style=\"--v:{:.2f}\">{}</td>",
+                         label == predicted ? "hit" : "miss", depth.of(found->first, found->second),
+                         found->second);
     }
     out += "</tr>\n";
   }
@@ -101,12 +122,12 @@ std::string drawing(const EvalRecord& record, std::span<const std::string> names
       "height=\"{}\"/>\n<text class=\"axis\" x=\"4\" y=\"16\">label ↓ prediction →</text>\n",
       side, side, side, cells.classes, cells.each, kMargin, kMargin, kDrawing, kDrawing);
   out += axis_texts(cells, names);
+  const Depth depth(sums, std::move(row_sums), 1);
   for (const auto& [pair, rows] : sums)
     out += fmt::format(
         "<rect class=\"{}\" fill-opacity=\"{:.2f}\" x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" "
         "height=\"{:.2f}\"><title>{} taken for {}: {}</title></rect>\n",
-        pair.first == pair.second ? "hit" : "miss",
-        depth(rows, row_sums[static_cast<size_t>(pair.first)], 1),
+        pair.first == pair.second ? "hit" : "miss", depth.of(pair, rows),
         kMargin + static_cast<double>(pair.second) * cells.side,
         kMargin + static_cast<double>(pair.first) * cells.side, cells.side, cells.side,
         html(cells.name(names, pair.first)), html(cells.name(names, pair.second)), rows);

@@ -21,7 +21,7 @@ p { margin: 0 0 12px; max-width: 75ch; }
 code { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 16px; margin: 12px 0 0; }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
-dl.numbers { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); gap: 12px; margin: 0; }
+dl.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 0; }
 dl.numbers > div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px; }
 dl.numbers dt { font-size: 13px; }
 dl.numbers dd { margin: 0; font-size: 24px; font-variant-numeric: tabular-nums; }
@@ -35,10 +35,10 @@ thead th { border-bottom: 1px solid var(--line); vertical-align: bottom; }
 th.name, td.name { text-align: left; color: var(--ink); }
 td.bar { background: linear-gradient(rgba(var(--hit), .22), rgba(var(--hit), .22)) no-repeat left center;
   background-size: calc(100% * var(--v)) 70%; min-width: 92px; }
-table.heat td { min-width: 44px; border: 1px solid var(--card); }
+table.heat td { min-width: 52px; border: 1px solid var(--card); }
 table.heat td.hit { background: rgba(var(--hit), var(--v)); }
 table.heat td.miss { background: rgba(var(--miss), var(--v)); }
-table.heat td.none { color: var(--line); }
+table.heat td.none { color: var(--faint); opacity: .5; }
 svg.heat { display: block; max-width: 100%; height: auto; }
 svg.heat text { fill: var(--faint); font: 8px system-ui, sans-serif; }
 svg.heat text.axis { font-size: 12px; fill: var(--ink); }
@@ -54,6 +54,7 @@ svg.heat .miss { fill: rgb(var(--miss)); }
 .mistakes figcaption { margin-top: 8px; overflow-wrap: anywhere; line-height: 1.4; }
 .mistakes figcaption small { display: block; font-size: 12px; }
 .mistakes .was { color: rgb(var(--miss)); }
+.mistakes .share { white-space: nowrap; }
 details { margin: 12px 0; }
 summary { cursor: pointer; color: var(--faint); margin-bottom: 8px; }
 )css";
