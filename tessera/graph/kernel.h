@@ -12,6 +12,8 @@
 
 namespace tessera {
 
+class PreparedKernel;
+
 /// A memory order that only the kernels of one library understand, such as oneDNN's blocked
 /// layouts.
 class MemoryFormat {
@@ -20,6 +22,9 @@ class MemoryFormat {
   virtual bool equals(const MemoryFormat& other) const = 0;
   virtual std::string to_string() const = 0;
   virtual int64_t byte_count() const = 0;  // with the padding that the format asks for
+  /// A kernel that brings a row-major tensor into this format, for formats that constants alone
+  /// have; null for others.
+  virtual std::unique_ptr<PreparedKernel> packer() const;
 };
 /// How a tensor lies in memory: null is plain, row-major.
 using Format = std::shared_ptr<const MemoryFormat>;
