@@ -15,7 +15,8 @@ void CheckpointOptions::declare(Arguments& arguments, bool may_map) {
                    "AES-GCM, AES-CBC or SM4-CBC; default: what the file says; with -v1 the "
                    "container of MindSpore up to 1.6");
   arguments.options("--rename", rename,
-                    "PATTERN=REPLACEMENT for names of the checkpoint; '*' captures ('l1.*=fc1.*')");
+                    "PATTERN=REPLACEMENT for names of the checkpoint, '*' captures "
+                    "('l1.*=fc1.*'); or a file of such lines; or 'pytorch'");
   arguments.option("--prefix", prefix, "use only names that begin with this, without it");
   arguments.options("--allow", allow,
                     "accept one deviation: a parameter's name pattern, or KIND[:NAME-PATTERN]");
@@ -75,8 +76,7 @@ bool CheckpointOptions::allows(const std::string& name) const {
 
 MatchOptions CheckpointOptions::match_options() const {
   MatchOptions options{.lenient = lenient, .prefix = prefix, .renaming = {}, .allow = allow};
-  for (const std::string& text : rename)
-    options.renaming.push_back(read_usage([&] { return parse_renaming(text); }));
+  options.renaming = read_usage([&] { return read_name_map(rename); });
   return options;
 }
 
@@ -97,15 +97,16 @@ Checkpoint CheckpointOptions::open(const std::string& path, const OpenOptions& o
   const MatchOptions match = match_options();
   if (match.renaming.empty() && match.prefix.empty()) return checkpoint;
   Catalog& catalog = checkpoint.catalog;
-  const std::vector<std::string> names = tessera::rename(catalog.names(), match.renaming);
+  const std::vector<std::string> names = map_names(catalog.names(), match.renaming);
   std::deque<Record> records;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (!names[i].starts_with(match.prefix)) continue;
+    const bool is_left_out = names[i].empty() && !catalog.records[i].name.empty();
+    if (is_left_out || !names[i].starts_with(match.prefix)) continue;
     records.push_back(std::move(catalog.records[i]));
     records.back().name = names[i].substr(match.prefix.size());
   }
-  require(!records.empty(), "no name in {} begins with --prefix '{}'{}", path, match.prefix,
-          suggest(match.prefix, names));
+  require(!records.empty(), "nothing in {} is left, by --prefix '{}' and --rename{}", path,
+          match.prefix, suggest(match.prefix, names));
   catalog.records = std::move(records);
   index_records(catalog);
   return checkpoint;

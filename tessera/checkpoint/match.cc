@@ -35,10 +35,10 @@ class Matcher {
   Matcher(std::span<const NetworkParameter> parameters, const Catalog& catalog,
           const MatchOptions& options)
       : parameters_(parameters), catalog_(catalog), options_(options) {
-    stored_names_ = rename(catalog.names(), options.renaming);
+    stored_names_ = map_names(catalog.names(), options.renaming, wanted_names());
     for (size_t i = 0; i < stored_names_.size(); ++i) {
       std::string_view name = stored_names_[i];
-      if (!name.starts_with(options.prefix)) continue;
+      if (is_left_out(i) || !name.starts_with(options.prefix)) continue;
       name.remove_prefix(options.prefix.size());
       by_name_.emplace(name, i);
     }
@@ -58,17 +58,49 @@ class Matcher {
       }
     }
     if (options_.lenient) match_by_prefix(missing);
+    list_unused();
+    if (options_.renaming.whole && !report_.not_used.empty()) refuse_unused(missing);
     report_missing(missing);
     std::sort(report_.matches.begin(), report_.matches.end(),
               [](const auto& a, const auto& b) { return a.parameter < b.parameter; });
-    std::vector<bool> is_used(stored_names_.size(), false);
-    for (const ParameterMatch& match : report_.matches) is_used[match.record] = true;
-    for (size_t i = 0; i < is_used.size(); ++i)
-      if (!is_used[i]) report_.not_used.push_back(catalog_.records[i].name);
     return std::move(report_);
   }
 
  private:
+  /// The parameters' names as the checkpoint has them: with the prefix.
+  std::vector<std::string> wanted_names() const {
+    std::vector<std::string> names;
+    for (const NetworkParameter& parameter : parameters_)
+      names.push_back(options_.prefix + parameter.name);
+    return names;
+  }
+
+  /// Whether a rule leaves the record out; a file that has an empty name has it without rules.
+  bool is_left_out(size_t record) const {
+    return stored_names_[record].empty() && !catalog_.records[record].name.empty();
+  }
+
+  void list_unused() {
+    std::vector<bool> is_used(stored_names_.size(), false);
+    for (const ParameterMatch& match : report_.matches) is_used[match.record] = true;
+    for (size_t i = 0; i < is_used.size(); ++i)
+      if (!is_used[i] && !is_left_out(i)) report_.not_used.push_back(catalog_.records[i].name);
+  }
+
+  /// A whole map must send every stored name somewhere.
+  [[noreturn]] void refuse_unused(const std::vector<size_t>& missing) const {
+    std::vector<std::string> unused, unfilled;
+    for (const std::string& name : report_.not_used) unused.push_back(printable(name));
+    for (const size_t p : missing) unfilled.push_back(printable(parameters_[p].name));
+    fail(ErrorCode::kInvalidArgument,
+         "the name map sends {} stored names to no parameter of the network: {}; give them a rule, "
+         "or leave them out with 'PATTERN='{}",
+         unused.size(), join(unused, ", "),
+         unfilled.empty() ? ""
+                          : fmt::format("; nothing fills {} parameters: {}", unfilled.size(),
+                                        join(unfilled, ", ")));
+  }
+
   void check_allow() const {
     if (options_.allow.empty()) return;
     std::vector<std::string> names = stored_names_;

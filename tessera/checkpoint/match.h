@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tessera/checkpoint/load_plan.h"
-#include "tessera/checkpoint/names.h"
+#include "tessera/checkpoint/name_map.h"
 
 namespace tessera {
 
@@ -25,8 +25,8 @@ struct MatchOptions {
   /// prefix that all stored names share is dropped; floating dtypes convert into each other, and
   /// so do signed integers; further dims of 1 at the end of the stored shape are dropped.
   bool lenient = false;
-  std::string prefix;              // the stored names begin with it, the network's do not
-  std::vector<Renaming> renaming;  // of stored names, before everything else
+  std::string prefix;  // the stored names begin with it, the network's do not
+  NameMap renaming;    // of stored names, before everything else
   /// Patterns of parameter names that may be missing, or be converted or reshaped as in `lenient`.
   /// Entries of OpenOptions::allow may be among them; see check_allow.
   std::vector<std::string> allow;
@@ -43,7 +43,8 @@ struct ParameterMatch {
 struct MatchReport {
   std::vector<ParameterMatch> matches;  // in the order of the parameters
   std::vector<std::string> not_loaded;  // parameters without a record
-  std::vector<std::string> not_used;    // stored names that fill nothing, in file order
+  std::vector<std::string> not_used;    // stored names that fill nothing, in file order; without
+                                        // those that a rule leaves out
   std::vector<std::string> notes;       // what was done that strict matching would refuse
 };
 

@@ -136,7 +136,7 @@ TEST(Match, WhatIsAllowedIsAKindOrMatchesAName) {
   const auto error = [&](const std::string& allow) {
     try {
       match_parameters(net, catalog,
-                       {.prefix = "", .renaming = {{"net.*", "*"}}, .allow = {allow}});
+                       {.prefix = "", .renaming = {.rules = {{"net.*", "*"}}}, .allow = {allow}});
       return std::string();
     } catch (const Error& thrown) {
       EXPECT_EQ(thrown.code(), ErrorCode::kInvalidArgument);
@@ -173,7 +173,7 @@ TEST(Match, PrefixAndRenamingMapStoredNames) {
   MatchOptions options;
   options.lenient = true;
   options.prefix = "network.";
-  options.renaming = {parse_renaming("*.gamma=*.scale")};
+  options.renaming.rules = {parse_renaming("*.gamma=*.scale")};
   const MatchReport report = match_parameters(net, checkpoint.catalog, options);
   for (const Tensor& tensor : load_parameters(checkpoint, net, report))
     EXPECT_EQ(to_string(tensor), "f32[3] {1, 2, 3}");

@@ -104,18 +104,30 @@ std::vector<std::string> rename(std::span<const std::string> names,
       break;
     }
   }
+  std::vector<std::string> unused;
   for (size_t r = 0; r < rules.size(); ++r) {
-    require(was_used[r], "the renaming '{}={}' matches no name{}", printable(rules[r].pattern),
-            printable(rules[r].replacement), suggest(rules[r].pattern, names));
+    if (was_used[r]) continue;
+    unused.push_back(fmt::format("the renaming '{}={}' matches no name{}",
+                                 printable(rules[r].pattern), printable(rules[r].replacement),
+                                 suggest(rules[r].pattern, names)));
   }
-  if (rules.empty()) return renamed;
-  std::unordered_map<std::string_view, size_t> first;
-  for (size_t i = 0; i < renamed.size(); ++i) {
-    const auto [known, is_new] = first.try_emplace(renamed[i], i);
-    require(is_new, "'{}' and '{}' would both be called '{}'", printable(names[known->second]),
-            printable(names[i]), printable(renamed[i]));
-  }
+  require(unused.empty(), "{}", join(unused, "; "));
+  if (!rules.empty()) check_distinct(names, renamed);
   return renamed;
+}
+
+void check_distinct(std::span<const std::string> names, std::span<const std::string> renamed) {
+  std::unordered_map<std::string_view, size_t> first;
+  std::vector<std::string> twice;
+  for (size_t i = 0; i < renamed.size(); ++i) {
+    if (renamed[i].empty()) continue;
+    const auto [known, is_new] = first.try_emplace(renamed[i], i);
+    if (is_new) continue;
+    twice.push_back(fmt::format("'{}' and '{}' would both be called '{}'",
+                                printable(names[known->second]), printable(names[i]),
+                                printable(renamed[i])));
+  }
+  require(twice.empty(), "{}", join(twice, "; "));
 }
 
 }  // namespace tessera

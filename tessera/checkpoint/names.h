@@ -2,6 +2,7 @@
 //
 //   '*.fc?'       matches: '*' stands for any run of characters, '?' for one
 //   network.*=*   a renaming: every '*' on the right takes what the '*' of the same place matched
+//   moments.*=    leaves records out
 #pragma once
 
 #include <functional>
@@ -28,14 +29,17 @@ Catalog select(const Catalog& catalog, const NameFilter& filter);
 
 struct Renaming {
   std::string pattern;      // in which '*' captures
-  std::string replacement;  // has at most as many '*'
+  std::string replacement;  // has at most as many '*'; empty: the record is left out
 };
 
 /// Reads "PATTERN=REPLACEMENT"; throws kInvalidArgument.
 Renaming parse_renaming(std::string_view text);
-/// `names` after renaming: for each the first rule that matches is applied, once. Throws
-/// kInvalidArgument when a rule matches no name or when two names become one.
+/// `names` after renaming, "" for those left out: for each the first rule that matches is applied,
+/// once. Throws kInvalidArgument naming all rules that match no name and all names that become one.
 std::vector<std::string> rename(std::span<const std::string> names,
                                 std::span<const Renaming> rules);
+
+/// Throws kInvalidArgument naming all `names` whose `renamed` is another's too; "" is none's.
+void check_distinct(std::span<const std::string> names, std::span<const std::string> renamed);
 
 }  // namespace tessera

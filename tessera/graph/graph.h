@@ -77,6 +77,12 @@ struct Graph {
   NameIndex names;  // of the values' names, for find()
 };
 
+/// Products that a node adds up: the elements of its rule where it multiplies its operands and sums
+/// (conv2d, dense, matmul), 0 for every other node. Zeros of padding are counted.
+double multiply_adds(const Graph& graph, const Node& node);
+/// Of all nodes.
+double multiply_adds(const Graph& graph);
+
 /// One line per input, parameter, constant, node and output; attributes that have their default
 /// value are left out. Constants up to 16 elements are
 /// printed with their values, larger ones with a digest (such a text does not parse).

@@ -25,7 +25,9 @@ std::string describe_arguments(const Strategy* train, std::span<const WantedPara
   text += fmt::format("{} prefix '{}', allow '{}' '{}'\n",
                       options.match.lenient ? "lenient" : "strict", options.match.prefix,
                       join(options.match.allow, "' '"), join(options.open.allow, "' '"));
-  for (const Renaming& one : options.match.renaming)
+  const NameMap& map = options.match.renaming;
+  if (!map.empty()) text += fmt::format("map {} {}\n", map.pytorch, map.whole);
+  for (const Renaming& one : map.rules)
     text += fmt::format("rename {}={}\n", one.pattern, one.replacement);
   return text;
 }

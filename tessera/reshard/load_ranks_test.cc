@@ -270,7 +270,7 @@ TEST(LoadRanks, StoredTensorsAreRenamedAndConvertedAsMatchingSays) {
   expect_words(job.refusal(files, nullptr), {"no 'w'"});
   LoadRanksOptions options;
   options.match.prefix = "net.";
-  options.match.renaming = {{"*.fc.*", "*.*"}};
+  options.match.renaming.rules = {{"*.fc.*", "*.*"}};
   expect_words(job.refusal(files, nullptr, options), {"'w'", "f32[6,4,1]", "--lenient"});
   options.match.lenient = true;
   expect_equal(job.load(files, nullptr, options), job, {{"w", wanted}}, "lenient");

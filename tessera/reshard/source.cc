@@ -65,10 +65,11 @@ class Collection {
 
   void add(const RankFile& file, Checkpoint opened, Source& source) {
     const int first = static_cast<int>(source.checkpoint.catalog.files.size());
-    const std::vector<std::string> names = rename(opened.catalog.names(), options_.renaming);
+    const std::vector<std::string> names = map_names(opened.catalog.names(), options_.renaming);
     for (size_t i = 0; i < names.size(); ++i) {
       Record& record = opened.catalog.records[i];
-      if (!names[i].starts_with(options_.prefix)) continue;
+      const bool is_left_out_by_rule = names[i].empty() && !record.name.empty();
+      if (is_left_out_by_rule || !names[i].starts_with(options_.prefix)) continue;
       const std::string stored =
           std::exchange(record.name, names[i].substr(options_.prefix.size()));
       if (is_left_out(record.name)) continue;

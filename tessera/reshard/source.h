@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tessera/checkpoint/checkpoint.h"
-#include "tessera/checkpoint/names.h"
+#include "tessera/checkpoint/name_map.h"
 #include "tessera/checkpoint/strategy.h"
 #include "tessera/reshard/rank_files.h"
 
@@ -16,7 +16,7 @@ namespace tessera {
 
 struct SourceOptions {
   OpenOptions open;                 // `open.allow` also takes names of tensors, see open_source
-  std::vector<Renaming> renaming;   // of the files' names; strategies have the new ones
+  NameMap renaming;                 // of the files' names; strategies have the new ones
   std::string prefix;               // only names that begin with it, without it; after the renaming
   std::vector<std::string> except;  // patterns of names that are left out
   /// For tensors with a `field`: MindSpore's merge of slices puts the fields' rows together,

@@ -270,7 +270,7 @@ TEST_F(SourceOfRanks, StrategiesOfAnotherModelAreToldByTheirNames) {
   put(1, {{"net.w", {1, 3}}});
   refuse(kRows, {"another model", "'w'"});
   SourceOptions renamed;
-  renamed.renaming = {parse_renaming("net.*=*")};
+  renamed.renaming.rules = {parse_renaming("net.*=*")};
   EXPECT_EQ(open(kRows, renamed).catalog().records[0].name, "w");
   const Source source = open("mesh {tp=2}\nnet.w [tp, -]\nnet.b [-]\n");
   expect_words(notes(source), {"names what no file holds", "'net.b'"});

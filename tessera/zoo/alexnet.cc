@@ -43,7 +43,8 @@ TESSERA_MODEL(alexnet) {
   using namespace tessera;
   return {.doc = "AlexNet: five convolutions with bias, two dense layers of 4096.",
           .options = {internal::classes_option(10)},
+          .hub_names = {"alexnet"},
           .row_shape = row_shape,
-          .transforms = internal::photo_transforms(227),
+          .transforms = internal::image_transforms(internal::kBothSides256, internal::kCifar227),
           .build = build};
 }

@@ -19,22 +19,26 @@ Value dense_layer(const Scope& scope, Value x) {
   return concat(scope, std::array{x, y});
 }
 
-/// Half the channels, half the rows and columns; MindSpore's zoo takes the largest elements here.
-Value transition(const Scope& scope, Value x) {
+/// Half the channels, half the rows and columns: MindSpore's zoo takes the largest elements here,
+/// torchvision the means.
+Value transition(const Scope& scope, Value x, bool means) {
   x = norm_relu(scope / "norm", x);
   x = conv2d(scope / "conv", x, {.out = x.shape()[1] / 2});
-  return max_pool(scope / "pool", x, {.kernel = 2, .stride = 2});
+  const PoolOptions pool{.kernel = 2, .stride = 2};
+  return means ? avg_pool(scope / "pool", x, pool) : max_pool(scope / "pool", x, pool);
 }
 
 Value build(const Scope& scope, Value x, const Attrs& options) {
+  const bool torchvision = internal::is_torchvision(options);
   constexpr std::array<int64_t, 4> kDepths{6, 12, 24, 16};
   const Scope features = scope / "backbone" / "features";
   x = conv2d(features / "conv0", x,
              {.out = 2 * kGrowth, .kernel = 7, .stride = 2, .pad_mode = "pad", .padding = 3});
   x = norm_relu(features / "norm0", x);
-  x = max_pool(features / "pool0", x, {.kernel = 3, .stride = 2, .pad_mode = "same"});
+  x = internal::photo_pool(features / "pool0", x, torchvision);
   for (size_t i = 0; i < kDepths.size(); ++i) {
-    if (i > 0) x = transition(features / fmt::format("transition{}", i) / "features", x);
+    if (i > 0)
+      x = transition(features / fmt::format("transition{}", i) / "features", x, torchvision);
     const Scope layers = features / fmt::format("denseblock{}", i + 1) / "cell_list";
     for (int64_t j = 0; j < kDepths[i]; ++j) x = dense_layer(layers / std::to_string(j), x);
   }
@@ -49,8 +53,11 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
 TESSERA_MODEL(densenet121) {
   using namespace tessera;
   return {.doc = "DenseNet-121: four blocks whose layers read all layers before them.",
-          .options = {internal::classes_option(1000)},
+          .options = {internal::classes_option(1000),
+                      internal::variant_option("torchvision: transitions take means, padding on "
+                                               "both sides of the first pool")},
+          .hub_names = {"densenet121"},
           .row_shape = internal::photo_shape,
-          .transforms = internal::photo_transforms(),
+          .transforms = internal::image_transforms(internal::kBothSides256),
           .build = build};
 }

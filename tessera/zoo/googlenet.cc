@@ -7,8 +7,8 @@ namespace tessera {
 namespace {
 
 /// Convolution, norm, relu.
-Value conv_block(const Scope& scope, Value x, int64_t out, int64_t kernel, int64_t stride = 1) {
-  x = conv2d(scope / "conv", x, {.out = out, .kernel = kernel, .stride = stride});
+Value conv_block(const Scope& scope, Value x, const Conv2dOptions& conv) {
+  x = conv2d(scope / "conv", x, conv);
   return activation(scope, batch_norm(scope / "bn", x, 1e-3), "relu");
 }
 
@@ -28,12 +28,13 @@ struct Inception {
 /// Four branches side by side. The branch that the paper makes 5×5 is 3×3 in MindSpore's zoo.
 Value inception(const Scope& scope, Value x, const Inception& widths) {
   const auto two = [&](const Scope& branch, int64_t inner, int64_t out) {
-    return conv_block(branch / "1", conv_block(branch / "0", x, inner, 1), out, 3);
+    return conv_block(branch / "1", conv_block(branch / "0", x, {.out = inner}),
+                      {.out = out, .kernel = 3});
   };
-  const Value one = conv_block(scope / "b1", x, widths.one, 1);
+  const Value one = conv_block(scope / "b1", x, {.out = widths.one});
   const Value three = two(scope / "b2", widths.three_in, widths.three);
   const Value five = two(scope / "b3", widths.five_in, widths.five);
-  const Value pooled = conv_block(scope / "b4", pool(scope, x, 3, 1), widths.pooled, 1);
+  const Value pooled = conv_block(scope / "b4", pool(scope, x, 3, 1), {.out = widths.pooled});
   return concat(scope, std::array{one, three, five, pooled});
 }
 
@@ -44,8 +45,14 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
       {"block4c", 128, 128, 256, 24, 64, 64},   {"block4d", 112, 144, 288, 32, 64, 64},
       {"block4e", 256, 160, 320, 32, 128, 128}, {"block5a", 256, 160, 320, 32, 128, 128},
       {"block5b", 384, 192, 384, 48, 128, 128}};
-  x = pool(scope / "maxpool1", conv_block(scope / "conv1", x, 64, 7, 2), 3, 2);
-  x = conv_block(scope / "conv3", conv_block(scope / "conv2", x, 64, 1), 192, 3);
+  Conv2dOptions first{.out = 64, .kernel = 7, .stride = 2};
+  if (internal::is_torchvision(options)) {
+    first.pad_mode = "pad";
+    first.padding = 3;
+  }
+  x = pool(scope / "maxpool1", conv_block(scope / "conv1", x, first), 3, 2);
+  x = conv_block(scope / "conv2", x, {.out = 64});
+  x = conv_block(scope / "conv3", x, {.out = 192, .kernel = 3});
   x = pool(scope / "maxpool2", x, 3, 2);
   for (const Inception& block : kBlocks) {
     x = inception(scope / block.name, x, block);
@@ -62,8 +69,11 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
 TESSERA_MODEL(googlenet) {
   using namespace tessera;
   return {.doc = "GoogLeNet with norms (Inception v1): nine blocks of four branches.",
-          .options = {internal::classes_option(10)},
+          .options = {internal::classes_option(10),
+                      internal::variant_option(
+                          "torchvision: as much padding before as behind the first convolution")},
+          .hub_names = {"googlenet"},
           .row_shape = internal::photo_shape,
-          .transforms = internal::photo_transforms(),
+          .transforms = internal::image_transforms(internal::kShortSide256),
           .build = build};
 }

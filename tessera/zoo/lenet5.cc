@@ -38,6 +38,7 @@ TESSERA_MODEL(lenet5) {
           "layers.",
       .options = {{"num_classes", int64_t{10}, "width of the last layer"},
                   {"num_channel", int64_t{1}, "channels of the image"}},
+      .hub_names = {"LeNet"},
       .row_shape = row_shape,
       .transforms = {{"mnist", kMnist}, {"digits", kMnist}, {"image", kMnist}},
       .build = build,

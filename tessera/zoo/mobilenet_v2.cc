@@ -68,7 +68,8 @@ TESSERA_MODEL(mobilenet_v2) {
   using namespace tessera;
   return {.doc = "MobileNetV2: seventeen inverted residual blocks with depthwise convolutions.",
           .options = {internal::classes_option(1000)},
+          .hub_names = {"mobilenetv2"},
           .row_shape = internal::photo_shape,
-          .transforms = internal::photo_transforms(),
+          .transforms = internal::image_transforms(internal::kBothSides256),
           .build = build};
 }

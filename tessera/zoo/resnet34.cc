@@ -5,9 +5,7 @@ namespace tessera {
 namespace {
 
 Value build(const Scope& scope, Value x, const Attrs& options) {
-  x = internal::resnet_stem(scope, x);
-  x = internal::residual_stages(scope, x, {3, 4, 6, 3}, 64, internal::basic_block);
-  return internal::resnet_end(scope, x, options);
+  return internal::resnet(scope, x, {{3, 4, 6, 3}, 64, internal::basic_block}, options);
 }
 
 }  // namespace

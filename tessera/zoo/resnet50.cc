@@ -5,16 +5,16 @@ namespace tessera {
 namespace {
 
 Value build(const Scope& scope, Value x, const Attrs& options) {
-  x = internal::resnet_stem(scope, x);
-  x = internal::residual_stages(scope, x, {3, 4, 6, 3}, 256, internal::bottleneck_block);
-  return internal::resnet_end(scope, x, options);
+  return internal::resnet(scope, x, {{3, 4, 6, 3}, 256, internal::bottleneck_block}, options);
 }
 
 }  // namespace
 }  // namespace tessera
 
 TESSERA_MODEL(resnet50) {
-  return tessera::internal::resnet_def(
-      "ResNet-50: sixteen bottleneck blocks, the stride in their 3×3 convolution.", 10,
-      tessera::build);
+  using namespace tessera;
+  ModelDef model = internal::resnet_def(
+      "ResNet-50: sixteen bottleneck blocks, the stride in their 3×3 convolution.", 10, build);
+  model.hub_names = {"resnet50", "resnet50_thor"};
+  return model;
 }

@@ -60,8 +60,8 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   x = conv2d(backbone / "conv", x,
              {.out = 64, .kernel = 7, .stride = 2, .pad_mode = "pad", .padding = 3});
   x = activation(backbone, batch_norm(backbone / "bn", x), "relu");
-  x = max_pool(backbone, x, {.kernel = 3, .stride = 2, .pad_mode = "same"});
-  x = internal::residual_stages(backbone, x, {3, 4, 6, 3}, 256, split ? split_block : one_block);
+  x = internal::photo_pool(backbone, x, internal::is_torchvision(options));
+  x = internal::residual_stages(backbone, x, {{3, 4, 6, 3}, 256, split ? split_block : one_block});
   return dense(scope / "head" / "fc", global_avg_pool(scope / "head", x),
                internal::integer_option(options, "num_classes"));
 }
@@ -75,8 +75,10 @@ TESSERA_MODEL(resnext50) {
           .options = {internal::classes_option(1000),
                       {"split_groups", false,
                        "whether every group has a weight of its own, as in checkpoints trained on "
-                       "Ascend"}},
+                       "Ascend"},
+                      internal::variant_option("torchvision: padding on both sides of the pool")},
+          .hub_names = {"resnext50"},
           .row_shape = internal::photo_shape,
-          .transforms = internal::photo_transforms(),
+          .transforms = internal::image_transforms(internal::kBothSides256),
           .build = build};
 }

@@ -4,6 +4,10 @@
 namespace tessera {
 namespace {
 
+Value norm(const Scope& scope, Value x) {
+  return batch_norm(scope, x, 1e-4);
+}
+
 /// Squeeze and excitation: x times one factor in (0,1) per channel, from the means of all channels.
 Value excite(const Scope& scope, Value x) {
   const Shape shape = x.shape();
@@ -21,9 +25,9 @@ Value halve(const Scope& scope, Value x) {
 /// The middle of a bottleneck; where it strides, a pool does it and the layers are one cell "e2".
 Value middle(const Scope& scope, Value x, int64_t out, bool pooled) {
   const Scope conv = pooled ? scope / "e2" / "0" : scope / "conv2";
-  const Scope norm = pooled ? scope / "e2" / "1" : scope / "bn2";
+  const Scope normed = pooled ? scope / "e2" / "1" : scope / "bn2";
   x = conv2d(conv, x, {.out = out, .kernel = 3});
-  x = activation(norm, internal::resnet_norm(norm, x), "relu");
+  x = activation(normed, norm(normed, x), "relu");
   return pooled ? halve(scope / "e2", x) : x;
 }
 
@@ -32,29 +36,30 @@ Value shortcut(const Scope& scope, Value x, const internal::BlockPlace& place) {
   const bool pooled = place.stride != 1;
   if (pooled) x = halve(scope, x);
   x = conv2d(scope / (pooled ? "1" : "0"), x, {.out = place.out});
-  return internal::resnet_norm(scope / (pooled ? "2" : "1"), x);
+  return norm(scope / (pooled ? "2" : "1"), x);
 }
 
 /// Only the last block of the last two stages excites.
 Value block(const Scope& scope, Value x, const internal::BlockPlace& place) {
   const int64_t inner = place.out / 4;
-  Value y = internal::resnet_norm(scope / "bn1", conv2d(scope / "conv1", x, {.out = inner}));
+  Value y = norm(scope / "bn1", conv2d(scope / "conv1", x, {.out = inner}));
   y = middle(scope, activation(scope, y, "relu"), inner, place.stride != 1);
-  y = internal::resnet_norm(scope / "bn3", conv2d(scope / "conv3", y, {.out = place.out}));
+  y = norm(scope / "bn3", conv2d(scope / "conv3", y, {.out = place.out}));
   if (place.last && place.stage >= 2) y = excite(scope, y);
   return activation(scope, add(scope, y, shortcut(scope / "down_sample_layer", x, place)), "relu");
 }
 
 Value build(const Scope& scope, Value x, const Attrs& options) {
-  const auto stem = [&](std::string_view conv, std::string_view norm, int64_t out, int64_t stride) {
+  const auto stem = [&](std::string_view conv, std::string_view normed, int64_t out,
+                        int64_t stride) {
     x = conv2d(scope / conv, x, {.out = out, .kernel = 3, .stride = stride});
-    x = activation(scope / norm, internal::resnet_norm(scope / norm, x), "relu");
+    x = activation(scope / normed, norm(scope / normed, x), "relu");
   };
   stem("conv1_0", "bn1_0", 32, 2);
   stem("conv1_1", "bn1_1", 32, 1);
   stem("conv1_2", "bn1", 64, 1);
   x = max_pool(scope, x, {.kernel = 3, .stride = 2, .pad_mode = "same"});
-  x = internal::residual_stages(scope, x, {3, 4, 6, 3}, 256, block);
+  x = internal::residual_stages(scope, x, {{3, 4, 6, 3}, 256, block});
   return internal::resnet_end(scope, x, options);
 }
 
@@ -62,8 +67,16 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
 }  // namespace tessera
 
 TESSERA_MODEL(se_resnet50) {
-  return tessera::internal::resnet_def(
-      "SE-ResNet-50: a stem of three convolutions, strides by pooling, squeeze and excitation in "
-      "the last block of the last two stages.",
-      1001, tessera::build);
+  using namespace tessera;
+  // Larger than others, and no deviation.
+  constexpr std::string_view kPhoto =
+      "resize(292) center_crop(256) normalize([123.68,116.78,103.94],[1,1,1]) to_chw";
+  return {.doc =
+              "SE-ResNet-50: a stem of three convolutions, strides by pooling, squeeze and "
+              "excitation in the last block of the last two stages.",
+          .options = {internal::classes_option(1001)},
+          .hub_names = {"se_resnet50"},
+          .row_shape = internal::photo_shape,
+          .transforms = internal::image_transforms(kPhoto),
+          .build = build};
 }

@@ -24,8 +24,8 @@ Value fire(const Scope& scope, Value x, const Fire& widths) {
   return concat(scope, std::array{one, three});
 }
 
-Value pool(const Scope& scope, Value x) {
-  return max_pool(scope, x, {.kernel = 3, .stride = 2});
+Value pool(const Scope& scope, Value x, bool ceil_mode) {
+  return max_pool(scope, x, {.kernel = 3, .stride = 2, .ceil_mode = ceil_mode});
 }
 
 Value stem(const Scope& scope, Value x) {
@@ -45,7 +45,7 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   int64_t index = 2;  // of the sequence, behind the first convolution and its relu
   for (size_t i = 0; i < std::size(kFires); ++i) {
     if (kFires[i].pooled) {
-      x = pool(scope, x);
+      x = pool(scope, x, internal::is_torchvision(options));
       ++index;
     }
     const Scope part =
@@ -62,15 +62,21 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
 
 TESSERA_MODEL(squeezenet) {
   using namespace tessera;
-  return {.doc = "SqueezeNet 1.0: eight fire modules, no dense layer.",
-          .options = {internal::classes_option(10),
-                      {"bypass", false,
-                       "whether every second module is added to what it reads; MindSpore's "
-                       "squeezenet_residual"}},
-          .row_shape =
-              [](const Attrs&) {
-                return Shape{3, 227, 227};
-              },
-          .transforms = internal::photo_transforms(227),
-          .build = build};
+  constexpr std::string_view kPhoto =
+      "resize(256,256) center_crop(227) "
+      "normalize([0.485*255,0.456*255,0.406*255],[0.229*255,0.224*255,0.225*255]) to_chw";
+  return {
+      .doc = "SqueezeNet 1.0: eight fire modules, no dense layer.",
+      .options = {internal::classes_option(10),
+                  {"bypass", false,
+                   "whether every second module is added to what it reads; MindSpore's "
+                   "squeezenet_residual"},
+                  internal::variant_option("torchvision: pools keep what is left over at the end")},
+      .hub_names = {"squeezenet"},
+      .row_shape =
+          [](const Attrs&) {
+            return Shape{3, 227, 227};
+          },
+      .transforms = internal::image_transforms(kPhoto, internal::kCifar227),
+      .build = build};
 }

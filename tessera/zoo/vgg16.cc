@@ -37,17 +37,15 @@ TESSERA_MODEL(vgg16) {
   constexpr std::string_view kCifar =
       "resize(224,224) rescale(1/255) normalize([0.4465,0.4822,0.4914],[0.2010,0.1994,0.2023]) "
       "to_chw";
-  ModelDef model = {
+  return {
       .doc =
           "VGG-16: thirteen 3×3 convolutions in five stages, two dense layers of 4096. As trained "
           "on CIFAR-10; the ImageNet weights are vgg16(batch_norm=false,bias=true).",
       .options = {internal::classes_option(10),
                   {"batch_norm", true, "whether norms follow the convolutions"},
                   {"bias", false, "whether the convolutions have a bias"}},
+      .hub_names = {"vgg16"},
       .row_shape = internal::photo_shape,
-      .transforms = internal::photo_transforms(),
+      .transforms = internal::image_transforms(internal::kBothSides256, kCifar),
       .build = build};
-  for (DefaultTransforms& entry : model.transforms)
-    if (entry.source.starts_with("cifar")) entry.transforms = kCifar;
-  return model;
 }

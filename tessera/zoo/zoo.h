@@ -22,6 +22,8 @@ struct ModelDef {
   std::string_view name;  // filled in by the registry: the name of the file
   std::string_view doc;
   std::vector<AttrDef> options;
+  /// Further names that cards of MindSpore Hub call it by; see find_hub_model.
+  std::vector<std::string_view> hub_names = {};
   /// The shape of one row when no data says it: [c,h,w].
   Shape (*row_shape)(const Attrs& options) = nullptr;
   std::vector<DefaultTransforms> transforms;

@@ -2,7 +2,11 @@
 // weights and inputs, in ../shared/data/mindspore/networks.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <sstream>
+
 #include "tessera/checkpoint/load_plan.h"
+#include "tessera/data/internal/gzip.h"
 #include "tessera/io/file.h"
 #include "tessera/io/json.h"
 #include "tessera/passes/pass.h"
@@ -42,6 +46,58 @@ TEST(Networks, LenetGivesTheLogitsOfMindSpore) {
     const Tensor found = Program::compile(graph, weights, options).run({&input, 1})[0];
     EXPECT_EQ(logit_difference(wanted, found), "");
   }
+}
+
+/// The first rows of CIFAR-10's test images as the reference prepares them: in float from x / 255
+/// on.
+struct CifarRows {
+  Tensor images;
+  std::vector<int> labels;
+};
+
+CifarRows read_cifar(int64_t rows) {
+  constexpr size_t kPlane = 32 * 32;
+  constexpr std::array<float, 3> kMean{0.485F, 0.456F, 0.406F};
+  constexpr std::array<float, 3> kDeviation{0.229F, 0.224F, 0.225F};
+  std::string bytes(static_cast<size_t>(rows) * (3 * kPlane + 1), '\0');
+  internal::ContentReader(shared_data() / "cifar10/cifar-10-batches-bin/test_batch.bin.gz")
+      .read(std::as_writable_bytes(std::span(bytes)));
+  CifarRows found{Tensor(DType::kF32, {rows, 3, 32, 32}), {}};
+  const auto to = found.images.mutable_data<float>();
+  for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
+    const size_t record = row * (3 * kPlane + 1);
+    found.labels.push_back(static_cast<uint8_t>(bytes[record]));
+    for (size_t i = 0; i < 3 * kPlane; ++i) {
+      const auto x = static_cast<float>(static_cast<uint8_t>(bytes[record + 1 + i])) / 255;
+      to[row * 3 * kPlane + i] = (x - kMean[i / kPlane]) / kDeviation[i / kPlane];
+    }
+  }
+  return found;
+}
+
+TEST(Networks, ResNet20GivesTheLogitsOfItsReferenceOnCifar10) {
+  TESSERA_NEEDS_SHARED_DATA();
+  std::istringstream text(
+      read_text(shared_data() / "reference/resnet20_cifar10_test_first100_logits.csv"));
+  std::vector<float> wanted;
+  std::vector<int> labels;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream cells(line);
+    std::string cell;
+    std::getline(cells, cell, ',');
+    labels.push_back(std::stoi(cell));
+    while (std::getline(cells, cell, ',')) wanted.push_back(std::stof(cell));
+  }
+  const auto rows = std::ssize(labels);
+  const CifarRows data = read_cifar(rows);
+  EXPECT_EQ(data.labels, labels);
+  const Graph graph =
+      run_passes(trace(parse_model("resnet20"), rows, {3, 32, 32}), inference_passes());
+  const std::vector<Tensor> weights =
+      weights_of(graph, open_checkpoint(shared_data() / "ckpt/resnet20_cifar10/resnet20.ckpt"));
+  const Tensor found = Program::compile(graph, weights).run({&data.images, 1})[0];
+  EXPECT_EQ(logit_difference(Tensor::of<float>(wanted, {rows, 10}), found), "");
 }
 
 /// What a file name of the recorded values says: "resnet18_n10_b2_224_he".

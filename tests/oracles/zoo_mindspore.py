@@ -80,20 +80,40 @@ class Vgg16(nn.Cell):
         return self.classifier(self.flatten(self.layers(x)))
 
 
-def bn4(c):
-    return nn.BatchNorm2d(c, eps=1e-4)
+class Style:
+    """How a ResNet pads, and the epsilons of stem, blocks and shortcuts."""
+
+    def __init__(self, symmetric, stem, block, shortcut):
+        self.symmetric, self.stem, self.block, self.shortcut = symmetric, stem, block, shortcut
+
+    def conv(self, i, o, k, stride=1):
+        return conv(i, o, k, stride, pad=k // 2 if self.symmetric else None)
+
+    def pool(self):
+        if self.symmetric:
+            return nn.MaxPool2d(3, 2, pad_mode="pad", padding=1)
+        return nn.MaxPool2d(3, 2, pad_mode="same")
+
+
+ZOO = Style(False, 1e-4, 1e-4, 1e-4)
+RES_BASE = Style(True, 1e-5, 1e-4, 1e-5)
+TORCHVISION = Style(True, 1e-5, 1e-5, 1e-5)
+
+
+def bn(c, eps=1e-4):
+    return nn.BatchNorm2d(c, eps=eps)
 
 
 class Basic(nn.Cell):
-    def __init__(self, i, o, stride, **_):
+    def __init__(self, i, o, stride, style, **_):
         super().__init__()
-        self.conv1 = conv(i, o, 3, stride)
-        self.bn1d = bn4(o)
-        self.conv2 = conv(o, o, 3)
-        self.bn2d = bn4(o)
+        self.conv1 = style.conv(i, o, 3, stride)
+        self.bn1d = bn(o, style.block)
+        self.conv2 = style.conv(o, o, 3)
+        self.bn2d = bn(o, style.block)
         self.down = i != o or stride != 1
         if self.down:
-            self.down_sample_layer = nn.SequentialCell([conv(i, o, 1, stride), bn4(o)])
+            self.down_sample_layer = nn.SequentialCell([style.conv(i, o, 1, stride), bn(o, style.shortcut)])
 
     def construct(self, x):
         y = ops.relu(self.bn1d(self.conv1(x)))
@@ -102,29 +122,29 @@ class Basic(nn.Cell):
 
 
 class Bottleneck(nn.Cell):
-    def __init__(self, i, o, stride, se_net=False, excite=False):
+    def __init__(self, i, o, stride, style, se_net=False, excite=False):
         super().__init__()
         self.excite = excite
         self.pooled = se_net and stride == 2
         c = o // 4
         self.conv1 = conv(i, c, 1)
-        self.bn1 = bn4(c)
+        self.bn1 = bn(c, style.block)
         if self.pooled:
-            self.e2 = nn.SequentialCell([conv(c, c, 3), bn4(c), nn.ReLU(), nn.MaxPool2d(2, 2, pad_mode="same")])
+            self.e2 = nn.SequentialCell([conv(c, c, 3), bn(c, style.block), nn.ReLU(), nn.MaxPool2d(2, 2, pad_mode="same")])
         else:
-            self.conv2 = conv(c, c, 3, stride)
-            self.bn2 = bn4(c)
+            self.conv2 = style.conv(c, c, 3, stride)
+            self.bn2 = bn(c, style.block)
         self.conv3 = conv(c, o, 1)
-        self.bn3 = bn4(o)
+        self.bn3 = bn(o, style.block)
         if excite:
             self.se_dense_0 = nn.Dense(o, o // 4)
             self.se_dense_1 = nn.Dense(o // 4, o)
         self.down = i != o or stride != 1
         if self.pooled:
             self.down_sample_layer = nn.SequentialCell(
-                [nn.MaxPool2d(2, 2, pad_mode="same"), conv(i, o, 1), bn4(o)])
+                [nn.MaxPool2d(2, 2, pad_mode="same"), conv(i, o, 1), bn(o, style.shortcut)])
         elif self.down:
-            self.down_sample_layer = nn.SequentialCell([conv(i, o, 1, stride), bn4(o)])
+            self.down_sample_layer = nn.SequentialCell([style.conv(i, o, 1, stride), bn(o, style.shortcut)])
 
     def construct(self, x):
         y = ops.relu(self.bn1(self.conv1(x)))
@@ -138,24 +158,24 @@ class Bottleneck(nn.Cell):
 
 
 class ResNet(nn.Cell):
-    def __init__(self, block, depths, width, se_net=False):
+    def __init__(self, block, depths, width, style=ZOO, se_net=False):
         super().__init__()
         self.se_net = se_net
         if se_net:
             self.conv1_0 = conv(3, 32, 3, 2)
-            self.bn1_0 = bn4(32)
+            self.bn1_0 = bn(32)
             self.conv1_1 = conv(32, 32, 3)
-            self.bn1_1 = bn4(32)
+            self.bn1_1 = bn(32)
             self.conv1_2 = conv(32, 64, 3)
         else:
-            self.conv1 = conv(3, 64, 7, 2)
-        self.bn1 = bn4(64)
-        self.maxpool = nn.MaxPool2d(3, 2, pad_mode="same")
+            self.conv1 = style.conv(3, 64, 7, 2)
+        self.bn1 = bn(64, style.stem)
+        self.maxpool = style.pool()
         i = 64
         for stage, depth in enumerate(depths):
             o, blocks = width << stage, []
             for b in range(depth):
-                blocks.append(block(i, o, 2 if stage > 0 and b == 0 else 1, se_net=se_net,
+                blocks.append(block(i, o, 2 if stage > 0 and b == 0 else 1, style, se_net=se_net,
                                     excite=se_net and stage >= 2 and b == depth - 1))
                 i = o
             setattr(self, f"layer{stage + 1}", nn.SequentialCell(blocks))
@@ -218,11 +238,11 @@ class NextBlock(nn.Cell):
 
 
 class NextBackbone(nn.Cell):
-    def __init__(self, split):
+    def __init__(self, split, style=ZOO):
         super().__init__()
         self.conv = conv(3, 64, 7, 2, pad=3)
         self.bn = nn.BatchNorm2d(64)
-        self.maxpool = nn.MaxPool2d(3, 2, pad_mode="same")
+        self.maxpool = style.pool()
         i = 64
         for stage, depth in enumerate((3, 4, 6, 3)):
             o, blocks = 256 << stage, []
@@ -317,10 +337,10 @@ FIRES = ((96, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128), (256, 48, 
 
 
 class SqueezeNet(nn.Cell):
-    def __init__(self):
+    def __init__(self, ceil=False):
         super().__init__()
         fires = [Fire(*f) for f in FIRES]
-        pool = lambda: nn.MaxPool2d(3, 2)
+        pool = lambda: nn.MaxPool2d(3, 2, ceil_mode=ceil, pad_mode="pad" if ceil else "valid")
         self.features = nn.SequentialCell(
             [conv(3, 96, 7, 2, mode="valid", bias=True), nn.ReLU(), pool()] + fires[:3] + [pool()] + fires[3:7] +
             [pool()] + fires[7:])
@@ -374,27 +394,27 @@ class DenseBlock(nn.Cell):
 
 
 class Transition(nn.Cell):
-    def __init__(self, i):
+    def __init__(self, i, means):
         super().__init__()
         self.features = nn.SequentialCell(OrderedDict([
             ("norm", nn.BatchNorm2d(i)), ("relu", nn.ReLU()), ("conv", conv(i, i // 2, 1, pad=0)),
-            ("pool", nn.MaxPool2d(2, 2))]))
+            ("pool", nn.AvgPool2d(2, 2) if means else nn.MaxPool2d(2, 2))]))
 
     def construct(self, x):
         return self.features(x)
 
 
 class DenseBackbone(nn.Cell):
-    def __init__(self):
+    def __init__(self, style=ZOO):
         super().__init__()
         layers = OrderedDict([("conv0", conv(3, 64, 7, 2, pad=3)), ("norm0", nn.BatchNorm2d(64)),
-                              ("relu0", nn.ReLU()), ("pool0", nn.MaxPool2d(3, 2, pad_mode="same"))])
+                              ("relu0", nn.ReLU()), ("pool0", style.pool())])
         i = 64
         for b, count in enumerate((6, 12, 24, 16), 1):
             layers[f"denseblock{b}"] = DenseBlock(i, count)
             i += 32 * count
             if b < 4:
-                layers[f"transition{b}"] = Transition(i)
+                layers[f"transition{b}"] = Transition(i, means=style.symmetric)
                 i //= 2
         layers["norm5"] = nn.BatchNorm2d(i)
         layers["relu5"] = nn.ReLU()
@@ -441,10 +461,71 @@ class CifarResNet(nn.Cell):
         return self.linear(mean_of_channels(self.layer3(self.layer2(self.layer1(x)))))
 
 
+class Inception(nn.Cell):
+    def __init__(self, i, widths):
+        super().__init__()
+        one, three_in, three, five_in, five, pooled = widths
+        self.b1 = ConvNormRelu(i, one, 1)
+        self.b2 = nn.SequentialCell([ConvNormRelu(i, three_in, 1), ConvNormRelu(three_in, three, 3)])
+        self.b3 = nn.SequentialCell([ConvNormRelu(i, five_in, 1), ConvNormRelu(five_in, five, 3)])
+        self.pool = nn.MaxPool2d(3, 1, pad_mode="same")
+        self.b4 = ConvNormRelu(i, pooled, 1)
+
+    def construct(self, x):
+        return ops.concat((self.b1(x), self.b2(x), self.b3(x), self.b4(self.pool(x))), 1)
+
+
+class ConvNormRelu(nn.Cell):
+    def __init__(self, i, o, k, stride=1):
+        super().__init__()
+        self.conv = conv(i, o, k, stride, pad=k // 2)
+        self.bn = bn(o, 1e-3)
+
+    def construct(self, x):
+        return ops.relu(self.bn(self.conv(x)))
+
+
+class GoogLeNet(nn.Cell):
+    """With torchvision's padding; MindSpore's logits of the zoo's own are in the shared data."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = ConvNormRelu(3, 64, 7, 2)
+        self.conv2 = ConvNormRelu(64, 64, 1)
+        self.conv3 = ConvNormRelu(64, 192, 3)
+        i = 192
+        for name, widths in (("3a", (64, 96, 128, 16, 32, 32)), ("3b", (128, 128, 192, 32, 96, 64)),
+                             ("4a", (192, 96, 208, 16, 48, 64)), ("4b", (160, 112, 224, 24, 64, 64)),
+                             ("4c", (128, 128, 256, 24, 64, 64)), ("4d", (112, 144, 288, 32, 64, 64)),
+                             ("4e", (256, 160, 320, 32, 128, 128)), ("5a", (256, 160, 320, 32, 128, 128)),
+                             ("5b", (384, 192, 384, 48, 128, 128))):
+            setattr(self, f"block{name}", Inception(i, widths))
+            i = widths[0] + widths[2] + widths[4] + widths[5]
+        self.classifier = nn.Dense(1024, CLASSES)
+        self.pool3 = nn.MaxPool2d(3, 2, pad_mode="same")
+        self.pool2 = nn.MaxPool2d(2, 2, pad_mode="same")
+
+    def construct(self, x):
+        x = self.pool3(self.conv3(self.conv2(self.pool3(self.conv1(x)))))
+        x = self.pool3(self.block3b(self.block3a(x)))
+        x = self.block4e(self.block4d(self.block4c(self.block4b(self.block4a(x)))))
+        x = self.block5b(self.block5a(self.pool2(x)))
+        return self.classifier(mean_of_channels(x))
+
+
 # File name: the model in Tessera's notation, the side of the images, the network.
 NETWORKS = {
     "vgg16": ("vgg16", 64, lambda: Vgg16(True, False, 64)),
     "vgg16_plain": ("vgg16(batch_norm=false,bias=true)", 32, lambda: Vgg16(False, True, 32)),
+    "resnet18_res_base": ("resnet18(variant=res_base)", 64, lambda: ResNet(Basic, (2, 2, 2, 2), 64, RES_BASE)),
+    "resnet50_torchvision": ("resnet50(variant=torchvision)", 64,
+                             lambda: ResNet(Bottleneck, (3, 4, 6, 3), 256, TORCHVISION)),
+    "resnext50_torchvision": ("resnext50(variant=torchvision)", 64,
+                              lambda: BackboneAndHead(NextBackbone(False, TORCHVISION), Head(2048))),
+    "squeezenet_torchvision": ("squeezenet(variant=torchvision)", 96, lambda: SqueezeNet(ceil=True)),
+    "densenet121_torchvision": ("densenet121(variant=torchvision)", 64,
+                                lambda: BackboneAndHead(DenseBackbone(TORCHVISION), Head(1024))),
+    "googlenet_torchvision": ("googlenet(variant=torchvision)", 64, GoogLeNet),
     "resnet34": ("resnet34", 64, lambda: ResNet(Basic, (3, 4, 6, 3), 64)),
     "resnet101": ("resnet101", 64, lambda: ResNet(Bottleneck, (3, 4, 23, 3), 256)),
     "se_resnet50": ("se_resnet50", 64, lambda: ResNet(Bottleneck, (3, 4, 6, 3), 256, se_net=True)),

@@ -8,12 +8,25 @@
 
 namespace tessera::internal {
 
+/// The arithmetic of the networks that share names and shapes.
+struct ResNetStyle {
+  bool symmetric = false;  // padding of convolutions and the pool: half the kernel on all sides,
+                           // not what pad_mode "same" makes of it
+  double stem_epsilon = 1e-4;
+  double block_epsilon = 1e-4;
+  double shortcut_epsilon = 1e-4;
+};
+/// What the option "variant" says, which is among the options of resnet_def. Throws
+/// kInvalidArgument.
+ResNetStyle resnet_style(const Attrs& options);
+
 /// Which block of a network it is.
 struct BlockPlace {
   size_t stage = 0;   // from 0
   bool last = false;  // of its stage
   int64_t out = 0;    // channels
   int64_t stride = 1;
+  ResNetStyle style = {};
 };
 /// Adds one block: x -> relu(f(x) + x), x by a 1×1 convolution where the shapes differ.
 using ResidualBlock = Value (*)(const Scope& scope, Value x, const BlockPlace& place);
@@ -26,21 +39,24 @@ Value bottleneck_block(const Scope& scope, Value x, const BlockPlace& place);
 /// How many blocks the four stages have.
 using Depths = std::array<int64_t, 4>;
 
-/// Stages "layer1" to "layer4", the mean and "end_point": the first stage has `width` channels and
-/// no stride, every next one twice the channels and half the rows and columns.
-Value residual_stages(const Scope& scope, Value x, const Depths& depths, int64_t width,
-                      ResidualBlock block);
-
-/// The usual stem: a 7×7 convolution and max pooling, a quarter of the rows and columns.
-Value resnet_stem(const Scope& scope, Value x);
-
-/// Normalises as these networks do.
-Value resnet_norm(const Scope& scope, Value x);
+/// Four stages of blocks: the first has `width` channels and no stride, every next one twice the
+/// channels and half the rows and columns.
+struct ResNetPlan {
+  Depths depths = {};
+  int64_t width = 0;
+  ResidualBlock block = nullptr;
+};
+/// Adds the stages "layer1" to "layer4".
+Value residual_stages(const Scope& scope, Value x, const ResNetPlan& plan,
+                      const ResNetStyle& style = {});
 
 /// The mean of every channel and the dense layer "end_point".
 Value resnet_end(const Scope& scope, Value x, const Attrs& options);
 
-/// Options, rows and transforms of a network that `build` adds.
+/// A network of the usual stem (a 7×7 convolution and max pooling), the stages and the end.
+Value resnet(const Scope& scope, Value x, const ResNetPlan& plan, const Attrs& options);
+
+/// Options, rows and transforms of a network that calls resnet().
 ModelDef resnet_def(std::string_view doc, int64_t classes,
                     Value (*build)(const Scope&, Value, const Attrs&));
 
