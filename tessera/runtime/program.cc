@@ -6,6 +6,7 @@
 #include "tessera/base/parallel.h"
 #include "tessera/runtime/internal/batch.h"
 #include "tessera/runtime/internal/executor.h"
+#include "tessera/runtime/internal/explain.h"
 #include "tessera/runtime/internal/workers.h"
 
 namespace tessera {
@@ -44,7 +45,8 @@ struct Program::State {
   bool plan_only = false;
 
   bool cut_batch(internal::Constants& constants, const CompileOptions& options);
-  static void run_part(Part& part, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  static void run_part(Part& part, std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                       std::span<double> seconds);
 };
 
 /// One part per thread where the rows can be computed apart and are worth it; false otherwise.
@@ -98,16 +100,47 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   return Program(std::move(state));
 }
 
-void Program::State::run_part(Part& part, std::span<const Tensor> inputs,
-                              std::span<Tensor> outputs) {
+void Program::State::run_part(Part& part, std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                              std::span<double> seconds) {
   std::vector<Tensor> in;
   std::vector<Tensor> out;
   for (const Tensor& input : inputs) in.push_back(rows_of(input, part.begin, part.end));
   for (const Tensor& output : outputs) out.push_back(rows_of(output, part.begin, part.end));
-  part.executor.run(in, out);
+  part.executor.run(in, out, seconds);
 }
 
 std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
+  return run(inputs, {});
+}
+
+std::vector<StepTime> Program::time_steps(std::span<const Tensor> inputs) {
+  const std::vector<State::Part>& parts = state_->parts;
+  std::vector<std::vector<double>> seconds;
+  for (const State::Part& part : parts)
+    seconds.emplace_back(part.executor.steps().steps.size(), 0.0);
+  run(inputs, seconds);
+  std::vector<StepTime> times;
+  const internal::Steps& steps = parts[0].executor.steps();
+  for (size_t i = 0; i < steps.steps.size(); ++i) {
+    const internal::Step& step = steps.steps[i];
+    StepTime time{step.name, internal::op_text(step), internal::kernel_text(step), 0, 0};
+    for (size_t p = 0; p < parts.size(); ++p) {
+      time.seconds = std::max(time.seconds, seconds[p][i]);
+      if (step.node != nullptr) {
+        time.multiply_adds +=
+            multiply_adds(parts[p].executor.graph(), *parts[p].executor.steps().steps[i].node);
+      }
+    }
+    times.push_back(std::move(time));
+  }
+  return times;
+}
+
+std::vector<Tensor> Program::run(std::span<const Tensor> inputs,
+                                 std::span<std::vector<double>> seconds) {
+  const auto seconds_of = [&](size_t part) {
+    return seconds.empty() ? std::span<double>() : std::span<double>(seconds[part]);
+  };
   State& state = *state_;
   const Graph& graph = *state.graph;
   require(!state.plan_only, "the program was compiled with plan_only: it has no weights to run");
@@ -124,9 +157,11 @@ std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
     outputs.emplace_back(type.dtype, type.shape());
   }
   if (state.parts.size() == 1) {
-    state.parts[0].executor.run(given, outputs);
+    state.parts[0].executor.run(given, outputs, seconds_of(0));
   } else {
-    const auto run_part = [&](size_t i) { State::run_part(state.parts[i], given, outputs); };
+    const auto run_part = [&](size_t i) {
+      State::run_part(state.parts[i], given, outputs, seconds_of(i));
+    };
     state.workers->run(state.parts.size(), IndexTask(run_part));
   }
   return outputs;

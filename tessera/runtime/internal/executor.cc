@@ -1,6 +1,7 @@
 #include "tessera/runtime/internal/executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "tessera/ops/threads.h"
@@ -84,25 +85,24 @@ void Executor::release(StorageId storage) {
   }
 }
 
-void Executor::run_steps() {
-  for (size_t i = 0; i < bound_.size(); ++i) {
-    BoundStep& step = bound_[i];
-    if (step.kernel == nullptr) {
-      std::memcpy(step.results[0].buffer()->mutable_data() + step.results[0].byte_offset(),
-                  step.operands[0].buffer()->data() + step.operands[0].byte_offset(),
-                  static_cast<size_t>(step.copy_bytes));
-      continue;
-    }
-    const ErrorContext context([&] {
-      const Step& planned = plan_.steps[i];
-      return fmt::format("running '{}' ({})", planned.name,
-                         planned.node == nullptr ? "reorder" : planned.node->op->name);
-    });
-    step.kernel->run(step.operands, step.results);
+void Executor::run_step(size_t index) {
+  BoundStep& step = bound_[index];
+  if (step.kernel == nullptr) {
+    std::memcpy(step.results[0].buffer()->mutable_data() + step.results[0].byte_offset(),
+                step.operands[0].buffer()->data() + step.operands[0].byte_offset(),
+                static_cast<size_t>(step.copy_bytes));
+    return;
   }
+  const ErrorContext context([&] {
+    const Step& planned = plan_.steps[index];
+    return fmt::format("running '{}' ({})", planned.name,
+                       planned.node == nullptr ? "reorder" : planned.node->op->name);
+  });
+  step.kernel->run(step.operands, step.results);
 }
 
-void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                   std::span<double> seconds) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     rebind(plan_.inputs[i], inputs[i].buffer(), inputs[i].byte_offset());
   }
@@ -113,7 +113,13 @@ void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   }
   {
     const ThreadLimit limit(threads_);
-    run_steps();
+    using Clock = std::chrono::steady_clock;
+    for (size_t i = 0; i < bound_.size(); ++i) {
+      const Clock::time_point start = seconds.empty() ? Clock::time_point() : Clock::now();
+      run_step(i);
+      if (!seconds.empty())
+        seconds[i] += std::chrono::duration<double>(Clock::now() - start).count();
+    }
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (is_written_by_steps(i)) continue;

@@ -49,29 +49,10 @@ std::string node_text(const Node& node) {
 }
 
 Row step_row(const Steps& steps, const Step& step, std::span<const int64_t> offsets) {
-  std::string op;
-  std::string kernel;
-  switch (step.kind) {
-    case StepKind::kKernel:
-      op = node_text(*step.node);
-      kernel = std::string(step.kernel);
-      if (const std::string detail = step.prepared->detail(); !detail.empty()) {
-        kernel += " " + detail;
-      }
-      break;
-    case StepKind::kReorder:
-      op = "reorder";
-      kernel = step.prepared->detail();
-      break;
-    case StepKind::kCopy:
-      op = "copy";
-      kernel = "the next step overwrites it";
-      break;
-  }
   return {step.name,
-          op,
+          op_text(step),
           to_string(step.results[0].type),
-          kernel,
+          kernel_text(step),
           formats_text(steps, step),
           place_text(steps, step, offsets)};
 }
@@ -97,6 +78,25 @@ std::string table(std::span<const Row> rows, const Steps& steps) {
 }
 
 }  // namespace
+
+std::string op_text(const Step& step) {
+  switch (step.kind) {
+    case StepKind::kKernel:
+      return node_text(*step.node);
+    case StepKind::kReorder:
+      return "reorder";
+    case StepKind::kCopy:
+      break;
+  }
+  return "copy";
+}
+
+std::string kernel_text(const Step& step) {
+  if (step.kind == StepKind::kCopy) return "the next step overwrites it";
+  const std::string detail = step.prepared->detail();
+  if (step.kind == StepKind::kReorder) return detail;
+  return std::string(step.kernel) + (detail.empty() ? "" : " " + detail);
+}
 
 std::string explain(const Steps& steps, const MemoryPlan& memory, std::span<const int64_t> offsets,
                     int threads) {

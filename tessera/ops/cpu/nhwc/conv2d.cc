@@ -53,8 +53,8 @@ bool winograd_is_faster(const OpCall& call, const Window& window, Simd simd) {
   };
   const double direct =
       cycles(images * static_cast<double>(window.y.output * window.x.output * 9), products * 36);
-  const double transforms = patches * kPoints * static_cast<double>(weight[0] + weight[1]) /
-                            vectors * kTransformCycles;
+  const double transforms =
+      patches * kPoints * static_cast<double>(weight[0] + weight[1]) / vectors * kTransformCycles;
   return cycles(patches * kPoints, products * 144) + transforms < direct;
 }
 
@@ -109,8 +109,8 @@ class PreparedConv final : public PreparedKernel {
       return reinterpret_cast<const float*>(operands[i].buffer()->data() +
                                             operands[i].byte_offset());
     };
-    auto* out = reinterpret_cast<float*>(results[0].buffer()->mutable_data() +
-                                         results[0].byte_offset());
+    auto* out =
+        reinterpret_cast<float*>(results[0].buffer()->mutable_data() + results[0].byte_offset());
     conv_.end.bias = operands.size() > kBiasOperand ? in(kBiasOperand) : nullptr;
     conv_.end.residual = operands.size() > kResidualOperand ? in(kResidualOperand) : nullptr;
     if (weights_.is_winograd()) {

@@ -26,10 +26,7 @@ class Packer final : public PreparedKernel {
 }  // namespace
 
 PackedWeights::PackedWeights(Simd simd, Shape shape, bool is_winograd)
-    : simd_(simd),
-      shape_(std::move(shape)),
-      is_winograd_(is_winograd),
-      panels_(simd, shape_[0]) {}
+    : simd_(simd), shape_(std::move(shape)), is_winograd_(is_winograd), panels_(simd, shape_[0]) {}
 
 bool PackedWeights::equals(const MemoryFormat& other) const {
   const auto* same_kind = dynamic_cast<const PackedWeights*>(&other);

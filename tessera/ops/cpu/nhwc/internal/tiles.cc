@@ -79,8 +79,8 @@ Panels::Panels(Simd simd, int64_t channels) : simd_(simd) {
     const int64_t first = vectors * p / count;
     const int64_t last = vectors * (p + 1) / count;
     const int64_t begin = first * lanes(simd);
-    panels_.push_back({begin, std::min(channels, last * lanes(simd)) - begin,
-                       static_cast<int>(last - first)});
+    panels_.push_back(
+        {begin, std::min(channels, last * lanes(simd)) - begin, static_cast<int>(last - first)});
     offsets_.push_back(begin);
   }
   width_ = vectors * lanes(simd);

@@ -140,8 +140,7 @@ void multiply_panel(const WinogradConv& conv, const Panels& panels, size_t p, co
   tile.out_pitch = width;
   tile.columns = width;
   for (int64_t point = 0; point < kPoints; ++point) {
-    tile.weights =
-        packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
+    tile.weights = packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
     const float* from = block.points + point * block.point_pitch();
     float* to = products + point * pitch_of(block.capacity * width);
     for (int64_t t = 0; t < tiles; ++t) {
@@ -167,8 +166,7 @@ void finish_panel(const WinogradConv& conv, const Panels& panels, size_t p, cons
   if (conv.end.bias != nullptr) patch.end.bias += panel.begin;
   for (int64_t i = 0; i < block.count; ++i) {
     const Place place = place_of(conv, block.begin + i);
-    const int64_t pixel =
-        (place.image * conv.out_height + place.y) * conv.out_width + place.x;
+    const int64_t pixel = (place.image * conv.out_height + place.y) * conv.out_width + place.x;
     patch.points = products + i * width;
     patch.height = std::min(kPatch, conv.out_height - place.y);
     patch.width = std::min(kPatch, conv.out_width - place.x);
@@ -215,8 +213,8 @@ void run_patches(const Work& work, int64_t begin, int64_t end) {
   const WinogradConv& conv = work.conv;
   const int64_t capacity = block_capacity(conv, work.panels, end - begin);
   const int64_t zeros = whole_vectors(conv.in_channels);
-  float* memory = scratch(points_size(conv, capacity) +
-                          products_size(conv, work.panels, capacity) + zeros);
+  float* memory =
+      scratch(points_size(conv, capacity) + products_size(conv, work.panels, capacity) + zeros);
   std::fill_n(memory, zeros, 0.0F);
   Block block{begin, 0, capacity, whole_vectors(conv.in_channels), memory + zeros};
   float* products = block.points + points_size(conv, capacity);
@@ -236,8 +234,8 @@ void run_by_panels(const Work& work) {
   const WinogradConv& conv = work.conv;
   const int64_t patches = conv.patches();
   const int64_t zeros = whole_vectors(conv.in_channels);
-  float* memory = scratch(points_size(conv, patches) +
-                          products_size(conv, work.panels, patches) + zeros);
+  float* memory =
+      scratch(points_size(conv, patches) + products_size(conv, work.panels, patches) + zeros);
   std::fill_n(memory, zeros, 0.0F);
   const Block block{0, patches, patches, whole_vectors(conv.in_channels), memory + zeros};
   parallel_ranges(patches, conv.threads, [&](int64_t begin, int64_t end) {
@@ -245,17 +243,16 @@ void run_by_panels(const Work& work) {
   });
   float* own = block.points + points_size(conv, patches);
   const auto caller = &scratch_owner();
-  parallel_ranges(static_cast<int64_t>(work.panels.size()), conv.threads,
-                  [&](int64_t begin, int64_t end) {
-                    float* products = &scratch_owner() == caller
-                                          ? own
-                                          : scratch(products_size(conv, work.panels, patches));
-                    for (int64_t p = begin; p < end; ++p) {
-                      const auto panel = static_cast<size_t>(p);
-                      multiply_panel(conv, work.panels, panel, block, work.packed, products);
-                      finish_panel(conv, work.panels, panel, block, products, work.out);
-                    }
-                  });
+  parallel_ranges(
+      static_cast<int64_t>(work.panels.size()), conv.threads, [&](int64_t begin, int64_t end) {
+        float* products =
+            &scratch_owner() == caller ? own : scratch(products_size(conv, work.panels, patches));
+        for (int64_t p = begin; p < end; ++p) {
+          const auto panel = static_cast<size_t>(p);
+          multiply_panel(conv, work.panels, panel, block, work.packed, products);
+          finish_panel(conv, work.panels, panel, block, products, work.out);
+        }
+      });
 }
 
 /// u = G g G^T of one 3x3 filter, rounded once.
@@ -288,28 +285,29 @@ int64_t winograd_weight_size(const Panels& panels, int64_t in_channels) {
 void pack_winograd_weights(const Panels& panels, int64_t in_channels, const float* weights,
                            float* packed) {
   const int64_t work = panels.width() * in_channels * kPoints * 8;
-  parallel_ranges(in_channels, worthwhile_threads(static_cast<double>(work), in_channels),
-                  [&](int64_t first, int64_t last) {
-    double u[kPoints];
-    for (size_t p = 0; p < panels.size(); ++p) {
-      const Panels::Panel& panel = panels[p];
-      const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
-      const int64_t width = next - panels.width_before(p);
-      float* to = packed + panels.width_before(p) * in_channels;
-      for (int64_t i = first; i < last; ++i) {
-        for (int64_t o = 0; o < width; ++o) {
-          std::fill_n(u, kPoints, 0.0);
-          if (o < panel.columns) {
-            transform_filter(weights + ((panel.begin + o) * in_channels + i) * 9, u);
-          }
-          for (int64_t point = 0; point < kPoints; ++point) {
-            to[point * panels.width() * in_channels + i * width + o] =
-                static_cast<float>(u[point]);
+  parallel_ranges(
+      in_channels, worthwhile_threads(static_cast<double>(work), in_channels),
+      [&](int64_t first, int64_t last) {
+        double u[kPoints];
+        for (size_t p = 0; p < panels.size(); ++p) {
+          const Panels::Panel& panel = panels[p];
+          const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
+          const int64_t width = next - panels.width_before(p);
+          float* to = packed + panels.width_before(p) * in_channels;
+          for (int64_t i = first; i < last; ++i) {
+            for (int64_t o = 0; o < width; ++o) {
+              std::fill_n(u, kPoints, 0.0);
+              if (o < panel.columns) {
+                transform_filter(weights + ((panel.begin + o) * in_channels + i) * 9, u);
+              }
+              for (int64_t point = 0; point < kPoints; ++point) {
+                to[point * panels.width() * in_channels + i * width + o] =
+                    static_cast<float>(u[point]);
+              }
+            }
           }
         }
-      }
-    }
-  });
+      });
 }
 
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,

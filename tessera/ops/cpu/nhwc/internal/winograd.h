@@ -1,6 +1,6 @@
 // Convolutions of 3x3 windows with stride 1 by Winograd's F(4x4,3x3): patches of 4x4 results come
-// from patches of 6x6 pixels by 36 products instead of 144. Pixels and weights are transformed to 36
-// points each; at every point the channels are multiplied as matrices; the products are
+// from patches of 6x6 pixels by 36 products instead of 144. Pixels and weights are transformed to
+// 36 points each; at every point the channels are multiplied as matrices; the products are
 // transformed back. The weights are transformed once.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace tessera::internal {
 
-inline constexpr int64_t kPatch = 4;   // results of a patch in a row
+inline constexpr int64_t kPatch = 4;    // results of a patch in a row
 inline constexpr int64_t kPoints = 36;  // points of a patch
 
 struct WinogradConv {
