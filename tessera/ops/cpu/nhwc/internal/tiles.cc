@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+
 #include <utility>
 
 #if defined(__clang__)
@@ -88,6 +89,20 @@ Panels::Panels(Simd simd, int64_t channels) : simd_(simd) {
 
 int64_t Panels::most_rows(size_t p) const {
   return (simd_ == Simd::kAvx512 ? kRows512 : kRows256)[static_cast<size_t>(panels_[p].vectors)];
+}
+
+int64_t Panels::most_rows() const {
+  int64_t rows = kMostTileRows;
+  for (size_t p = 0; p < size(); ++p) rows = std::min(rows, most_rows(p));
+  return rows;
+}
+
+LineRange::LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts) {
+  constexpr int64_t kLine = 64;
+  const int64_t all = (bytes + kLine - 1) / kLine;
+  const int64_t first = all * i / parts;
+  begin = reinterpret_cast<const char*>(from) + first * kLine;
+  lines = all * (i + 1) / parts - first;
 }
 
 #if defined(__x86_64__)

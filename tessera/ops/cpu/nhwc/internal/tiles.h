@@ -26,6 +26,15 @@ struct TileEnd {
   float alpha = 0;
 };
 
+/// What a tile fetches into the second cache while it computes: what the tiles after it need. One
+/// cache line of each of the two in every step of the loop.
+struct Ahead {
+  const char* first = nullptr;
+  int64_t first_step = 0;  // bytes; 0: nothing to fetch
+  const char* second = nullptr;
+  int64_t second_step = 0;
+};
+
 /// One tile: out[row][channel] = end(sum over tap, k of rows[tap * count + row][k] * weights).
 struct Tile {
   const float* const* rows = nullptr;  // [tap][row]: where a row's tap begins
@@ -36,6 +45,7 @@ struct Tile {
   int64_t out_pitch = 0;
   int64_t columns = 0;  // channels of the panel that are there
   TileEnd end;
+  Ahead ahead;
 };
 
 /// How output channels are cut into panels: even ones, of at most four vectors.
@@ -53,14 +63,22 @@ struct Panels {
   int64_t width_before(size_t p) const { return offsets_[p]; }
   size_t size() const { return panels_.size(); }
   const Panel& operator[](size_t p) const { return panels_[p]; }
-  /// Pixels of the best tile of panel `p`.
+  /// Pixels of a tile at most, for panel `p` and for all panels.
   int64_t most_rows(size_t p) const;
+  int64_t most_rows() const;
 
  private:
   Simd simd_;
   int64_t width_ = 0;
   std::vector<Panel> panels_;
   std::vector<int64_t> offsets_;
+};
+
+/// Part `i` of `parts` of some bytes, a cache line at a time: where it begins, and how many lines.
+struct LineRange {
+  LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts);
+  const char* begin;
+  int64_t lines;
 };
 
 using TileKernel = void (*)(const Tile&);

@@ -22,6 +22,7 @@ struct Source {
   int64_t row_pitch = 0;
   int64_t image_pitch = 0;
   bool is_padded = false;
+  bool is_run = false;  // result pixel i is computed from pixel i alone
   const float* zeros = nullptr;
 };
 
@@ -36,12 +37,15 @@ class PartRunner {
         inner_(conv.in_channels * (conv.copies_rows() ? conv.window.x.kernel : 1)),
         pointers_(static_cast<size_t>(taps_ * kMostTileRows)) {}
 
-  /// Goes through the pixels in blocks whose input stays in the second cache while all panels of
-  /// weights pass by.
+  /// Where all weights stay in the second cache, tile after tile; else panel after panel, in blocks
+  /// of pixels that stay there.
   void run(const Source& source, const Part& part) {
+    const int64_t weight_bytes = panels_.width() * taps_ * inner_ * int64_t{sizeof(float)};
+    if (weight_bytes <= second_cache() / 3) return run_tiles(source, part);
     const Window& window = conv_.window;
-    const int64_t read = conv_.in_channels * window.y.stride * window.x.stride;
-    const int64_t fitting = second_cache() / 3 / (read * int64_t{sizeof(float)});
+    const int64_t touched =
+        conv_.in_channels * window.y.stride * window.x.stride + conv_.out_channels;
+    const int64_t fitting = second_cache() / 3 / (touched * int64_t{sizeof(float)});
     const int64_t wanted = std::clamp<int64_t>(fitting, 48, 4096);
     const int64_t blocks = (part.end - part.begin + wanted - 1) / wanted;
     for (int64_t b = 0; b < blocks; ++b) {
@@ -52,32 +56,91 @@ class PartRunner {
   }
 
  private:
+  /// All panels of a tile before the next tile, whose pixels are fetched meanwhile.
+  void run_tiles(const Source& source, const Part& part) {
+    const int64_t rows = panels_.most_rows();
+    const int64_t pixels = part.end - part.begin;
+    const int64_t tiles = (pixels + rows - 1) / rows;
+    const auto count_of_panels = static_cast<int64_t>(part.last - part.first);
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t first = part.begin + pixels * t / tiles;
+      const int64_t count = part.begin + pixels * (t + 1) / tiles - first;
+      aim(source, first, count);
+      for (int64_t i = 0; i < count_of_panels; ++i) {
+        const size_t p = part.first + static_cast<size_t>(i);
+        Tile tile = tile_of(p, first);
+        const int64_t after = first + count;
+        if (after < part.end && source.is_run) {
+          const LineRange in(source.pixels + after * conv_.in_pitch,
+                             count * conv_.in_pitch * int64_t{sizeof(float)}, i, count_of_panels);
+          tile.ahead.first = in.begin;
+          tile.ahead.first_step = in.lines > 0 ? 64 : 0;
+        }
+        if (after < part.end) {
+          const float* next = conv_.end.residual == nullptr
+                                  ? out_ + after * conv_.out_pitch
+                                  : conv_.end.residual + after * conv_.end.residual_pitch;
+          const LineRange out(next, count * conv_.out_pitch * int64_t{sizeof(float)}, i,
+                              count_of_panels);
+          tile.ahead.second = out.begin;
+          tile.ahead.second_step = out.lines > 0 ? 64 : 0;
+        }
+        tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+      }
+    }
+  }
+
+  /// One panel of all tiles; the next panel's weights are fetched meanwhile.
   void run_panel(const Source& source, size_t p, int64_t begin, int64_t end) {
-    const Panels::Panel& panel = panels_[p];
     const int64_t tiles = (end - begin + panels_.most_rows(p) - 1) / panels_.most_rows(p);
-    Tile tile;
-    tile.rows = pointers_.data();
-    tile.taps = taps_;
-    tile.inner = inner_;
-    tile.weights = packed_ + panels_.width_before(p) * conv_.taps() * conv_.in_channels;
-    tile.out_pitch = conv_.out_pitch;
-    tile.columns = panel.columns;
-    tile.end = conv_.end;
-    if (conv_.end.bias != nullptr) tile.end.bias += panel.begin;
+    const size_t next = p + 1 < panels_.size() ? p + 1 : 0;
+    const int64_t next_bytes =
+        panels_[next].vectors * lanes(conv_.simd) * taps_ * inner_ * int64_t{sizeof(float)};
     for (int64_t t = 0; t < tiles; ++t) {
       const int64_t first = begin + (end - begin) * t / tiles;
       const int64_t count = begin + (end - begin) * (t + 1) / tiles - first;
       aim(source, first, count);
-      tile.out = out_ + first * conv_.out_pitch + panel.begin;
-      if (conv_.end.residual != nullptr) {
-        tile.end.residual = conv_.end.residual + first * conv_.end.residual_pitch + panel.begin;
-      }
-      tile_kernel(conv_.simd, count, panel.vectors)(tile);
+      Tile tile = tile_of(p, first);
+      const LineRange early(weights_of(next), next_bytes, 2 * t, 2 * tiles);
+      const LineRange late(weights_of(next), next_bytes, 2 * t + 1, 2 * tiles);
+      tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
+      tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
     }
+  }
+
+  const float* weights_of(size_t p) const {
+    return packed_ + panels_.width_before(p) * taps_ * inner_;
+  }
+
+  /// Panel `p` of the tile at pixel `first`, with nothing to fetch.
+  Tile tile_of(size_t p, int64_t first) const {
+    const Panels::Panel& panel = panels_[p];
+    Tile tile;
+    tile.rows = pointers_.data();
+    tile.taps = taps_;
+    tile.inner = inner_;
+    tile.weights = weights_of(p);
+    tile.out = out_ + first * conv_.out_pitch + panel.begin;
+    tile.out_pitch = conv_.out_pitch;
+    tile.columns = panel.columns;
+    tile.end = conv_.end;
+    if (conv_.end.bias != nullptr) tile.end.bias += panel.begin;
+    if (conv_.end.residual != nullptr) {
+      tile.end.residual += first * conv_.end.residual_pitch + panel.begin;
+    }
+    tile.ahead = {reinterpret_cast<const char*>(tile.weights), 0,
+                  reinterpret_cast<const char*>(tile.weights), 0};
+    return tile;
   }
 
   /// Points at the taps of `count` pixels from `first` on.
   void aim(const Source& source, int64_t first, int64_t count) {
+    if (source.is_run) {
+      const float* row = source.pixels + first * conv_.in_pitch;
+      for (int64_t r = 0; r < count; ++r, row += conv_.in_pitch)
+        pointers_[static_cast<size_t>(r)] = row;
+      return;
+    }
     const Window& window = conv_.window;
     const int64_t in_image = first % conv_.out_pixels();
     int64_t image = first / conv_.out_pixels();
@@ -228,6 +291,7 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
   source.row_pitch = conv.window.x.input * conv.in_pitch;
   source.image_pitch = conv.window.y.input * source.row_pitch;
   source.zeros = zeros.data();
+  source.is_run = conv.is_pointwise();
   const auto run = [&](const Part& part) {
     PartRunner runner(conv, panels, packed, out);
     if (conv.copies_rows()) {

@@ -24,6 +24,12 @@ struct WindowConv {
   /// are one loop.
   bool copies_rows() const { return in_channels < kFewChannels && window.x.dilation == 1; }
 
+  /// Windows of one pixel, side by side.
+  bool is_pointwise() const {
+    return !copies_rows() && taps() == 1 && window.y.stride == 1 && window.x.stride == 1 &&
+           window.y.input == window.y.output && window.x.input == window.x.output;
+  }
+
   static constexpr int64_t kFewChannels = 16;
 };
 

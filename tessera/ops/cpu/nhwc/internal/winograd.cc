@@ -143,7 +143,13 @@ void multiply_panel(const WinogradConv& conv, const Panels& panels, size_t p, co
     tile.weights = packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
     const float* from = block.points + point * block.point_pitch();
     float* to = products + point * pitch_of(block.capacity * width);
+    const float* next =
+        tile.weights + (point + 1 < kPoints ? panels.width() : 0) * conv.in_channels;
+    const int64_t next_bytes = width * conv.in_channels * int64_t{sizeof(float)};
     for (int64_t t = 0; t < tiles; ++t) {
+      const LineRange early(next, next_bytes, 2 * t, 2 * tiles);
+      const LineRange late(next, next_bytes, 2 * t + 1, 2 * tiles);
+      tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
       const int64_t first = block.count * t / tiles;
       const int64_t count = block.count * (t + 1) / tiles - first;
       for (int64_t r = 0; r < count; ++r) rows[r] = from + (first + r) * block.in_row;
