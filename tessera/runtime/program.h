@@ -40,8 +40,8 @@ struct StepTime {
   std::string name;          // of the value it makes
   std::string op;            // "conv2d+bias+relu of conv1", "reorder"
   std::string kernel;        // "onednn jit:avx512_core"
-  double seconds = 0;        // of the slowest part, where the batch is cut
-  double multiply_adds = 0;  // of all parts
+  double seconds = 0;        // the average of the threads, where the batch is cut
+  double multiply_adds = 0;  // of the whole batch
 };
 
 class Program {

@@ -17,23 +17,24 @@ constexpr int64_t kSteps = 200'000;
 using Vector8 = float __attribute__((vector_size(32)));
 using Vector16 = float __attribute__((vector_size(64)));
 
-#define TESSERA_KEEP(v) asm volatile("" : "+x"(v))
-
-// The sums stay in registers: the compiler is told that something changes them.
+// The compiler is told that something changes the sums before and after: else it would see that all
+// are the same, or that nobody needs them.
 __attribute__((target("avx2,fma"))) void multiply_add(const Vector8& factor, int64_t steps) {
   Vector8 s[kSums] = {};
+  for (Vector8& sum : s) asm volatile("" : "+x"(sum));
   for (int64_t i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
     for (Vector8& sum : s) {  // NOLINT: one instruction each
       sum = sum * factor + factor;
     }
   }
-  for (Vector8& sum : s) TESSERA_KEEP(sum);
+  for (Vector8& sum : s) asm volatile("" : "+x"(sum));
 }
 
 __attribute__((target("avx512f,avx2,fma"))) void multiply_add(const Vector16& factor,
                                                               int64_t steps) {
   Vector16 s[kSums] = {};
+  for (Vector16& sum : s) asm volatile("" : "+v"(sum));
   for (int64_t i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
     for (Vector16& sum : s) {  // NOLINT: one instruction each
@@ -42,7 +43,6 @@ __attribute__((target("avx512f,avx2,fma"))) void multiply_add(const Vector16& fa
   }
   for (Vector16& sum : s) asm volatile("" : "+v"(sum));
 }
-#undef TESSERA_KEEP
 
 void multiply_add(internal::Simd simd) {
   if (simd == internal::Simd::kAvx512) {

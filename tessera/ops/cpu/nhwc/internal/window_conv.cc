@@ -304,7 +304,7 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
   const int64_t weight_floats = window_weight_size(panels, conv.in_channels, conv.taps());
   const int64_t pixel_floats = conv.images * source.image_pitch;
   if (conv.threads > 1 && count >= 2 * conv.threads && weight_floats > pixel_floats) {
-    parallel_ranges(count, conv.threads, [&](int64_t first, int64_t last) {
+    parallel_parts(count, count, conv.threads, [&](int64_t first, int64_t last) {
       run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last)});
     });
   } else {

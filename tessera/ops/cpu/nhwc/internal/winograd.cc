@@ -249,16 +249,22 @@ void run_by_panels(const Work& work) {
   });
   float* own = block.points + points_size(conv, patches);
   const auto caller = &scratch_owner();
-  parallel_ranges(
-      static_cast<int64_t>(work.panels.size()), conv.threads, [&](int64_t begin, int64_t end) {
-        float* products =
-            &scratch_owner() == caller ? own : scratch(products_size(conv, work.panels, patches));
-        for (int64_t p = begin; p < end; ++p) {
-          const auto panel = static_cast<size_t>(p);
-          multiply_panel(conv, work.panels, panel, block, work.packed, products);
-          finish_panel(conv, work.panels, panel, block, products, work.out);
-        }
-      });
+  const auto count = static_cast<int64_t>(work.panels.size());
+  const int64_t cuts = (2 * conv.threads + count - 1) / count;  // of the patches
+  parallel_parts(count * cuts, count * cuts, conv.threads, [&](int64_t begin, int64_t end) {
+    float* products =
+        &scratch_owner() == caller ? own : scratch(products_size(conv, work.panels, patches));
+    for (int64_t i = begin; i < end; ++i) {
+      const auto panel = static_cast<size_t>(i / cuts);
+      Block part = block;
+      part.begin = patches * (i % cuts) / cuts;
+      part.count = patches * (i % cuts + 1) / cuts - part.begin;
+      part.points += part.begin * part.in_row;
+      if (part.count == 0) continue;
+      multiply_panel(conv, work.panels, panel, part, work.packed, products);
+      finish_panel(conv, work.panels, panel, part, products, work.out);
+    }
+  });
 }
 
 /// u = G g G^T of one 3x3 filter, rounded once.
@@ -319,13 +325,12 @@ void pack_winograd_weights(const Panels& panels, int64_t in_channels, const floa
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
                   const float* packed, float* out) {
   const Work work{conv, panels, in, packed, out};
-  constexpr int64_t kFewPatches = 24;  // for each thread
-  if (conv.threads > 1 && conv.patches() < kFewPatches * conv.threads &&
-      static_cast<int64_t>(panels.size()) >= conv.threads) {
+  constexpr int64_t kFewPatches = 16 * kPartsPerThread;  // for each thread
+  if (conv.threads > 1 && conv.patches() < kFewPatches * conv.threads) {
     return run_by_panels(work);
   }
-  parallel_ranges(conv.patches(), conv.threads,
-                  [&](int64_t begin, int64_t end) { run_patches(work, begin, end); });
+  parallel_parts(conv.patches(), kPartsPerThread * conv.threads, conv.threads,
+                 [&](int64_t begin, int64_t end) { run_patches(work, begin, end); });
 }
 
 int64_t winograd_scratch(const WinogradConv& conv, const Panels& panels) {
