@@ -14,6 +14,7 @@ Executor::Executor(std::shared_ptr<const Graph> graph, Constants& constants,
     : graph_(std::move(graph)), threads_(options.threads) {
   const ThreadLimit limit(threads_);
   plan_ = build_steps(*graph_, constants, options);
+  write_into_results(plan_);
   share_overwritten(plan_);
   plan_arena();
   bind();
@@ -43,8 +44,8 @@ void Executor::plan_arena() {
 Tensor Executor::bound_tensor(const Slot& slot) const {
   const Storage& storage = plan_.storages[static_cast<size_t>(slot.storage)];
   if (storage.kind == StorageKind::kConstant) return storage.constant;
-  return Tensor::view(arena_, arena_offsets_[static_cast<size_t>(slot.storage)], slot.type.dtype,
-                      slot.type.shape());
+  return Tensor::view(arena_, arena_offsets_[static_cast<size_t>(slot.storage)] + slot.offset,
+                      slot.type.dtype, slot.type.shape());
 }
 
 void Executor::bind() {
@@ -54,12 +55,13 @@ void Executor::bind() {
     BoundStep made;
     made.kernel = step.prepared.get();
     const auto add = [&](const Slot& slot, bool is_result, std::vector<Tensor>& tensors) {
+      if (slot.storage < 0) return tensors.emplace_back();
       const StorageKind kind = plan_.storages[static_cast<size_t>(slot.storage)].kind;
       const bool every_run = kind == StorageKind::kInput || kind == StorageKind::kOutput;
       if (every_run) {
         rebinds_[static_cast<size_t>(slot.storage)].push_back({i, is_result, tensors.size()});
       }
-      tensors.push_back(every_run ? Tensor() : bound_tensor(slot));
+      return tensors.emplace_back(every_run ? Tensor() : bound_tensor(slot));
     };
     for (const Slot& slot : step.operands) add(slot, false, made.operands);
     for (const Slot& slot : step.results) add(slot, true, made.results);
@@ -73,8 +75,9 @@ void Executor::rebind(StorageId storage, const std::shared_ptr<Buffer>& buffer, 
     BoundStep& step = bound_[place.step];
     const std::vector<Slot>& slots =
         place.is_result ? plan_.steps[place.step].results : plan_.steps[place.step].operands;
-    (place.is_result ? step.results : step.operands)[place.position] = Tensor::view(
-        buffer, offset, slots[place.position].type.dtype, slots[place.position].type.shape());
+    (place.is_result ? step.results : step.operands)[place.position] =
+        Tensor::view(buffer, offset + slots[place.position].offset,
+                     slots[place.position].type.dtype, slots[place.position].type.shape());
   }
 }
 

@@ -19,6 +19,10 @@ std::string formats_text(const Steps& steps, const Step& step) {
   std::vector<std::string> operands;
   std::vector<std::string> results;
   for (const Slot& slot : step.operands) {
+    if (slot.storage < 0) {
+      operands.push_back("in place");
+      continue;
+    }
     const Storage& storage = steps.storages[static_cast<size_t>(slot.storage)];
     const std::string text = format_text(slot);
     operands.push_back(storage.kind == StorageKind::kConstant ? "(" + text + ")" : text);
@@ -32,6 +36,9 @@ std::string place_text(const Steps& steps, const Step& step, std::span<const int
   const Storage& storage = steps.storages[static_cast<size_t>(slot.storage)];
   const std::string bytes = human_bytes(static_cast<uint64_t>(storage.bytes));
   if (storage.kind == StorageKind::kOutput) return fmt::format("{} output", bytes);
+  if (slot.offset > 0) {
+    return fmt::format("inside {} at {}", bytes, offsets[static_cast<size_t>(slot.storage)]);
+  }
   return fmt::format("{} at {}", bytes, offsets[static_cast<size_t>(slot.storage)]);
 }
 

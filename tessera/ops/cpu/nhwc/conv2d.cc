@@ -1,5 +1,6 @@
-#include "tessera/ops/cpu/internal/direct_kernel.h"
-#include "tessera/ops/cpu/internal/dnnl_format.h"
+#include "tessera/ops/cpu/internal/dnnl_call.h"
+#include "tessera/ops/cpu/internal/parallel.h"
+#include "tessera/ops/cpu/nhwc/internal/channels_last.h"
 #include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
 #include "tessera/ops/cpu/nhwc/internal/scratch.h"
 #include "tessera/ops/cpu/nhwc/internal/window_conv.h"
@@ -13,20 +14,12 @@ namespace {
 using namespace internal;  // NOLINT: the words of this folder
 
 Support supports(const OpCall& call) {
-  if (Support support = direct_supports(call); !support.ok) return support;
+  if (Support support = channels_last_supports(call); !support.ok) return support;
   if (call.shape(0)[1] != call.shape(1)[1]) return Support::no("it computes one group only");
   if (!is_constant(call, 1)) return Support::no("its weights are packed when compiled");
   if (call.shape(1)[0] < 16) return Support::no("made for 16 output channels and more");
   if (Support support = fused_shapes_fit(call, call.shape(1)[0]); !support.ok) return support;
-  switch (parse_activation(call.attr<std::string>("activation"))) {
-    case Activation::kNone:
-    case Activation::kRelu:
-    case Activation::kRelu6:
-    case Activation::kLeakyRelu:
-      return Support::yes();
-    default:
-      return Support::no("it ends in relu, relu6, leaky_relu or nothing");
-  }
+  return ends_in_tiles(call);
 }
 
 bool is_unit(const WindowDim& dim) {
@@ -34,13 +27,13 @@ bool is_unit(const WindowDim& dim) {
 }
 
 /// Whether Winograd's way takes fewer cycles, by what a core does in one: two multiply-adds of a
-/// vector, and a few bytes of weights from beyond its own caches, which the transformed weights,
-/// four times as many, cost when there are few patches to use them for.
+/// vector, and a few bytes of weights from the cache that all cores share, where the weights of a
+/// network lie. The transformed weights are four times as many: few patches do not pay for them.
 bool winograd_is_faster(const OpCall& call, const Window& window, Simd simd) {
   if (!is_unit(window.y) || !is_unit(window.x)) return false;
   const Shape& weight = call.shape(1);
   if (weight[0] < 16 || weight[1] < 16) return false;
-  constexpr double kBytesPerCycle = 6;
+  constexpr double kBytesPerCycle = 8;
   constexpr double kTransformCycles = 2.5;  // of a vector of channels at one point, both ways
   const double vectors = static_cast<double>(lanes(simd));
   const auto images = static_cast<double>(call.shape(0)[0]);
@@ -48,8 +41,7 @@ bool winograd_is_faster(const OpCall& call, const Window& window, Simd simd) {
                                                       ((window.x.output + kPatch - 1) / kPatch));
   const double products = static_cast<double>(weight[0] * weight[1]);
   const auto cycles = [&](double rows, double bytes) {
-    const double own_cache = static_cast<double>(second_cache()) / 2;
-    return rows * products / (2 * vectors) + (bytes > own_cache ? bytes / kBytesPerCycle : 0);
+    return std::max(rows * products / (2 * vectors), bytes / kBytesPerCycle);
   };
   const double direct =
       cycles(images * static_cast<double>(window.y.output * window.x.output * 9), products * 36);
@@ -58,65 +50,60 @@ bool winograd_is_faster(const OpCall& call, const Window& window, Simd simd) {
   return cycles(patches * kPoints, products * 144) + transforms < direct;
 }
 
-/// Channels last, as oneDNN describes it.
-Format channels_last(const Shape& shape) {
-  return format_of(
-      DnnlDesc(dims_of(shape), dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc));
-}
-
 double work_of(const OpCall& call) {
   const Shape& weight = call.shape(1);
   return static_cast<double>(element_count(weight) / weight[0]) *
          static_cast<double>(element_count(call.results[0].shape()));
 }
 
-class PreparedConv final : public PreparedKernel {
+/// Images with few channels are taken row-major, as they come from outside.
+std::vector<Format> formats_of(const OpCall& call, const PackedWeights& weights, bool is_plain) {
+  std::vector<Format> formats(call.operand_count());
+  if (!is_plain) formats[0] = channels_last(call.shape(0));
+  formats[1] = std::make_shared<PackedWeights>(weights);
+  if (has_residual(call)) formats[kResidualOperand] = channels_last(call.results[0].shape());
+  return formats;
+}
+
+/// Not filled in: bias and residual, threads.
+WindowConv conv_of(const OpCall& call) {
+  const Shape& in = call.shape(0);
+  WindowConv conv;
+  conv.simd = available_simd();
+  conv.window = conv_window(call);
+  conv.images = in[0];
+  conv.in_channels = conv.in_pitch = in[1];
+  conv.out_channels = call.results[0].shape()[1];
+  conv.in_is_plain = conv.copies_rows();
+  conv.end.residual_pitch = conv.out_channels;
+  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
+  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
+  return conv;
+}
+
+class PreparedConv final : public ChannelsLastKernel {
  public:
-  explicit PreparedConv(const OpCall& call)
-      : window_(conv_window(call)),
-        weights_(available_simd(), call.shape(1),
-                 winograd_is_faster(call, window_, available_simd())),
-        threads_(worthwhile_threads(work_of(call), thread_limit())) {
-    const Shape& in = call.shape(0);
-    const Shape& out = call.results[0].shape();
-    conv_.simd = available_simd();
-    conv_.window = window_;
-    conv_.images = in[0];
-    conv_.in_channels = conv_.in_pitch = in[1];
-    conv_.out_channels = conv_.out_pitch = out[1];
-    conv_.in_is_plain = conv_.copies_rows();
-    conv_.threads = threads_;
-    conv_.end.residual_pitch = out[1];
-    conv_.end.activation = parse_activation(call.attr<std::string>("activation"));
-    conv_.end.alpha = static_cast<float>(call.attr<double>("alpha"));
-    formats_.operands.resize(call.operand_count());
-    if (!conv_.in_is_plain) formats_.operands[0] = channels_last(in);
-    formats_.operands[1] = std::make_shared<PackedWeights>(weights_);
-    formats_.results.push_back(channels_last(out));
-    if (call.operand_count() > kResidualOperand) {
-      formats_.operands[kResidualOperand] = formats_.results[0];
-    }
+  PreparedConv(const OpCall& call, const WindowConv& conv, const PackedWeights& weights)
+      : ChannelsLastKernel(call, formats_of(call, weights, conv.in_is_plain)),
+        conv_(conv),
+        weights_(weights) {
+    conv_.threads = worthwhile_threads(work_of(call), thread_limit());
   }
 
-  const Formats& formats() const override { return formats_; }
   std::string detail() const override {
     return fmt::format("{} {}", weights_.is_winograd() ? "winograd" : "tiles",
                        internal::to_string(conv_.simd));
   }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const auto in = [&](size_t i) {
-      return reinterpret_cast<const float*>(operands[i].buffer()->data() +
-                                            operands[i].byte_offset());
-    };
-    auto* out =
-        reinterpret_cast<float*>(results[0].buffer()->mutable_data() + results[0].byte_offset());
-    conv_.end.bias = operands.size() > kBiasOperand ? in(kBiasOperand) : nullptr;
-    conv_.end.residual = operands.size() > kResidualOperand ? in(kResidualOperand) : nullptr;
+    conv_.out_pitch = out_pitch_;
+    conv_.end.bias = operands.size() > kBiasOperand ? in(operands, kBiasOperand) : nullptr;
+    conv_.end.residual =
+        operands.size() > kResidualOperand ? in(operands, kResidualOperand) : nullptr;
     if (weights_.is_winograd()) {
-      run_winograd(winograd(), weights_.panels(), in(0), in(1), out);
+      run_winograd(winograd(), weights_.panels(), in(operands, 0), in(operands, 1), out(results));
     } else {
-      run_window_conv(conv_, weights_.panels(), in(0), in(1), out);
+      run_window_conv(conv_, weights_.panels(), in(operands, 0), in(operands, 1), out(results));
     }
   }
 
@@ -125,26 +112,23 @@ class PreparedConv final : public PreparedKernel {
     WinogradConv conv;
     conv.simd = conv_.simd;
     conv.images = conv_.images;
-    conv.in_height = window_.y.input;
-    conv.in_width = window_.x.input;
+    conv.in_height = conv_.window.y.input;
+    conv.in_width = conv_.window.x.input;
     conv.in_channels = conv_.in_channels;
     conv.in_pitch = conv_.in_pitch;
-    conv.out_height = window_.y.output;
-    conv.out_width = window_.x.output;
+    conv.out_height = conv_.window.y.output;
+    conv.out_width = conv_.window.x.output;
     conv.out_channels = conv_.out_channels;
     conv.out_pitch = conv_.out_pitch;
-    conv.pad_top = window_.y.pad_begin;
-    conv.pad_left = window_.x.pad_begin;
+    conv.pad_top = conv_.window.y.pad_begin;
+    conv.pad_left = conv_.window.x.pad_begin;
     conv.end = conv_.end;
-    conv.threads = threads_;
+    conv.threads = conv_.threads;
     return conv;
   }
 
-  Window window_;
-  PackedWeights weights_;
-  int threads_;
   WindowConv conv_;
-  Formats formats_;
+  PackedWeights weights_;
 };
 
 }  // namespace
@@ -153,7 +137,10 @@ TESSERA_KERNEL(conv2d, cpu_nhwc) {
   return {.name = "nhwc",
           .supports = supports,
           .prepare = [](const OpCall& call, const Formats&) -> std::unique_ptr<PreparedKernel> {
-            return std::make_unique<PreparedConv>(call);
+            const WindowConv conv = conv_of(call);
+            const bool by_winograd = winograd_is_faster(call, conv.window, conv.simd);
+            return std::make_unique<PreparedConv>(
+                call, conv, PackedWeights(conv.simd, call.shape(1), by_winograd));
           }};
 }
 

@@ -25,6 +25,18 @@ class Packer final : public PreparedKernel {
 
 }  // namespace
 
+Support ends_in_tiles(const OpCall& call) {
+  switch (parse_activation(call.attr<std::string>("activation"))) {
+    case Activation::kNone:
+    case Activation::kRelu:
+    case Activation::kRelu6:
+    case Activation::kLeakyRelu:
+      return Support::yes();
+    default:
+      return Support::no("it ends in relu, relu6, leaky_relu or nothing");
+  }
+}
+
 PackedWeights::PackedWeights(Simd simd, Shape shape, bool is_winograd)
     : simd_(simd), shape_(std::move(shape)), is_winograd_(is_winograd), panels_(simd, shape_[0]) {}
 

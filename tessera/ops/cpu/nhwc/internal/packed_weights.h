@@ -7,6 +7,9 @@
 
 namespace tessera::internal {
 
+/// Whether tiles can end as the call does.
+Support ends_in_tiles(const OpCall& call);
+
 class PackedWeights final : public MemoryFormat {
  public:
   /// Of weights [o,i,h,w].

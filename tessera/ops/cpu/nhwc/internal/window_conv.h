@@ -17,12 +17,15 @@ struct WindowConv {
   int64_t out_pitch = 0;
   TileEnd end;  // bias and residual: of the first channel of the first pixel
   int threads = 1;
+  bool copies_few_channels = true;
 
   int64_t taps() const { return window.y.kernel * window.x.kernel; }
   int64_t out_pixels() const { return window.y.output * window.x.output; }
   /// So few channels that a row of the window is one run of a padded copy: its taps and channels
   /// are one loop.
-  bool copies_rows() const { return in_channels < kFewChannels && window.x.dilation == 1; }
+  bool copies_rows() const {
+    return copies_few_channels && in_channels < kFewChannels && window.x.dilation == 1;
+  }
 
   /// Windows of one pixel, side by side.
   bool is_pointwise() const {
