@@ -24,6 +24,13 @@ int64_t integer(std::string_view text) {
   return *value;
 }
 
+/// The model of the zoo that the comparison means by `name`, with the head of its checkpoints.
+ModelSpec model_called(const std::string& name) {
+  if (name == "googlenet_cifar10") return parse_model("googlenet");
+  if (name == "resnet50") return parse_model("resnet50(num_classes=1000)");
+  return parse_model(name);
+}
+
 Tensor read_input(const std::string& path, Shape shape) {
   Tensor input(DType::kF32, std::move(shape));
   std::ifstream file(path, std::ios::binary);
@@ -86,7 +93,7 @@ void bench(std::span<const std::string> words) {
           "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic' may "
           "follow");
   const Stopwatch watch;
-  const ModelSpec model = parse_model(words[0]);
+  const ModelSpec model = model_called(words[0]);
   const int64_t batch = integer(words[1]);
   Shape shape = model.model->row_shape(model.options);
   shape.insert(0, batch);

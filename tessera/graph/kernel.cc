@@ -33,6 +33,10 @@ class PreparedReference final : public PreparedKernel {
 
 }  // namespace
 
+std::unique_ptr<PreparedKernel> MemoryFormat::packer() const {
+  return nullptr;
+}
+
 bool same_format(const Format& a, const Format& b) {
   if (a == nullptr || b == nullptr) return a == b;
   return a == b || a->equals(*b);

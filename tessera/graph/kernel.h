@@ -12,6 +12,8 @@
 
 namespace tessera {
 
+class PreparedKernel;
+
 /// A memory order that only the kernels of one library understand, such as oneDNN's blocked
 /// layouts.
 class MemoryFormat {
@@ -20,6 +22,9 @@ class MemoryFormat {
   virtual bool equals(const MemoryFormat& other) const = 0;
   virtual std::string to_string() const = 0;
   virtual int64_t byte_count() const = 0;  // with the padding that the format asks for
+  /// A kernel that brings a row-major tensor into this format, for formats that constants alone
+  /// have; null for others.
+  virtual std::unique_ptr<PreparedKernel> packer() const;
 };
 /// How a tensor lies in memory: null is plain, row-major.
 using Format = std::shared_ptr<const MemoryFormat>;
@@ -41,6 +46,14 @@ class PreparedKernel {
   /// Operand whose memory result 0 takes over (a residual sum does), or -1. The program copies the
   /// operand first when something else still needs it.
   virtual int overwritten_operand() const { return -1; }
+  /// Asks the kernel to leave result 0 as some of the channels of an image of `channels` channels,
+  /// channels last, that begins where the result is given. False, and nothing changed, where it
+  /// cannot.
+  virtual bool write_into(int64_t /*channels*/) { return false; }
+  /// Where result 0 is an image channels last that holds operand `operand` as some of its channels:
+  /// the first of them. The program may then let who computes the operand write it there, and
+  /// run() without it. -1 elsewhere.
+  virtual int64_t operand_channel(size_t /*operand*/) const { return -1; }
   /// One line of detail for explain(): the implementation chosen.
   virtual std::string detail() const { return {}; }
   /// Bytes that it holds between runs: packed weights, scratch memory.
@@ -64,6 +77,8 @@ struct Kernel {
   std::string_view name;  // "reference", "onednn"
   DeviceKind device = DeviceKind::kCpu;
   Support (*supports)(const OpCall&) = nullptr;
+  /// Whether it is the right one for operands in these formats, where that matters; may be null.
+  Support (*suits)(const OpCall&, const Formats& offered) = nullptr;
   /// `offered`: the formats in which the operands are at hand. Must not fail where supports() says
   /// yes.
   std::unique_ptr<PreparedKernel> (*prepare)(const OpCall&, const Formats& offered) = nullptr;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tessera/runtime/internal/workers.h"
+#include "tessera/base/workers.h"
 #include "tessera/runtime/program.h"
 #include "tests/support/random_cnn.h"
 
@@ -89,7 +89,7 @@ TEST(Batch, PartsGiveWhatTheWholeGives) {
 }
 
 TEST(Workers, CallEveryPartOnceAndPassErrorsOn) {
-  internal::Workers workers(3);
+  Workers workers(3);
   for (int trial = 0; trial < 2000; ++trial) {
     std::vector<std::atomic<int>> calls(static_cast<size_t>(trial % 9));
     const auto count = [&](size_t part) { ++calls[part]; };

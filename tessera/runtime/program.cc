@@ -1,12 +1,14 @@
 #include "tessera/runtime/program.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "tessera/base/parallel.h"
+#include "tessera/base/workers.h"
 #include "tessera/runtime/internal/batch.h"
 #include "tessera/runtime/internal/executor.h"
-#include "tessera/runtime/internal/workers.h"
+#include "tessera/runtime/internal/explain.h"
 
 namespace tessera {
 namespace {
@@ -30,44 +32,63 @@ Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t end) {
 }  // namespace
 
 struct Program::State {
-  /// Rows of the batch that one executor computes.
-  struct Part {
+  /// A thread's way of computing pieces of the batch: one executor per size of piece, or the only
+  /// one of a graph that is not cut.
+  struct Lane {
+    std::vector<internal::Executor> executors;
+  };
+  /// Rows of the batch, and which executor of a lane computes so many.
+  struct Piece {
     int64_t begin = 0;
     int64_t end = 0;
-    internal::Executor executor;
+    size_t executor = 0;
   };
 
   std::shared_ptr<const Graph> graph;
-  std::vector<Part> parts;  // one: all of the graph, whether it has a batch or not
-  std::unique_ptr<internal::Workers> workers;
+  std::vector<Lane> lanes;
+  std::vector<Piece> pieces;  // empty: the graph is not cut
+  std::unique_ptr<Workers> workers;
   std::set<const Buffer*> parameters;  // where those given lie; not owned
   bool plan_only = false;
 
+  const internal::Executor& first() const { return lanes[0].executors[0]; }
   bool cut_batch(internal::Constants& constants, const CompileOptions& options);
-  static void run_part(Part& part, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  void run_piece(size_t lane, const Piece& piece, std::span<const Tensor> inputs,
+                 std::span<Tensor> outputs, std::span<std::vector<double>> seconds);
 };
 
-/// One part per thread where the rows can be computed apart and are worth it; false otherwise.
+/// Pieces that threads compute side by side and one after the other, where the rows can be computed
+/// apart and are worth it; false otherwise.
 bool Program::State::cut_batch(internal::Constants& constants, const CompileOptions& options) {
-  constexpr double kWorkPerPart = 1e6;
-  const int64_t rows = options.threads > 1 ? internal::batch_of(*graph) : 0;
-  const auto worth = static_cast<int64_t>(std::min(internal::work_of(*graph) / kWorkPerPart, 1e6));
-  const int64_t count = std::min({int64_t{options.threads}, rows, worth});
+  const int64_t rows = internal::batch_of(*graph);
+  const int64_t count = internal::piece_count(*graph, rows, options.threads);
   if (count < 2) return false;
-  CompileOptions part_options = options;
-  part_options.threads = std::max(1, options.threads / static_cast<int>(count));
+  const int64_t lane_count = std::min<int64_t>(options.threads, count);
+  CompileOptions lane_options = options;
+  lane_options.threads = std::max(1, options.threads / static_cast<int>(lane_count));
+  std::vector<std::shared_ptr<const Graph>> graphs;  // per size of piece
+  std::vector<int64_t> sizes;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t begin = rows * i / count;
     const int64_t end = rows * (i + 1) / count;
+    const auto size = std::find(sizes.begin(), sizes.end(), end - begin);
+    pieces.push_back({begin, end, static_cast<size_t>(size - sizes.begin())});
+    if (size != sizes.end()) continue;
     std::optional<Graph> cut = internal::with_batch(*graph, end - begin);
     if (!cut) {
-      parts.clear();
+      pieces.clear();
       return false;
     }
-    auto shared = std::make_shared<const Graph>(std::move(*cut));
-    parts.push_back({begin, end, internal::Executor(shared, constants, part_options)});
+    sizes.push_back(end - begin);
+    graphs.push_back(std::make_shared<const Graph>(std::move(*cut)));
   }
-  workers = std::make_unique<internal::Workers>(static_cast<int>(count) - 1);
+  for (int64_t lane = 0; lane < lane_count; ++lane) {
+    lanes.emplace_back();
+    for (const auto& cut : graphs) {
+      lanes.back().executors.emplace_back(cut, constants, lane_options);
+    }
+  }
+  if (lane_count > 1) workers = std::make_unique<Workers>(static_cast<int>(lane_count) - 1);
   return true;
 }
 
@@ -93,21 +114,49 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   CompileOptions decided = options;
   decided.threads = thread_count(decided.threads);
   if (!state->cut_batch(constants, decided)) {
-    state->parts.push_back({0, 0, internal::Executor(state->graph, constants, decided)});
+    state->lanes.emplace_back();
+    state->lanes[0].executors.emplace_back(state->graph, constants, decided);
   }
   return Program(std::move(state));
 }
 
-void Program::State::run_part(Part& part, std::span<const Tensor> inputs,
-                              std::span<Tensor> outputs) {
+void Program::State::run_piece(size_t lane, const Piece& piece, std::span<const Tensor> inputs,
+                               std::span<Tensor> outputs, std::span<std::vector<double>> seconds) {
   std::vector<Tensor> in;
   std::vector<Tensor> out;
-  for (const Tensor& input : inputs) in.push_back(rows_of(input, part.begin, part.end));
-  for (const Tensor& output : outputs) out.push_back(rows_of(output, part.begin, part.end));
-  part.executor.run(in, out);
+  for (const Tensor& input : inputs) in.push_back(rows_of(input, piece.begin, piece.end));
+  for (const Tensor& output : outputs) out.push_back(rows_of(output, piece.begin, piece.end));
+  lanes[lane].executors[piece.executor].run(
+      in, out, seconds.empty() ? std::span<double>() : std::span<double>(seconds[lane]));
 }
 
 std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
+  return run(inputs, {});
+}
+
+std::vector<StepTime> Program::time_steps(std::span<const Tensor> inputs) {
+  const internal::Steps& steps = state_->first().steps();
+  std::vector<std::vector<double>> seconds(state_->lanes.size(),
+                                           std::vector<double>(steps.steps.size(), 0.0));
+  run(inputs, seconds);
+  std::vector<StepTime> times;
+  for (size_t i = 0; i < steps.steps.size(); ++i) {
+    const internal::Step& step = steps.steps[i];
+    StepTime time{step.name, internal::op_text(step), internal::kernel_text(step), 0, 0};
+    for (const std::vector<double>& lane : seconds) time.seconds += lane[i];
+    time.seconds /= static_cast<double>(seconds.size());
+    // Pieces of another size have the same steps: all together compute the whole graph's node.
+    if (step.node != nullptr) {
+      const auto index = static_cast<size_t>(step.node - state_->first().graph().nodes.data());
+      time.multiply_adds = multiply_adds(*state_->graph, state_->graph->nodes[index]);
+    }
+    times.push_back(std::move(time));
+  }
+  return times;
+}
+
+std::vector<Tensor> Program::run(std::span<const Tensor> inputs,
+                                 std::span<std::vector<double>> seconds) {
   State& state = *state_;
   const Graph& graph = *state.graph;
   require(!state.plan_only, "the program was compiled with plan_only: it has no weights to run");
@@ -123,52 +172,66 @@ std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
     const TensorType type = graph.type(id);
     outputs.emplace_back(type.dtype, type.shape());
   }
-  if (state.parts.size() == 1) {
-    state.parts[0].executor.run(given, outputs);
+  if (state.pieces.empty()) {
+    state.lanes[0].executors[0].run(
+        given, outputs, seconds.empty() ? std::span<double>() : std::span<double>(seconds[0]));
+    return outputs;
+  }
+  std::atomic<size_t> next = 0;
+  const auto run_lane = [&](size_t lane) {
+    for (size_t i = next++; i < state.pieces.size(); i = next++) {
+      state.run_piece(lane, state.pieces[i], given, outputs, seconds);
+    }
+  };
+  if (state.workers == nullptr) {
+    run_lane(0);
   } else {
-    const auto run_part = [&](size_t i) { State::run_part(state.parts[i], given, outputs); };
-    state.workers->run(state.parts.size(), IndexTask(run_part));
+    state.workers->run(state.lanes.size(), IndexTask(run_lane));
   }
   return outputs;
 }
 
 std::string Program::explain() const {
-  const std::vector<State::Part>& parts = state_->parts;
+  const std::vector<State::Piece>& pieces = state_->pieces;
   std::string text;
-  if (parts.size() > 1) {
+  if (!pieces.empty()) {
     text = fmt::format(
-        "the batch of {} is computed in {} parts at the same time; the first, rows 0 to {}:\n\n",
-        parts.back().end, parts.size(), parts[0].end - 1);
+        "the batch of {} is computed in {} pieces, {} at the same time; one of {}:\n\n",
+        pieces.back().end, pieces.size(), state_->lanes.size(), pieces[0].end - pieces[0].begin);
   }
-  return text + parts[0].executor.explain();
+  return text + state_->first().explain();
 }
 
 int64_t Program::activation_bytes() const {
   int64_t bytes = 0;
-  for (const State::Part& part : state_->parts) bytes += part.executor.activation_bytes();
+  for (const State::Lane& lane : state_->lanes) {
+    for (const internal::Executor& executor : lane.executors) bytes += executor.activation_bytes();
+  }
   return bytes;
 }
 
 int64_t Program::weight_bytes() const {
-  return state_->parts[0].executor.weight_bytes();
+  return state_->first().weight_bytes();
 }
 
 ProgramMemory Program::memory() const {
   ProgramMemory memory;
   std::set<const Buffer*> seen = state_->parameters;
-  for (const State::Part& part : state_->parts) {
-    int64_t running = 0;
-    for (const internal::Storage& storage : part.executor.steps().storages) {
-      if (storage.kind != internal::StorageKind::kConstant) continue;
-      if (seen.insert(storage.constant.buffer().get()).second) memory.formatted += storage.bytes;
-    }
-    for (const internal::Step& step : part.executor.steps().steps) {
-      if (step.prepared == nullptr) continue;
-      memory.kernels += step.prepared->kept_bytes();
-      running = std::max(running, step.prepared->run_bytes());
+  for (const State::Lane& lane : state_->lanes) {
+    int64_t running = 0;  // of a lane: it runs one executor at a time
+    for (const internal::Executor& executor : lane.executors) {
+      for (const internal::Storage& storage : executor.steps().storages) {
+        if (storage.kind != internal::StorageKind::kConstant) continue;
+        if (seen.insert(storage.constant.buffer().get()).second) memory.formatted += storage.bytes;
+      }
+      for (const internal::Step& step : executor.steps().steps) {
+        if (step.prepared == nullptr) continue;
+        memory.kernels += step.prepared->kept_bytes();
+        running = std::max(running, step.prepared->run_bytes());
+      }
+      memory.activations += executor.activation_bytes();
     }
     memory.running += running;
-    memory.activations += part.executor.activation_bytes();
   }
   const Graph& graph = *state_->graph;
   const auto sum = [&](const std::vector<ValueId>& ids) {

@@ -35,6 +35,15 @@ struct ProgramMemory {
   int64_t outputs = 0;
 };
 
+/// What one step of a program took in one run.
+struct StepTime {
+  std::string name;          // of the value it makes
+  std::string op;            // "conv2d+bias+relu of conv1", "reorder"
+  std::string kernel;        // "onednn jit:avx512_core"
+  double seconds = 0;        // the average of the threads, where the batch is cut
+  double multiply_adds = 0;  // of the whole batch
+};
+
 class Program {
  public:
   /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and the shape
@@ -51,6 +60,9 @@ class Program {
   /// caller's own. One run at a time.
   std::vector<Tensor> run(std::span<const Tensor> inputs);
 
+  /// Runs once and says what each step took. The results are thrown away.
+  std::vector<StepTime> time_steps(std::span<const Tensor> inputs);
+
   /// Per node: kernel, why better ones were refused, formats, reorders, bytes; then the memory
   /// plan.
   std::string explain() const;
@@ -61,6 +73,8 @@ class Program {
 
  private:
   struct State;
+  std::vector<Tensor> run(std::span<const Tensor> inputs,
+                          std::span<std::vector<double>> seconds_of_parts);
   explicit Program(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -131,4 +131,39 @@ double work_of(const Graph& graph) {
   return work;
 }
 
+namespace {
+
+/// The most bytes that one node reads and writes per row of the batch, without what it shares with
+/// other rows.
+int64_t bytes_per_row(const Graph& graph, int64_t rows) {
+  const std::vector<bool> batched = batched_values(graph);
+  const auto bytes_of = [&](const std::vector<ValueId>& ids) {
+    int64_t bytes = 0;
+    for (const ValueId id : ids) {
+      const ValueInfo& value = graph.values[index(id)];
+      if (batched[index(id)]) bytes += element_count(value.shape) * byte_size(value.dtype);
+    }
+    return bytes;
+  };
+  int64_t most = 1;
+  for (const Node& node : graph.nodes) {
+    most = std::max(most, (bytes_of(node.operands) + bytes_of(node.results)) / rows);
+  }
+  return most;
+}
+
+}  // namespace
+
+int64_t piece_count(const Graph& graph, int64_t rows, int threads) {
+  constexpr int64_t kBytesPerPiece = int64_t{64} << 20;
+  constexpr double kWorkPerPiece = 1e6;
+  if (rows < 2) return 1;
+  const double work = work_of(graph);
+  const auto worth = static_cast<int64_t>(std::min(work / kWorkPerPiece, 1e6));
+  const int64_t fitting = std::max<int64_t>(1, kBytesPerPiece / bytes_per_row(graph, rows));
+  int64_t count = std::max<int64_t>((rows + fitting - 1) / fitting, threads);
+  count = (count + threads - 1) / threads * threads;
+  return std::min({count, rows, worth});
+}
+
 }  // namespace tessera::internal

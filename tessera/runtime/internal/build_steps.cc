@@ -103,6 +103,7 @@ class StepBuilder {
       } else if (kernel.supports != nullptr) {
         support = kernel.supports(call);
       }
+      if (support.ok && kernel.suits != nullptr) support = kernel.suits(call, offered);
       if (support.ok) {
         step.kernel = kernel.name;
         step.prepared =
@@ -159,10 +160,12 @@ class StepBuilder {
   Steps steps_;
 };
 
-/// Replaces one storage by another everywhere.
-void replace_storage(Steps& steps, StorageId from, StorageId to) {
+/// Replaces one storage by another everywhere, `offset` bytes on.
+void replace_storage(Steps& steps, StorageId from, StorageId to, int64_t offset = 0) {
   const auto replace = [&](Slot& slot) {
-    if (slot.storage == from) slot.storage = to;
+    if (slot.storage != from) return;
+    slot.storage = to;
+    slot.offset += offset;
   };
   for (Step& step : steps.steps) {
     std::for_each(step.operands.begin(), step.operands.end(), replace);
@@ -181,7 +184,63 @@ bool may_take_over(const Steps& steps, size_t index, size_t operand) {
                        [&](const Slot& slot) { return slot.storage == storage; }) == 1;
 }
 
+/// The only step that writes a storage, or -1.
+int only_writer(const Steps& steps, StorageId storage) {
+  int writer = -1;
+  for (size_t i = 0; i < steps.steps.size(); ++i) {
+    for (const Slot& slot : steps.steps[i].results) {
+      if (slot.storage != storage) continue;
+      if (writer >= 0) return -1;
+      writer = static_cast<int>(i);
+    }
+  }
+  return writer;
+}
+
+int64_t count_uses(const Steps& steps, StorageId storage) {
+  const auto is_it = [&](const Slot& slot) { return slot.storage == storage; };
+  int64_t uses = std::count_if(steps.outputs.begin(), steps.outputs.end(), is_it);
+  for (const Step& step : steps.steps) {
+    uses += std::count_if(step.operands.begin(), step.operands.end(), is_it);
+  }
+  return uses;
+}
+
+/// Lets the step that computes operand `i` of `step` write it where the result will have it.
+bool write_into_result(Steps& steps, const Step& step, size_t i) {
+  const int64_t channel = step.prepared->operand_channel(i);
+  const Slot from = step.operands[i];
+  const Storage& storage = steps.storages[static_cast<size_t>(from.storage)];
+  if (channel < 0 || storage.kind != StorageKind::kArena) return false;
+  if (count_uses(steps, from.storage) != 1) return false;
+  const int writer = only_writer(steps, from.storage);
+  if (writer < 0) return false;
+  const Step& before = steps.steps[static_cast<size_t>(writer)];
+  const Slot to = step.results[0];
+  if (before.kind != StepKind::kKernel || before.results.size() != 1) return false;
+  if (before.prepared->overwritten_operand() >= 0) return false;
+  if (!before.prepared->write_into(to.type.shape()[1])) return false;
+  replace_storage(steps, from.storage, to.storage, channel * byte_size(to.type.dtype));
+  return true;
+}
+
 }  // namespace
+
+void write_into_results(Steps& steps) {
+  for (size_t i = steps.steps.size(); i-- > 0;) {
+    Step& step = steps.steps[i];
+    if (step.prepared == nullptr) continue;
+    bool is_done = !step.operands.empty();
+    for (size_t operand = 0; operand < step.operands.size(); ++operand) {
+      if (write_into_result(steps, step, operand)) {
+        step.operands[operand].storage = -1;
+      } else {
+        is_done = false;
+      }
+    }
+    if (is_done) steps.steps.erase(steps.steps.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
 
 Steps build_steps(const Graph& graph, Constants& constants, const CompileOptions& options) {
   return StepBuilder(graph, constants, options).build();
@@ -192,6 +251,7 @@ std::vector<int> last_uses(const Steps& steps) {
   for (size_t i = 0; i < steps.steps.size(); ++i) {
     for (const auto* slots : {&steps.steps[i].operands, &steps.steps[i].results}) {
       for (const Slot& slot : *slots) {
+        if (slot.storage < 0) continue;
         last[static_cast<size_t>(slot.storage)] = static_cast<int>(i);
       }
     }

@@ -1,6 +1,7 @@
 #include "tessera/runtime/internal/executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "tessera/ops/threads.h"
@@ -13,6 +14,7 @@ Executor::Executor(std::shared_ptr<const Graph> graph, Constants& constants,
     : graph_(std::move(graph)), threads_(options.threads) {
   const ThreadLimit limit(threads_);
   plan_ = build_steps(*graph_, constants, options);
+  write_into_results(plan_);
   share_overwritten(plan_);
   plan_arena();
   bind();
@@ -42,8 +44,8 @@ void Executor::plan_arena() {
 Tensor Executor::bound_tensor(const Slot& slot) const {
   const Storage& storage = plan_.storages[static_cast<size_t>(slot.storage)];
   if (storage.kind == StorageKind::kConstant) return storage.constant;
-  return Tensor::view(arena_, arena_offsets_[static_cast<size_t>(slot.storage)], slot.type.dtype,
-                      slot.type.shape());
+  return Tensor::view(arena_, arena_offsets_[static_cast<size_t>(slot.storage)] + slot.offset,
+                      slot.type.dtype, slot.type.shape());
 }
 
 void Executor::bind() {
@@ -53,12 +55,13 @@ void Executor::bind() {
     BoundStep made;
     made.kernel = step.prepared.get();
     const auto add = [&](const Slot& slot, bool is_result, std::vector<Tensor>& tensors) {
+      if (slot.storage < 0) return tensors.emplace_back();
       const StorageKind kind = plan_.storages[static_cast<size_t>(slot.storage)].kind;
       const bool every_run = kind == StorageKind::kInput || kind == StorageKind::kOutput;
       if (every_run) {
         rebinds_[static_cast<size_t>(slot.storage)].push_back({i, is_result, tensors.size()});
       }
-      tensors.push_back(every_run ? Tensor() : bound_tensor(slot));
+      return tensors.emplace_back(every_run ? Tensor() : bound_tensor(slot));
     };
     for (const Slot& slot : step.operands) add(slot, false, made.operands);
     for (const Slot& slot : step.results) add(slot, true, made.results);
@@ -72,8 +75,9 @@ void Executor::rebind(StorageId storage, const std::shared_ptr<Buffer>& buffer, 
     BoundStep& step = bound_[place.step];
     const std::vector<Slot>& slots =
         place.is_result ? plan_.steps[place.step].results : plan_.steps[place.step].operands;
-    (place.is_result ? step.results : step.operands)[place.position] = Tensor::view(
-        buffer, offset, slots[place.position].type.dtype, slots[place.position].type.shape());
+    (place.is_result ? step.results : step.operands)[place.position] =
+        Tensor::view(buffer, offset + slots[place.position].offset,
+                     slots[place.position].type.dtype, slots[place.position].type.shape());
   }
 }
 
@@ -84,25 +88,24 @@ void Executor::release(StorageId storage) {
   }
 }
 
-void Executor::run_steps() {
-  for (size_t i = 0; i < bound_.size(); ++i) {
-    BoundStep& step = bound_[i];
-    if (step.kernel == nullptr) {
-      std::memcpy(step.results[0].buffer()->mutable_data() + step.results[0].byte_offset(),
-                  step.operands[0].buffer()->data() + step.operands[0].byte_offset(),
-                  static_cast<size_t>(step.copy_bytes));
-      continue;
-    }
-    const ErrorContext context([&] {
-      const Step& planned = plan_.steps[i];
-      return fmt::format("running '{}' ({})", planned.name,
-                         planned.node == nullptr ? "reorder" : planned.node->op->name);
-    });
-    step.kernel->run(step.operands, step.results);
+void Executor::run_step(size_t index) {
+  BoundStep& step = bound_[index];
+  if (step.kernel == nullptr) {
+    std::memcpy(step.results[0].buffer()->mutable_data() + step.results[0].byte_offset(),
+                step.operands[0].buffer()->data() + step.operands[0].byte_offset(),
+                static_cast<size_t>(step.copy_bytes));
+    return;
   }
+  const ErrorContext context([&] {
+    const Step& planned = plan_.steps[index];
+    return fmt::format("running '{}' ({})", planned.name,
+                       planned.node == nullptr ? "reorder" : planned.node->op->name);
+  });
+  step.kernel->run(step.operands, step.results);
 }
 
-void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                   std::span<double> seconds) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     rebind(plan_.inputs[i], inputs[i].buffer(), inputs[i].byte_offset());
   }
@@ -113,7 +116,13 @@ void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   }
   {
     const ThreadLimit limit(threads_);
-    run_steps();
+    using Clock = std::chrono::steady_clock;
+    for (size_t i = 0; i < bound_.size(); ++i) {
+      const Clock::time_point start = seconds.empty() ? Clock::time_point() : Clock::now();
+      run_step(i);
+      if (!seconds.empty())
+        seconds[i] += std::chrono::duration<double>(Clock::now() - start).count();
+    }
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (is_written_by_steps(i)) continue;

@@ -17,9 +17,12 @@ class Executor {
   Executor(std::shared_ptr<const Graph> graph, Constants& constants, const CompileOptions& options);
 
   /// Inputs and outputs are row-major and of the graph's types; outputs are written.
-  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  /// `seconds`: one per step, to which its time is added; empty: not measured.
+  void run(std::span<const Tensor> inputs, std::span<Tensor> outputs,
+           std::span<double> seconds = {});
 
   std::string explain() const;
+  const Graph& graph() const { return *graph_; }
   const Steps& steps() const { return plan_; }
   int64_t activation_bytes() const { return memory_.total; }
   int64_t weight_bytes() const { return plan_.weight_bytes; }
@@ -44,7 +47,7 @@ class Executor {
   Tensor bound_tensor(const Slot& slot) const;
   void rebind(StorageId storage, const std::shared_ptr<Buffer>& buffer, int64_t offset);
   void release(StorageId storage);
-  void run_steps();
+  void run_step(size_t index);
   bool is_written_by_steps(size_t output) const;
 
   std::shared_ptr<const Graph> graph_;  // prepared kernels and steps refer to it

@@ -19,6 +19,10 @@ std::string formats_text(const Steps& steps, const Step& step) {
   std::vector<std::string> operands;
   std::vector<std::string> results;
   for (const Slot& slot : step.operands) {
+    if (slot.storage < 0) {
+      operands.push_back("in place");
+      continue;
+    }
     const Storage& storage = steps.storages[static_cast<size_t>(slot.storage)];
     const std::string text = format_text(slot);
     operands.push_back(storage.kind == StorageKind::kConstant ? "(" + text + ")" : text);
@@ -32,6 +36,9 @@ std::string place_text(const Steps& steps, const Step& step, std::span<const int
   const Storage& storage = steps.storages[static_cast<size_t>(slot.storage)];
   const std::string bytes = human_bytes(static_cast<uint64_t>(storage.bytes));
   if (storage.kind == StorageKind::kOutput) return fmt::format("{} output", bytes);
+  if (slot.offset > 0) {
+    return fmt::format("inside {} at {}", bytes, offsets[static_cast<size_t>(slot.storage)]);
+  }
   return fmt::format("{} at {}", bytes, offsets[static_cast<size_t>(slot.storage)]);
 }
 
@@ -49,29 +56,10 @@ std::string node_text(const Node& node) {
 }
 
 Row step_row(const Steps& steps, const Step& step, std::span<const int64_t> offsets) {
-  std::string op;
-  std::string kernel;
-  switch (step.kind) {
-    case StepKind::kKernel:
-      op = node_text(*step.node);
-      kernel = std::string(step.kernel);
-      if (const std::string detail = step.prepared->detail(); !detail.empty()) {
-        kernel += " " + detail;
-      }
-      break;
-    case StepKind::kReorder:
-      op = "reorder";
-      kernel = step.prepared->detail();
-      break;
-    case StepKind::kCopy:
-      op = "copy";
-      kernel = "the next step overwrites it";
-      break;
-  }
   return {step.name,
-          op,
+          op_text(step),
           to_string(step.results[0].type),
-          kernel,
+          kernel_text(step),
           formats_text(steps, step),
           place_text(steps, step, offsets)};
 }
@@ -97,6 +85,25 @@ std::string table(std::span<const Row> rows, const Steps& steps) {
 }
 
 }  // namespace
+
+std::string op_text(const Step& step) {
+  switch (step.kind) {
+    case StepKind::kKernel:
+      return node_text(*step.node);
+    case StepKind::kReorder:
+      return "reorder";
+    case StepKind::kCopy:
+      break;
+  }
+  return "copy";
+}
+
+std::string kernel_text(const Step& step) {
+  if (step.kind == StepKind::kCopy) return "the next step overwrites it";
+  const std::string detail = step.prepared->detail();
+  if (step.kind == StepKind::kReorder) return detail;
+  return std::string(step.kernel) + (detail.empty() ? "" : " " + detail);
+}
 
 std::string explain(const Steps& steps, const MemoryPlan& memory, std::span<const int64_t> offsets,
                     int threads) {

@@ -9,6 +9,11 @@
 
 namespace tessera::internal {
 
+/// "conv2d+bias+relu of conv1", "reorder", "copy".
+std::string op_text(const Step& step);
+/// The kernel and what it says of itself.
+std::string kernel_text(const Step& step);
+
 /// `offsets`: per storage where it lies in the arena, -1 where it does not.
 std::string explain(const Steps& steps, const MemoryPlan& memory, std::span<const int64_t> offsets,
                     int threads);

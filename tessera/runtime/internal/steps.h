@@ -1,6 +1,7 @@
 // A program before it has memory: the steps of one run in order, and the storages they read and
-// write. Compiling a graph is: build_steps (kernels, formats, reorders), share_overwritten (results
-// that take over an operand's memory), plan_memory.
+// write. Compiling a graph is: build_steps (kernels, formats, reorders), write_into_results (concats
+// whose operands are computed in place), share_overwritten (results that take over an operand's
+// memory), plan_memory.
 #pragma once
 
 #include <memory>
@@ -33,9 +34,10 @@ struct Storage {
 
 /// A storage read as a tensor of this type.
 struct Slot {
-  StorageId storage = -1;
+  StorageId storage = -1;  // -1: an operand that lies in the step's result already
   TensorType type;
   Format format;
+  int64_t offset = 0;  // bytes; a result that is some channels of a wider image has them inside
 };
 
 enum class StepKind : uint8_t {
@@ -68,6 +70,10 @@ struct Steps {
 
 /// `graph` must outlive the result. `constants` are those of the graph.
 Steps build_steps(const Graph& graph, Constants& constants, const CompileOptions& options);
+
+/// Lets kernels write their results right where a concat would copy them to; concats that have
+/// nothing left to copy are dropped.
+void write_into_results(Steps& steps);
 
 /// Lets results take over the memory of operands that their kernels overwrite; where something else
 /// still needs the operand, a copy step comes before.

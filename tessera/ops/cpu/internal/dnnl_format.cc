@@ -112,6 +112,9 @@ namespace tessera {
 std::unique_ptr<PreparedKernel> prepare_reorder(const TensorType& type, const Format& from,
                                                 const Format& to) {
   using internal::DnnlDesc;
+  if (from == nullptr && to != nullptr) {
+    if (auto packer = to->packer()) return packer;
+  }
   const DnnlDesc* source = internal::blocked_desc(from);
   const DnnlDesc* target = internal::blocked_desc(to);
   require(source != nullptr || target != nullptr, "{} needs no reorder: it is row-major already",

@@ -1,7 +1,7 @@
-// Threads for kernels: the ones oneDNN uses, so that a program never has two pools. Tasks must not
-// throw.
+// Threads for kernels of our own. The caller computes whatever no other thread has begun.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tessera/ops/threads.h"
@@ -28,12 +28,22 @@ class RangeTask {
 /// limit: waking a thread costs microseconds.
 int worthwhile_threads(double work, int64_t parts);
 
-void run_ranges(int64_t count, int threads, const RangeTask& task);
+/// Into how many parts work is cut for each thread, where more parts cost little.
+inline constexpr int64_t kPartsPerThread = 4;
 
-/// Calls task(begin, end) for `threads` even ranges of [0, count), each on its own thread.
+void run_ranges(int64_t count, int64_t parts, int threads, const RangeTask& task);
+
+/// Calls task(begin, end) for `threads` even ranges of [0, count).
 template <typename Callable>
 void parallel_ranges(int64_t count, int threads, const Callable& task) {
-  run_ranges(count, threads, RangeTask(task));
+  run_ranges(count, threads, threads, RangeTask(task));
+}
+
+/// The same for up to `parts` ranges, more than there are threads: a thread that is slow takes
+/// fewer of them.
+template <typename Callable>
+void parallel_parts(int64_t count, int64_t parts, int threads, const Callable& task) {
+  run_ranges(count, std::min(parts, count), threads, RangeTask(task));
 }
 
 }  // namespace tessera::internal

@@ -1,17 +1,17 @@
 #include "tessera/ops/threads.h"
 
 #include <algorithm>
+#include <memory>
 
+#include "tessera/base/workers.h"
 #include "tessera/ops/cpu/internal/parallel.h"
 
-// The OpenMP runtime that oneDNN uses, by its stable C interface: code that is not compiled for
-// OpenMP can then share its threads, whichever compiler this is.
+// The OpenMP runtime that oneDNN uses, by its stable C interface. Our own kernels do not compute on
+// its threads: all of them must come to the end of a parallel region, and on a busy machine one
+// that has no processor keeps the others waiting.
 extern "C" {
 int omp_get_max_threads();
 void omp_set_num_threads(int threads);
-int omp_get_thread_num();
-int omp_get_num_threads();
-void GOMP_parallel(void (*task)(void*), void* data, unsigned threads, unsigned flags);
 }
 
 namespace tessera {
@@ -32,16 +32,15 @@ int thread_limit() {
 namespace internal {
 namespace {
 
-struct Range {
-  const RangeTask* task;
-  int64_t count;
-};
-
-void run_part(void* data) {
-  const Range& range = *static_cast<const Range*>(data);
-  const int64_t part = omp_get_thread_num();
-  const int64_t parts = omp_get_num_threads();
-  (*range.task)(range.count * part / parts, range.count * (part + 1) / parts);
+/// The helpers of this thread; threads that call kernels each have their own.
+Workers& helpers(int count) {
+  thread_local std::unique_ptr<Workers> workers;
+  thread_local int present = 0;
+  if (workers == nullptr || present < count) {
+    workers = std::make_unique<Workers>(count);
+    present = count;
+  }
+  return *workers;
 }
 
 }  // namespace
@@ -52,13 +51,16 @@ int worthwhile_threads(double work, int64_t parts) {
   return std::clamp(static_cast<int>(std::min(wanted, 1e6)), 1, std::max(thread_limit(), 1));
 }
 
-void run_ranges(int64_t count, int threads, const RangeTask& task) {
-  if (threads <= 1) {
+void run_ranges(int64_t count, int64_t parts, int threads, const RangeTask& task) {
+  if (threads <= 1 || parts <= 1) {
     task(0, count);
     return;
   }
-  Range range{&task, count};
-  GOMP_parallel(run_part, &range, static_cast<unsigned>(threads), 0);
+  const auto run_part = [&](size_t part) {
+    const auto i = static_cast<int64_t>(part);
+    task(count * i / parts, count * (i + 1) / parts);
+  };
+  helpers(threads - 1).run(static_cast<size_t>(parts), IndexTask(run_part));
 }
 
 }  // namespace internal

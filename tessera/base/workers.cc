@@ -1,6 +1,6 @@
-#include "tessera/runtime/internal/workers.h"
+#include "tessera/base/workers.h"
 
-namespace tessera::internal {
+namespace tessera {
 namespace {
 
 /// Waits a moment for `flag` without giving up the processor: waking a thread costs more than the
@@ -33,7 +33,7 @@ Workers::~Workers() {
 void Workers::run(size_t count, const IndexTask& task) {
   std::unique_lock lock(mutex_);
   task_ = &task;
-  context_ = ContextLink::innermost();
+  context_ = internal::ContextLink::innermost();
   count_ = count;
   next_ = 0;
   finished_ = 0;
@@ -62,7 +62,7 @@ void Workers::help() {
     }
     wake_.wait(lock, [this] { return stop_ || next_ < count_; });
     if (stop_) return;
-    const AdoptContext adopt(context_);
+    const internal::AdoptContext adopt(context_);
     work_one(lock);
   }
 }
@@ -87,4 +87,4 @@ void Workers::work_one(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-}  // namespace tessera::internal
+}  // namespace tessera

@@ -12,7 +12,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
 
-namespace tessera::internal {
+namespace tessera {
 
 class Workers {
  public:
@@ -34,7 +34,7 @@ class Workers {
   std::condition_variable wake_;
   std::condition_variable done_;
   const IndexTask* task_ = nullptr;
-  const ContextLink* context_ = nullptr;
+  const internal::ContextLink* context_ = nullptr;
   size_t count_ = 0;
   size_t next_ = 0;  // the first part that nobody has begun
   size_t finished_ = 0;
@@ -45,4 +45,4 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace tessera::internal
+}  // namespace tessera

@@ -1,0 +1,71 @@
+#include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
+
+#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
+#include "tessera/ops/cpu/nhwc/internal/winograd.h"
+
+namespace tessera::internal {
+namespace {
+
+class Packer final : public PreparedKernel {
+ public:
+  explicit Packer(PackedWeights format) : format_(std::move(format)) {
+    formats_.operands.resize(1);
+    formats_.results.push_back(std::make_shared<PackedWeights>(format_));
+  }
+  const Formats& formats() const override { return formats_; }
+  void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
+    auto* to = results[0].buffer()->mutable_data() + results[0].byte_offset();
+    format_.pack(operands[0].data<float>().data(), reinterpret_cast<float*>(to));
+  }
+
+ private:
+  PackedWeights format_;
+  Formats formats_;
+};
+
+}  // namespace
+
+Support ends_in_tiles(const OpCall& call) {
+  switch (parse_activation(call.attr<std::string>("activation"))) {
+    case Activation::kNone:
+    case Activation::kRelu:
+    case Activation::kRelu6:
+    case Activation::kLeakyRelu:
+      return Support::yes();
+    default:
+      return Support::no("it ends in relu, relu6, leaky_relu or nothing");
+  }
+}
+
+PackedWeights::PackedWeights(Simd simd, Shape shape, bool is_winograd)
+    : simd_(simd), shape_(std::move(shape)), is_winograd_(is_winograd), panels_(simd, shape_[0]) {}
+
+bool PackedWeights::equals(const MemoryFormat& other) const {
+  const auto* same_kind = dynamic_cast<const PackedWeights*>(&other);
+  return same_kind != nullptr && same_kind->simd_ == simd_ && same_kind->shape_ == shape_ &&
+         same_kind->is_winograd_ == is_winograd_;
+}
+
+std::string PackedWeights::to_string() const {
+  return is_winograd_ ? "winograd panels" : "panels";
+}
+
+int64_t PackedWeights::byte_count() const {
+  const int64_t floats = is_winograd_ ? winograd_weight_size(panels_, shape_[1])
+                                      : window_weight_size(panels_, shape_[1], taps());
+  return floats * int64_t{sizeof(float)};
+}
+
+std::unique_ptr<PreparedKernel> PackedWeights::packer() const {
+  return std::make_unique<Packer>(*this);
+}
+
+void PackedWeights::pack(const float* weights, float* packed) const {
+  if (is_winograd_) {
+    pack_winograd_weights(panels_, shape_[1], weights, packed);
+  } else {
+    pack_window_weights(panels_, shape_[1], taps(), weights, packed);
+  }
+}
+
+}  // namespace tessera::internal

@@ -1,0 +1,36 @@
+// Weights of the convolutions of this folder as a memory format of the runtime: packed once, shared
+// by all parts of a program.
+#pragma once
+
+#include "tessera/graph/kernel.h"
+#include "tessera/ops/cpu/nhwc/internal/tiles.h"
+
+namespace tessera::internal {
+
+/// Whether tiles can end as the call does.
+Support ends_in_tiles(const OpCall& call);
+
+class PackedWeights final : public MemoryFormat {
+ public:
+  /// Of weights [o,i,h,w].
+  PackedWeights(Simd simd, Shape shape, bool is_winograd);
+
+  bool equals(const MemoryFormat& other) const override;
+  std::string to_string() const override;  // "panels", "winograd panels"
+  int64_t byte_count() const override;
+  std::unique_ptr<PreparedKernel> packer() const override;
+
+  const Panels& panels() const { return panels_; }
+  bool is_winograd() const { return is_winograd_; }
+  void pack(const float* weights, float* packed) const;
+
+ private:
+  int64_t taps() const { return shape_[2] * shape_[3]; }
+
+  Simd simd_;
+  Shape shape_;
+  bool is_winograd_;
+  Panels panels_;
+};
+
+}  // namespace tessera::internal

@@ -1,0 +1,131 @@
+#include "tessera/ops/cpu/nhwc/internal/tiles.h"
+
+#include <algorithm>
+#include <array>
+
+#include <utility>
+
+#if defined(__clang__)
+#define TESSERA_UNROLL _Pragma("unroll")
+#else
+#define TESSERA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#if defined(__x86_64__)
+namespace tessera::internal::avx2 {
+namespace {
+#define TESSERA_LANES 8
+#define TESSERA_TARGET __attribute__((target("avx2,fma")))
+#include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
+#undef TESSERA_LANES
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace tessera::internal::avx2
+
+namespace tessera::internal::avx512 {
+namespace {
+#define TESSERA_LANES 16
+#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
+#include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
+#undef TESSERA_LANES
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace tessera::internal::avx512
+#endif
+
+namespace tessera::internal {
+namespace {
+
+constexpr int kMostVectors = 4;
+// Sums that fit into the registers beside one pixel and the weights: 32 registers of AVX-512 or 16
+// of AVX2.
+constexpr std::array<int, kMostVectors + 1> kRows512 = {0, 14, 12, 8, 6};
+constexpr std::array<int, kMostVectors + 1> kRows256 = {0, 12, 6, 0, 0};
+
+int64_t up(int64_t value, int64_t step) {
+  return (value + step - 1) / step;
+}
+
+int most_vectors(Simd simd) {
+  return simd == Simd::kAvx512 ? 4 : 2;
+}
+
+#if defined(__x86_64__)
+template <int vectors, int... rows>
+TileKernel pick512(int64_t wanted, std::integer_sequence<int, rows...>) {
+  static constexpr TileKernel kKernels[] = {avx512::run_tile<rows + 1, vectors>...};
+  return kKernels[wanted - 1];
+}
+template <int vectors, int... rows>
+TileKernel pick256(int64_t wanted, std::integer_sequence<int, rows...>) {
+  static constexpr TileKernel kKernels[] = {avx2::run_tile<rows + 1, vectors>...};
+  return kKernels[wanted - 1];
+}
+template <int vectors>
+TileKernel pick512(int64_t rows) {
+  return pick512<vectors>(rows, std::make_integer_sequence<int, kRows512[vectors]>());
+}
+template <int vectors>
+TileKernel pick256(int64_t rows) {
+  return pick256<vectors>(rows, std::make_integer_sequence<int, kRows256[vectors]>());
+}
+#endif
+
+}  // namespace
+
+Panels::Panels(Simd simd, int64_t channels) : simd_(simd) {
+  const int64_t vectors = up(channels, lanes(simd));
+  const int64_t count = up(vectors, most_vectors(simd));
+  for (int64_t p = 0; p < count; ++p) {
+    const int64_t first = vectors * p / count;
+    const int64_t last = vectors * (p + 1) / count;
+    const int64_t begin = first * lanes(simd);
+    panels_.push_back(
+        {begin, std::min(channels, last * lanes(simd)) - begin, static_cast<int>(last - first)});
+    offsets_.push_back(begin);
+  }
+  width_ = vectors * lanes(simd);
+}
+
+int64_t Panels::most_rows(size_t p) const {
+  return (simd_ == Simd::kAvx512 ? kRows512 : kRows256)[static_cast<size_t>(panels_[p].vectors)];
+}
+
+int64_t Panels::most_rows() const {
+  int64_t rows = kMostTileRows;
+  for (size_t p = 0; p < size(); ++p) rows = std::min(rows, most_rows(p));
+  return rows;
+}
+
+LineRange::LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts) {
+  constexpr int64_t kLine = 64;
+  const int64_t all = (bytes + kLine - 1) / kLine;
+  const int64_t first = all * i / parts;
+  begin = reinterpret_cast<const char*>(from) + first * kLine;
+  lines = all * (i + 1) / parts - first;
+}
+
+#if defined(__x86_64__)
+TileKernel tile_kernel(Simd simd, int64_t rows, int vectors) {
+  if (simd == Simd::kAvx512) {
+    switch (vectors) {
+      case 1:
+        return pick512<1>(rows);
+      case 2:
+        return pick512<2>(rows);
+      case 3:
+        return pick512<3>(rows);
+      default:
+        return pick512<4>(rows);
+    }
+  }
+  return vectors == 1 ? pick256<1>(rows) : pick256<2>(rows);
+}
+#else
+// Never called: the kernels say that the processor has no vectors they know.
+TileKernel tile_kernel(Simd, int64_t, int) {
+  return nullptr;
+}
+#endif
+
+}  // namespace tessera::internal

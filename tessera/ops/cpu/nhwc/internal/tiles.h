@@ -1,0 +1,88 @@
+// Products of pixels and weights in registers: the inner loop of the convolutions of this folder.
+//
+// Activations lie channels last (NHWC): a pixel is a run of channels. A tile is a few pixels by up
+// to four vectors of output channels (a panel); it stays in registers while the loop walks over the
+// taps of the window and the channels of each. Weights are packed panel by panel, as they are read:
+// [panel][tap][input channel][output channel in the panel], zeros beyond the last channel.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tessera/ops/cpu/internal/direct.h"
+#include "tessera/ops/internal/activation.h"
+
+namespace tessera::internal {
+
+/// Pixels that a tile has at most, over all kinds of panels.
+inline constexpr int kMostTileRows = 14;
+
+/// What follows the sums of a tile. Bias and residual may be null.
+struct TileEnd {
+  const float* bias = nullptr;  // of the panel's first channel on
+  const float* residual = nullptr;
+  int64_t residual_pitch = 0;                 // from pixel to pixel
+  Activation activation = Activation::kNone;  // or kRelu, kRelu6, kLeakyRelu
+  float alpha = 0;
+};
+
+/// What a tile fetches into the second cache while it computes: what the tiles after it need. One
+/// cache line of each of the two in every step of the loop.
+struct Ahead {
+  const char* first = nullptr;
+  int64_t first_step = 0;  // bytes; 0: nothing to fetch
+  const char* second = nullptr;
+  int64_t second_step = 0;
+};
+
+/// One tile: out[row][channel] = end(sum over tap, k of rows[tap * count + row][k] * weights).
+struct Tile {
+  const float* const* rows = nullptr;  // [tap][row]: where a row's tap begins
+  int64_t taps = 1;
+  int64_t inner = 0;  // floats per tap
+  const float* weights = nullptr;
+  float* out = nullptr;
+  int64_t out_pitch = 0;
+  int64_t columns = 0;  // channels of the panel that are there
+  TileEnd end;
+  Ahead ahead;
+};
+
+/// How output channels are cut into panels: even ones, of at most four vectors.
+struct Panels {
+  struct Panel {
+    int64_t begin = 0;    // first channel
+    int64_t columns = 0;  // channels that are there
+    int vectors = 0;
+  };
+
+  Panels(Simd simd, int64_t channels);
+  /// Channels of all panels together, with the zeros beyond the last one.
+  int64_t width() const { return width_; }
+  /// Before panel `p`.
+  int64_t width_before(size_t p) const { return offsets_[p]; }
+  size_t size() const { return panels_.size(); }
+  const Panel& operator[](size_t p) const { return panels_[p]; }
+  /// Pixels of a tile at most, for panel `p` and for all panels.
+  int64_t most_rows(size_t p) const;
+  int64_t most_rows() const;
+
+ private:
+  Simd simd_;
+  int64_t width_ = 0;
+  std::vector<Panel> panels_;
+  std::vector<int64_t> offsets_;
+};
+
+/// Part `i` of `parts` of some bytes, a cache line at a time: where it begins, and how many lines.
+struct LineRange {
+  LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts);
+  const char* begin;
+  int64_t lines;
+};
+
+using TileKernel = void (*)(const Tile&);
+/// The loop for `rows` pixels (1 to most_rows) by a panel of `vectors` vectors.
+TileKernel tile_kernel(Simd simd, int64_t rows, int vectors);
+
+}  // namespace tessera::internal

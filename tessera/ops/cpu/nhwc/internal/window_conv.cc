@@ -1,0 +1,317 @@
+#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "tessera/ops/cpu/internal/parallel.h"
+#include "tessera/ops/cpu/nhwc/internal/scratch.h"
+
+namespace tessera::internal {
+namespace {
+
+/// A part of the work: pixels [begin, end) of all images by panels [first, last).
+struct Part {
+  int64_t begin, end;
+  size_t first, last;
+};
+
+/// Images as a part reads them: as given, or the rows it needs as a padded copy.
+struct Source {
+  const float* pixels = nullptr;  // row 0 of image 0, wherever the copy begins
+  int64_t pitch = 0;
+  int64_t row_pitch = 0;
+  int64_t image_pitch = 0;
+  bool is_padded = false;
+  bool is_run = false;  // result pixel i is computed from pixel i alone
+  const float* zeros = nullptr;
+};
+
+class PartRunner {
+ public:
+  PartRunner(const WindowConv& conv, const Panels& panels, const float* packed, float* out)
+      : conv_(conv),
+        panels_(panels),
+        packed_(packed),
+        out_(out),
+        taps_(conv.copies_rows() ? conv.window.y.kernel : conv.taps()),
+        inner_(conv.in_channels * (conv.copies_rows() ? conv.window.x.kernel : 1)),
+        pointers_(static_cast<size_t>(taps_ * kMostTileRows)) {}
+
+  /// Where all weights stay in the second cache, tile after tile; else panel after panel, in blocks
+  /// of pixels that stay there.
+  void run(const Source& source, const Part& part) {
+    const int64_t weight_bytes = panels_.width() * taps_ * inner_ * int64_t{sizeof(float)};
+    if (weight_bytes <= second_cache() / 3) return run_tiles(source, part);
+    const Window& window = conv_.window;
+    const int64_t touched =
+        conv_.in_channels * window.y.stride * window.x.stride + conv_.out_channels;
+    const int64_t fitting = second_cache() / 3 / (touched * int64_t{sizeof(float)});
+    const int64_t wanted = std::clamp<int64_t>(fitting, 48, 4096);
+    const int64_t blocks = (part.end - part.begin + wanted - 1) / wanted;
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t begin = part.begin + (part.end - part.begin) * b / blocks;
+      const int64_t end = part.begin + (part.end - part.begin) * (b + 1) / blocks;
+      for (size_t p = part.first; p < part.last; ++p) run_panel(source, p, begin, end);
+    }
+  }
+
+ private:
+  /// All panels of a tile before the next tile, whose pixels are fetched meanwhile.
+  void run_tiles(const Source& source, const Part& part) {
+    const int64_t rows = panels_.most_rows();
+    const int64_t pixels = part.end - part.begin;
+    const int64_t tiles = (pixels + rows - 1) / rows;
+    const auto count_of_panels = static_cast<int64_t>(part.last - part.first);
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t first = part.begin + pixels * t / tiles;
+      const int64_t count = part.begin + pixels * (t + 1) / tiles - first;
+      aim(source, first, count);
+      for (int64_t i = 0; i < count_of_panels; ++i) {
+        const size_t p = part.first + static_cast<size_t>(i);
+        Tile tile = tile_of(p, first);
+        const int64_t after = first + count;
+        if (after < part.end && source.is_run) {
+          const LineRange in(source.pixels + after * conv_.in_pitch,
+                             count * conv_.in_pitch * int64_t{sizeof(float)}, i, count_of_panels);
+          tile.ahead.first = in.begin;
+          tile.ahead.first_step = in.lines > 0 ? 64 : 0;
+        }
+        if (after < part.end) {
+          const float* next = conv_.end.residual == nullptr
+                                  ? out_ + after * conv_.out_pitch
+                                  : conv_.end.residual + after * conv_.end.residual_pitch;
+          const LineRange out(next, count * conv_.out_pitch * int64_t{sizeof(float)}, i,
+                              count_of_panels);
+          tile.ahead.second = out.begin;
+          tile.ahead.second_step = out.lines > 0 ? 64 : 0;
+        }
+        tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+      }
+    }
+  }
+
+  /// One panel of all tiles; the next panel's weights are fetched meanwhile.
+  void run_panel(const Source& source, size_t p, int64_t begin, int64_t end) {
+    const int64_t tiles = (end - begin + panels_.most_rows(p) - 1) / panels_.most_rows(p);
+    const size_t next = p + 1 < panels_.size() ? p + 1 : 0;
+    const int64_t next_bytes =
+        panels_[next].vectors * lanes(conv_.simd) * taps_ * inner_ * int64_t{sizeof(float)};
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t first = begin + (end - begin) * t / tiles;
+      const int64_t count = begin + (end - begin) * (t + 1) / tiles - first;
+      aim(source, first, count);
+      Tile tile = tile_of(p, first);
+      const LineRange early(weights_of(next), next_bytes, 2 * t, 2 * tiles);
+      const LineRange late(weights_of(next), next_bytes, 2 * t + 1, 2 * tiles);
+      tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
+      tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+    }
+  }
+
+  const float* weights_of(size_t p) const {
+    return packed_ + panels_.width_before(p) * taps_ * inner_;
+  }
+
+  /// Panel `p` of the tile at pixel `first`, with nothing to fetch.
+  Tile tile_of(size_t p, int64_t first) const {
+    const Panels::Panel& panel = panels_[p];
+    Tile tile;
+    tile.rows = pointers_.data();
+    tile.taps = taps_;
+    tile.inner = inner_;
+    tile.weights = weights_of(p);
+    tile.out = out_ + first * conv_.out_pitch + panel.begin;
+    tile.out_pitch = conv_.out_pitch;
+    tile.columns = panel.columns;
+    tile.end = conv_.end;
+    if (conv_.end.bias != nullptr) tile.end.bias += panel.begin;
+    if (conv_.end.residual != nullptr) {
+      tile.end.residual += first * conv_.end.residual_pitch + panel.begin;
+    }
+    tile.ahead = {reinterpret_cast<const char*>(tile.weights), 0,
+                  reinterpret_cast<const char*>(tile.weights), 0};
+    return tile;
+  }
+
+  /// Points at the taps of `count` pixels from `first` on.
+  void aim(const Source& source, int64_t first, int64_t count) {
+    if (source.is_run) {
+      const float* row = source.pixels + first * conv_.in_pitch;
+      for (int64_t r = 0; r < count; ++r, row += conv_.in_pitch)
+        pointers_[static_cast<size_t>(r)] = row;
+      return;
+    }
+    const Window& window = conv_.window;
+    const int64_t in_image = first % conv_.out_pixels();
+    int64_t image = first / conv_.out_pixels();
+    int64_t y = in_image / window.x.output;
+    int64_t x = in_image % window.x.output;
+    for (int64_t r = 0; r < count; ++r) {
+      aim_row(source, {image, y, x}, count, pointers_.data() + r);
+      if (++x < window.x.output) continue;
+      x = 0;
+      if (++y < window.y.output) continue;
+      y = 0;
+      ++image;
+    }
+  }
+
+  struct Pixel {
+    int64_t image, y, x;
+  };
+
+  void aim_row(const Source& source, const Pixel& pixel, int64_t count, const float** to) const {
+    const WindowDim& dim_y = conv_.window.y;
+    const WindowDim& dim_x = conv_.window.x;
+    const int64_t top = source.is_padded ? pixel.y * dim_y.stride : dim_y.begin(pixel.y);
+    const int64_t left = source.is_padded ? pixel.x * dim_x.stride : dim_x.begin(pixel.x);
+    const float* corner = source.pixels + pixel.image * source.image_pitch +
+                          top * source.row_pitch + left * source.pitch;
+    if (source.is_padded) {
+      for (int64_t p = 0; p < dim_y.kernel; ++p) {
+        to[p * count] = corner + p * dim_y.dilation * source.row_pitch;
+      }
+      return;
+    }
+    for (int64_t p = 0; p < dim_y.kernel; ++p) {
+      const int64_t row = top + p * dim_y.dilation;
+      const bool row_inside = row >= 0 && row < dim_y.input;
+      for (int64_t q = 0; q < dim_x.kernel; ++q) {
+        const int64_t column = left + q * dim_x.dilation;
+        const bool inside = row_inside && column >= 0 && column < dim_x.input;
+        *to = inside ? corner + p * dim_y.dilation * source.row_pitch +
+                           q * dim_x.dilation * source.pitch
+                     : source.zeros;
+        to += count;
+      }
+    }
+  }
+
+  const WindowConv& conv_;
+  const Panels& panels_;
+  const float* packed_;
+  float* out_;
+  int64_t taps_;
+  int64_t inner_;
+  std::vector<const float*> pointers_;
+};
+
+/// Rows [first, last) of an image, padded: channels last, zeros around.
+void copy_padded(const WindowConv& conv, const float* image, int64_t first, int64_t last,
+                 float* to) {
+  const WindowDim& dim_y = conv.window.y;
+  const WindowDim& dim_x = conv.window.x;
+  const int64_t width = dim_x.pad_begin + dim_x.input + dim_x.pad_end;
+  const int64_t row_floats = width * conv.in_channels;
+  const int64_t plane = dim_y.input * dim_x.input;
+  for (int64_t row = first; row < last; ++row, to += row_floats) {
+    const int64_t y = row - dim_y.pad_begin;
+    if (y < 0 || y >= dim_y.input) {
+      std::fill_n(to, row_floats, 0.0F);
+      continue;
+    }
+    float* inside = to + dim_x.pad_begin * conv.in_channels;
+    std::fill(to, inside, 0.0F);
+    std::fill(inside + dim_x.input * conv.in_channels, to + row_floats, 0.0F);
+    for (int64_t c = 0; c < conv.in_channels; ++c) {
+      const float* from = conv.in_is_plain ? image + c * plane + y * dim_x.input
+                                           : image + y * dim_x.input * conv.in_pitch + c;
+      const int64_t step = conv.in_is_plain ? 1 : conv.in_pitch;
+      for (int64_t x = 0; x < dim_x.input; ++x) inside[x * conv.in_channels + c] = from[x * step];
+    }
+  }
+}
+
+/// Image by image: the rows that a part's pixels of it need are copied first.
+void run_with_copies(const WindowConv& conv, PartRunner& runner, const float* in,
+                     const Part& part) {
+  const WindowDim& dim_y = conv.window.y;
+  const WindowDim& dim_x = conv.window.x;
+  const int64_t row_pitch = (dim_x.pad_begin + dim_x.input + dim_x.pad_end) * conv.in_channels;
+  const int64_t image_floats =
+      dim_y.input * dim_x.input * (conv.in_is_plain ? conv.in_channels : conv.in_pitch);
+  for (int64_t begin = part.begin; begin < part.end;) {
+    const int64_t image = begin / conv.out_pixels();
+    const int64_t end = std::min(part.end, (image + 1) * conv.out_pixels());
+    const int64_t y_begin = begin % conv.out_pixels() / dim_x.output;
+    const int64_t y_last = (end - 1) % conv.out_pixels() / dim_x.output;
+    const int64_t first = y_begin * dim_y.stride;
+    const int64_t last = y_last * dim_y.stride + (dim_y.kernel - 1) * dim_y.dilation + 1;
+    float* copy = scratch((last - first) * row_pitch);
+    copy_padded(conv, in + image * image_floats, first, last, copy);
+    Source source;
+    source.is_padded = true;
+    source.pitch = conv.in_channels;
+    source.row_pitch = row_pitch;
+    source.pixels = copy - first * row_pitch;
+    runner.run(source, {begin, end, part.first, part.last});
+    begin = end;
+  }
+}
+
+}  // namespace
+
+int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t taps) {
+  return panels.width() * in_channels * taps;
+}
+
+void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
+                         const float* weights, float* packed) {
+  const int64_t inner = in_channels * taps;
+  const double work = static_cast<double>(inner * panels.width());
+  const auto count = static_cast<int64_t>(panels.size());
+  parallel_ranges(count, worthwhile_threads(work, count), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const auto p = static_cast<size_t>(i);
+      const Panels::Panel& panel = panels[p];
+      const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
+      const int64_t width = next - panels.width_before(p);
+      float* to = packed + panels.width_before(p) * inner;
+      for (int64_t o = panel.columns; o < width; ++o) {
+        for (int64_t k = 0; k < inner; ++k) to[k * width + o] = 0;
+      }
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        for (int64_t c = 0; c < in_channels; ++c, to += width) {
+          const float* from = weights + (panel.begin * in_channels + c) * taps + tap;
+          for (int64_t o = 0; o < panel.columns; ++o) to[o] = from[o * inner];
+        }
+      }
+    }
+  });
+}
+
+void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
+                     const float* packed, float* out) {
+  const int64_t pixels = conv.images * conv.out_pixels();
+  const auto count = static_cast<int64_t>(panels.size());
+  const std::vector<float> zeros(static_cast<size_t>(conv.in_channels), 0.0F);
+  Source source;
+  source.pixels = in;
+  source.pitch = conv.in_pitch;
+  source.row_pitch = conv.window.x.input * conv.in_pitch;
+  source.image_pitch = conv.window.y.input * source.row_pitch;
+  source.zeros = zeros.data();
+  source.is_run = conv.is_pointwise();
+  const auto run = [&](const Part& part) {
+    PartRunner runner(conv, panels, packed, out);
+    if (conv.copies_rows()) {
+      run_with_copies(conv, runner, in, part);
+    } else {
+      runner.run(source, part);
+    }
+  };
+  // Threads share what is larger, the weights or the pixels.
+  const int64_t weight_floats = window_weight_size(panels, conv.in_channels, conv.taps());
+  const int64_t pixel_floats = conv.images * source.image_pitch;
+  if (conv.threads > 1 && count >= 2 * conv.threads && weight_floats > pixel_floats) {
+    parallel_parts(count, count, conv.threads, [&](int64_t first, int64_t last) {
+      run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last)});
+    });
+  } else {
+    parallel_ranges(pixels, conv.threads, [&](int64_t begin, int64_t end) {
+      run({begin, end, 0, panels.size()});
+    });
+  }
+}
+
+}  // namespace tessera::internal

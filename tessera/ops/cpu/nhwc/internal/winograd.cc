@@ -1,0 +1,342 @@
+#include "tessera/ops/cpu/nhwc/internal/winograd.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "tessera/ops/cpu/internal/parallel.h"
+#include "tessera/ops/cpu/nhwc/internal/scratch.h"
+
+#if defined(__clang__)
+#define TESSERA_UNROLL _Pragma("unroll")
+#else
+#define TESSERA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace tessera::internal {
+namespace {
+
+/// A patch of pixels on its way to its points.
+struct PatchIn {
+  const float* pixels[kPoints];  // of 6x6
+  int64_t channels = 0;
+  float* points = nullptr;  // [point][patch][channel]
+  int64_t point_pitch = 0;
+};
+
+/// A patch of products on its way to its results.
+struct PatchOut {
+  const float* points = nullptr;
+  int64_t point_pitch = 0;
+  int64_t channels = 0;
+  int64_t height = 0, width = 0;  // results that are inside
+  float* out = nullptr;           // the first one
+  int64_t out_pitch = 0;
+  int64_t row_pixels = 0;  // from row to row
+  TileEnd end;             // bias and residual: of the first result
+};
+
+}  // namespace
+
+#if defined(__x86_64__)
+namespace avx2 {
+namespace {
+#define TESSERA_LANES 8
+#define TESSERA_TARGET __attribute__((target("avx2,fma")))
+#include "tessera/ops/cpu/nhwc/internal/winograd_body.inc"
+#undef TESSERA_LANES
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace avx2
+
+namespace avx512 {
+namespace {
+#define TESSERA_LANES 16
+#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
+#include "tessera/ops/cpu/nhwc/internal/winograd_body.inc"
+#undef TESSERA_LANES
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace avx512
+#endif
+
+namespace {
+
+void patch_in(Simd simd, const PatchIn& patch) {
+#if defined(__x86_64__)
+  (simd == Simd::kAvx512 ? avx512::patch_in : avx2::patch_in)(patch);
+#endif
+}
+
+void patch_out(Simd simd, const PatchOut& patch) {
+#if defined(__x86_64__)
+  (simd == Simd::kAvx512 ? avx512::patch_out : avx2::patch_out)(patch);
+#endif
+}
+
+/// A point's patches do not begin a multiple of 4 KiB apart, where they would share cache sets.
+int64_t pitch_of(int64_t floats) {
+  return floats + 16;
+}
+
+int64_t whole_vectors(int64_t channels) {
+  return (channels + 15) / 16 * 16;
+}
+
+struct Place {
+  int64_t image, y, x;  // of the first result
+};
+
+Place place_of(const WinogradConv& conv, int64_t patch) {
+  const int64_t per_image = conv.patch_rows() * conv.patch_columns();
+  const int64_t in_image = patch % per_image;
+  return {patch / per_image, in_image / conv.patch_columns() * kPatch,
+          in_image % conv.patch_columns() * kPatch};
+}
+
+/// Patches that go through the transforms together: their points stay in the second cache.
+struct Block {
+  int64_t begin = 0;  // patches
+  int64_t count = 0;
+  int64_t capacity = 0;
+  int64_t in_row = 0;  // floats of a patch at a point
+  float* points = nullptr;
+
+  int64_t point_pitch() const { return pitch_of(capacity * in_row); }
+};
+
+void transform_block(const WinogradConv& conv, const float* in, const float* zeros,
+                     const Block& block, int64_t begin, int64_t end) {
+  PatchIn patch;
+  patch.channels = conv.in_channels;
+  patch.point_pitch = block.point_pitch();
+  for (int64_t i = begin; i < end; ++i) {
+    const Place place = place_of(conv, block.begin + i);
+    const float* image = in + place.image * conv.in_height * conv.in_width * conv.in_pitch;
+    for (int64_t y = 0; y < 6; ++y) {
+      const int64_t row = place.y + y - conv.pad_top;
+      for (int64_t x = 0; x < 6; ++x) {
+        const int64_t column = place.x + x - conv.pad_left;
+        const bool inside =
+            row >= 0 && row < conv.in_height && column >= 0 && column < conv.in_width;
+        patch.pixels[y * 6 + x] =
+            inside ? image + (row * conv.in_width + column) * conv.in_pitch : zeros;
+      }
+    }
+    patch.points = block.points + i * block.in_row;
+    patch_in(conv.simd, patch);
+  }
+}
+
+/// The products of one panel of output channels at all points: [point][patch][channel of panel].
+void multiply_panel(const WinogradConv& conv, const Panels& panels, size_t p, const Block& block,
+                    const float* packed, float* products) {
+  const Panels::Panel& panel = panels[p];
+  const int64_t width = panel.vectors * lanes(conv.simd);
+  const int64_t tiles = (block.count + panels.most_rows(p) - 1) / panels.most_rows(p);
+  const float* rows[kMostTileRows];
+  Tile tile;
+  tile.rows = rows;
+  tile.inner = conv.in_channels;
+  tile.out_pitch = width;
+  tile.columns = width;
+  for (int64_t point = 0; point < kPoints; ++point) {
+    tile.weights = packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
+    const float* from = block.points + point * block.point_pitch();
+    float* to = products + point * pitch_of(block.capacity * width);
+    const float* next =
+        tile.weights + (point + 1 < kPoints ? panels.width() : 0) * conv.in_channels;
+    const int64_t next_bytes = width * conv.in_channels * int64_t{sizeof(float)};
+    for (int64_t t = 0; t < tiles; ++t) {
+      const LineRange early(next, next_bytes, 2 * t, 2 * tiles);
+      const LineRange late(next, next_bytes, 2 * t + 1, 2 * tiles);
+      tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
+      const int64_t first = block.count * t / tiles;
+      const int64_t count = block.count * (t + 1) / tiles - first;
+      for (int64_t r = 0; r < count; ++r) rows[r] = from + (first + r) * block.in_row;
+      tile.out = to + first * width;
+      tile_kernel(conv.simd, count, panel.vectors)(tile);
+    }
+  }
+}
+
+void finish_panel(const WinogradConv& conv, const Panels& panels, size_t p, const Block& block,
+                  const float* products, float* out) {
+  const Panels::Panel& panel = panels[p];
+  const int64_t width = panel.vectors * lanes(conv.simd);
+  PatchOut patch;
+  patch.point_pitch = pitch_of(block.capacity * width);
+  patch.channels = panel.columns;
+  patch.out_pitch = conv.out_pitch;
+  patch.row_pixels = conv.out_width;
+  patch.end = conv.end;
+  if (conv.end.bias != nullptr) patch.end.bias += panel.begin;
+  for (int64_t i = 0; i < block.count; ++i) {
+    const Place place = place_of(conv, block.begin + i);
+    const int64_t pixel = (place.image * conv.out_height + place.y) * conv.out_width + place.x;
+    patch.points = products + i * width;
+    patch.height = std::min(kPatch, conv.out_height - place.y);
+    patch.width = std::min(kPatch, conv.out_width - place.x);
+    patch.out = out + pixel * conv.out_pitch + panel.begin;
+    if (conv.end.residual != nullptr) {
+      patch.end.residual = conv.end.residual + pixel * conv.end.residual_pitch + panel.begin;
+    }
+    patch_out(conv.simd, patch);
+  }
+}
+
+int64_t widest(const Panels& panels, Simd simd) {
+  int most = 0;
+  for (size_t p = 0; p < panels.size(); ++p) most = std::max(most, panels[p].vectors);
+  return most * lanes(simd);
+}
+
+/// So many patches that their points and one panel's products take about half the second cache.
+int64_t block_capacity(const WinogradConv& conv, const Panels& panels, int64_t patches) {
+  const int64_t row = whole_vectors(conv.in_channels) + widest(panels, conv.simd);
+  const int64_t fitting = second_cache() * 5 / 8 / (kPoints * row * int64_t{sizeof(float)});
+  const int64_t wanted = std::clamp<int64_t>(fitting / 12 * 12, 24, 96);
+  const int64_t blocks = (patches + wanted - 1) / wanted;
+  return (patches + blocks - 1) / blocks;
+}
+
+int64_t points_size(const WinogradConv& conv, int64_t capacity) {
+  return kPoints * pitch_of(capacity * whole_vectors(conv.in_channels));
+}
+
+int64_t products_size(const WinogradConv& conv, const Panels& panels, int64_t capacity) {
+  return kPoints * pitch_of(capacity * widest(panels, conv.simd));
+}
+
+struct Work {
+  const WinogradConv& conv;
+  const Panels& panels;
+  const float* in;
+  const float* packed;
+  float* out;
+};
+
+void run_patches(const Work& work, int64_t begin, int64_t end) {
+  const WinogradConv& conv = work.conv;
+  const int64_t capacity = block_capacity(conv, work.panels, end - begin);
+  const int64_t zeros = whole_vectors(conv.in_channels);
+  float* memory =
+      scratch(points_size(conv, capacity) + products_size(conv, work.panels, capacity) + zeros);
+  std::fill_n(memory, zeros, 0.0F);
+  Block block{begin, 0, capacity, whole_vectors(conv.in_channels), memory + zeros};
+  float* products = block.points + points_size(conv, capacity);
+  for (; block.begin < end; block.begin += capacity) {
+    block.count = std::min(capacity, end - block.begin);
+    transform_block(conv, work.in, memory, block, 0, block.count);
+    for (size_t p = 0; p < work.panels.size(); ++p) {
+      multiply_panel(conv, work.panels, p, block, work.packed, products);
+      finish_panel(conv, work.panels, p, block, products, work.out);
+    }
+  }
+}
+
+/// Few patches: threads share their points and take panels apart, so that each reads its own part
+/// of the weights only.
+void run_by_panels(const Work& work) {
+  const WinogradConv& conv = work.conv;
+  const int64_t patches = conv.patches();
+  const int64_t zeros = whole_vectors(conv.in_channels);
+  float* memory =
+      scratch(points_size(conv, patches) + products_size(conv, work.panels, patches) + zeros);
+  std::fill_n(memory, zeros, 0.0F);
+  const Block block{0, patches, patches, whole_vectors(conv.in_channels), memory + zeros};
+  parallel_ranges(patches, conv.threads, [&](int64_t begin, int64_t end) {
+    transform_block(conv, work.in, memory, block, begin, end);
+  });
+  float* own = block.points + points_size(conv, patches);
+  const auto caller = &scratch_owner();
+  const auto count = static_cast<int64_t>(work.panels.size());
+  const int64_t cuts = (2 * conv.threads + count - 1) / count;  // of the patches
+  parallel_parts(count * cuts, count * cuts, conv.threads, [&](int64_t begin, int64_t end) {
+    float* products =
+        &scratch_owner() == caller ? own : scratch(products_size(conv, work.panels, patches));
+    for (int64_t i = begin; i < end; ++i) {
+      const auto panel = static_cast<size_t>(i / cuts);
+      Block part = block;
+      part.begin = patches * (i % cuts) / cuts;
+      part.count = patches * (i % cuts + 1) / cuts - part.begin;
+      part.points += part.begin * part.in_row;
+      if (part.count == 0) continue;
+      multiply_panel(conv, work.panels, panel, part, work.packed, products);
+      finish_panel(conv, work.panels, panel, part, products, work.out);
+    }
+  });
+}
+
+/// u = G g G^T of one 3x3 filter, rounded once.
+void transform_filter(const float* g, double (&u)[kPoints]) {
+  constexpr double kG[6][3] = {{1.0 / 4, 0, 0},
+                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                               {0, 0, 1}};
+  double half[6][3];
+  for (int i = 0; i < 6; ++i) {
+    for (int x = 0; x < 3; ++x) {
+      half[i][x] = kG[i][0] * g[x] + kG[i][1] * g[3 + x] + kG[i][2] * g[6 + x];
+    }
+  }
+  for (int i = 0; i < 6; ++i) {
+    for (int j = 0; j < 6; ++j) {
+      u[i * 6 + j] = half[i][0] * kG[j][0] + half[i][1] * kG[j][1] + half[i][2] * kG[j][2];
+    }
+  }
+}
+
+}  // namespace
+
+int64_t winograd_weight_size(const Panels& panels, int64_t in_channels) {
+  return kPoints * panels.width() * in_channels;
+}
+
+void pack_winograd_weights(const Panels& panels, int64_t in_channels, const float* weights,
+                           float* packed) {
+  const int64_t work = panels.width() * in_channels * kPoints * 8;
+  parallel_ranges(
+      in_channels, worthwhile_threads(static_cast<double>(work), in_channels),
+      [&](int64_t first, int64_t last) {
+        double u[kPoints];
+        for (size_t p = 0; p < panels.size(); ++p) {
+          const Panels::Panel& panel = panels[p];
+          const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
+          const int64_t width = next - panels.width_before(p);
+          float* to = packed + panels.width_before(p) * in_channels;
+          for (int64_t i = first; i < last; ++i) {
+            for (int64_t o = 0; o < width; ++o) {
+              std::fill_n(u, kPoints, 0.0);
+              if (o < panel.columns) {
+                transform_filter(weights + ((panel.begin + o) * in_channels + i) * 9, u);
+              }
+              for (int64_t point = 0; point < kPoints; ++point) {
+                to[point * panels.width() * in_channels + i * width + o] =
+                    static_cast<float>(u[point]);
+              }
+            }
+          }
+        }
+      });
+}
+
+void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
+                  const float* packed, float* out) {
+  const Work work{conv, panels, in, packed, out};
+  constexpr int64_t kFewPatches = 16 * kPartsPerThread;  // for each thread
+  if (conv.threads > 1 && conv.patches() < kFewPatches * conv.threads) {
+    return run_by_panels(work);
+  }
+  parallel_parts(conv.patches(), kPartsPerThread * conv.threads, conv.threads,
+                 [&](int64_t begin, int64_t end) { run_patches(work, begin, end); });
+}
+
+int64_t winograd_scratch(const WinogradConv& conv, const Panels& panels) {
+  const int64_t capacity = block_capacity(conv, panels, conv.patches());
+  return (points_size(conv, capacity) + products_size(conv, panels, capacity)) *
+         int64_t{sizeof(float)};
+}
+
+}  // namespace tessera::internal
