@@ -123,9 +123,9 @@ void eval_on(const Request& request, Communicator* world) {
   RunOptions run = request.model.run_options(request.common.thread_count());
   Pipeline rows = request.rows.open(spec, run.threads);
   const Shape row = rows.row_type().shape;
-  Shape batch = row;
-  batch.insert(0, request.rows.batch);
-  run = request.ranks.run_options(run, world, spec, batch);
+  Shape together = row;
+  together.insert(0, request.rows.batch);
+  run = request.ranks.run_options(run, world, spec, together);
   if (world != nullptr) rows = rows.threads(run.threads);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
@@ -173,7 +173,7 @@ TESSERA_WORD(eval) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             request->model.declare(arguments);
-            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            arguments.option("--weights", request->weights, "checkpoint file or folder");
             request->rows.declare(arguments, true);
             arguments.flag("--drop-remainder", request->rows.drop_remainder,
                            "leave out a last batch that is smaller");
@@ -187,7 +187,11 @@ TESSERA_WORD(eval) {
                              "the .html file for a page: metrics, confusion, mistakes");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
-            return [request] { eval(*request); };
+            return [request] {
+              request->model.resolve(request->weights, true,
+                                     request->common.quiet || request->common.json);
+              eval(*request);
+            };
           },
   };
 }

@@ -100,7 +100,11 @@ TESSERA_WORD(explain) {
             arguments.option("--svg", request->svg, "write the placed graph as a picture");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
-            return [request] { explain(*request); };
+            return [request] {
+              request->model.resolve(request->weights, false,
+                                     request->common.quiet || request->common.json);
+              explain(*request);
+            };
           },
   };
 }

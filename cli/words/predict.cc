@@ -270,7 +270,7 @@ TESSERA_WORD(predict) {
             arguments.positionals("image", request->images,
                                   "pictures: JPEG, PNG, BMP, PGM, folders of them; IDX, .npy",
                                   false);
-            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            arguments.option("--weights", request->weights, "checkpoint file or folder");
             request->rows.declare(arguments, false);
             request->array.declare(arguments);
             request->ranks.declare(arguments);
@@ -280,6 +280,8 @@ TESSERA_WORD(predict) {
             request->common.declare(arguments);
             return [request] {
               check_what(*request);
+              request->model.resolve(request->weights, true,
+                                     request->common.quiet || request->common.json);
               predict(*request);
             };
           },

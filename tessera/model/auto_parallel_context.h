@@ -41,7 +41,9 @@ struct AutoParallelContext {
   /// Which scopes are of which stage, instead of Cell.pipeline_stage; see PlaceOptions.stages.
   std::vector<std::vector<std::string>> stage_scopes = {};
   bool enable_parallel_optimizer = false;  // refused: there is no optimizer to cut
-  /// There is one search here, whatever this says.
+  /// auto_parallel: what the fewest bytes are counted without, "recursive_programming", or with,
+  /// "dynamic_programming": gathering the outputs; see search.h. "sharding_propagation": operators
+  /// without a strategy follow their operands.
   std::string search_mode = "recursive_programming";
   /// auto_parallel: bytes that a rank may hold, as explain counts them; 0: no limit. MindSpore's
   /// key is set_context's max_device_memory.

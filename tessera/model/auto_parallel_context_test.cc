@@ -155,7 +155,7 @@ TEST(AutoParallelContext, OptionsSayHowTheRanksRun) {
     EXPECT_EQ(options.place.mode, PlaceMode::kMindSpore);
     EXPECT_EQ(options.place.input_pieces, (std::vector<std::vector<int>>{{2}}));
     context.full_batch = true;
-    EXPECT_TRUE(run_options(context, world).place.input_pieces.empty());
+    EXPECT_EQ(run_options(context, world).place.input_pieces, (std::vector<std::vector<int>>{{1}}));
     context.device_num = 8;
     EXPECT_NE(error_of([&] { run_options(context, world); }).find("2 ranks run"),
               std::string::npos);

@@ -39,8 +39,10 @@ struct ModelSource {
 
 /// auto_parallel: what the placement is looked for.
 struct SearchOptions {
-  int64_t memory_limit = 0;  // bytes per rank, as RankMemory::peak counts them; 0: no limit
-  int64_t rows = 32;         // of the batches that it is best for, and must fit
+  int64_t memory_limit = 0;     // bytes per rank, as RankMemory::peak counts them; 0: no limit
+  int64_t rows = 32;            // of the batches that it is best for, and must fit
+  bool counts_outputs = false;  // as search() does
+  bool as_pieces = false;       // in MindSpore's notation, where it can say the same
 };
 
 struct RunOptions {

@@ -42,7 +42,7 @@ int64_t peak_of(const Placed& placed, const RunOptions& options) {
 /// is scaled by what the last placement that was looked at needed, and only what may fit is looked
 /// at.
 Placed place_by_search(const Graph& graph, const RunOptions& options) {
-  const std::vector<Found> found = search(graph, options.place);
+  const std::vector<Found> found = search(graph, options.place, options.search->counts_outputs);
   const int64_t limit = options.search->memory_limit;
   require(limit >= 0, "the limit of memory per rank is {} bytes; wanted 0 or more", limit);
   double scale = 1;
@@ -53,6 +53,7 @@ Placed place_by_search(const Graph& graph, const RunOptions& options) {
     if (limit > 0 && expected > limit + limit / 8 && !is_last) continue;
     Graph sharded = graph;
     apply(sharded, one, options.place.mesh);
+    if (options.search->as_pieces) use_pieces(sharded, options.place.mesh);
     Placed placed = place(sharded, options.place);
     if (limit == 0) return placed;
     const int64_t peak = peak_of(placed, options);

@@ -118,9 +118,11 @@ class Search {
     find_lives();
   }
 
-  std::vector<Found> run() {
+  std::vector<Found> run(bool counts_outputs) {
     layers_.push_back({first_state()});
     for (size_t n = 0; n < graph_.nodes.size(); ++n) pass_node(n);
+    if (counts_outputs)
+      for (State& state : layers_.back()) gather_outputs(state);
     std::vector<size_t> order(layers_.back().size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     const std::vector<State>& ends = layers_.back();
@@ -325,6 +327,18 @@ class Search {
     return true;
   }
 
+  void gather_outputs(State& state) {
+    const size_t end = graph_.nodes.size();
+    open(state, end);
+    more_.clear();
+    for (const ValueId id : graph_.outputs) {
+      const auto slot = static_cast<size_t>(std::find(alive_[end].begin(), alive_[end].end(), id) -
+                                            alive_[end].begin());
+      const size_t ndim = graph_.values[at(id)].shape.size();
+      read(state.spent, id, slot, ways_.layout(replicated(stages_.everyone(), ndim)));
+    }
+  }
+
   Found trace_back(size_t end) const {
     const State& last = layers_.back()[end];
     Found found{{}, last.spent.bytes, last.spent.work, last.spent.memory()};
@@ -359,9 +373,9 @@ class Search {
 
 }  // namespace
 
-std::vector<Found> search(const Graph& graph, const PlaceOptions& options) {
+std::vector<Found> search(const Graph& graph, const PlaceOptions& options, bool counts_outputs) {
   require(options.mesh != nullptr, "a mesh is needed to place a graph");
-  return Search(graph, options).run();
+  return Search(graph, options).run(counts_outputs);
 }
 
 void apply(Graph& graph, const Found& found, const MeshPtr& mesh) {
@@ -376,6 +390,40 @@ void apply(Graph& graph, const Found& found, const MeshPtr& mesh) {
       node.sharding = found.shardings[n];
     } catch (const Error&) {
       // These rows have no such parts.
+    }
+  }
+}
+
+void use_pieces(Graph& graph, const MeshPtr& mesh) {
+  const std::vector<Rank> ranks = mesh->all_ranks();
+  const auto same_boxes = [&](const std::vector<Layout>& a, const std::vector<Layout>& b,
+                              const std::vector<Shape>& shapes) {
+    for (size_t i = 0; i < shapes.size(); ++i)
+      for (const Rank rank : ranks)
+        if (!(local_box(a[i], shapes[i], rank) == local_box(b[i], shapes[i], rank))) return false;
+    return true;
+  };
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    Node& node = graph.nodes[n];
+    // MindSpore takes no strategy for reshape.
+    if (node.sharding.empty() || is_pieces(node.sharding) || node.op->name == "reshape") continue;
+    const ShardingRule rule = rule_at(graph, n);
+    const RuleLayouts said = read_sharding(node.sharding, node.op->name, rule, mesh);
+    Pieces pieces;
+    std::vector<Shape> shapes;
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      std::vector<int>& tuple = pieces.emplace_back();
+      shapes.push_back(graph.type(node.operands[i]).global);
+      for (size_t d = 0; d < shapes[i].size(); ++d)
+        tuple.push_back(part_count(said.operands[i], d));
+    }
+    try {
+      const RuleLayouts made = layouts_of_pieces(node.op->name, rule, pieces, mesh);
+      if (same_boxes(said.operands, made.operands, shapes) &&
+          same_boxes(said.results, made.results, result_shapes(rule)))
+        node.sharding = to_string(pieces);
+    } catch (const Error&) {
+      // MindSpore's notation cannot say it.
     }
   }
 }

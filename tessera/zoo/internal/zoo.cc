@@ -77,6 +77,23 @@ std::span<const ModelDef> all_models() {
   return models;
 }
 
+const ModelDef* find_hub_model(std::string_view name) {
+  const auto bare = [](std::string_view text) {
+    std::string out;
+    for (const char c : text)
+      if (c != '-' && c != '_' && c != ' ')
+        out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
+  };
+  const std::string wanted = bare(name);
+  for (const ModelDef& model : all_models()) {
+    if (bare(model.name) == wanted) return &model;
+    for (const std::string_view known : model.hub_names)
+      if (bare(known) == wanted) return &model;
+  }
+  return nullptr;
+}
+
 ModelSpec spec_of(const ModelDef& model) {
   ModelSpec spec{&model, {}};
   for (const AttrDef& option : model.options)
