@@ -32,13 +32,13 @@ using File = std::vector<unsigned char>;
 
 struct Settings {
   int threads = tessera::default_thread_count();
-  int rounds = 7;
+  int rounds = 5;
   int width = 500;
   int height = 375;
 };
 
 constexpr int kFiles = 64;
-constexpr int kPasses = 4;  // over the files in a round
+constexpr int kPasses = 12;  // over the files in a round
 constexpr const char* kRecipe =
     "resize(256) center_crop(224) normalize([0.485*255,0.456*255,0.406*255],"
     "[0.229*255,0.224*255,0.225*255]) to_chw";

@@ -55,7 +55,11 @@ struct Pipeline::Plan {
   }
   int64_t batches_ahead() const {
     if (prefetch) return *prefetch;
-    return std::max<int64_t>(2, (2 * int64_t{threads} + batch_rows - 1) / batch_rows);
+    constexpr int64_t kSmallBytes = int64_t{16} << 20;
+    constexpr int64_t kMostSmall = 32;
+    const int64_t batch_bytes = batch_rows * (chain ? chain->result().byte_count() : 1);
+    return std::max({int64_t{2}, (2 * int64_t{threads} + batch_rows - 1) / batch_rows,
+                     std::min(kMostSmall, kSmallBytes / std::max<int64_t>(1, batch_bytes))});
   }
   /// How many rows a thread takes at a time: as many as amount to something, at least one.
   int64_t part_rows() const {

@@ -76,8 +76,9 @@ class Pipeline {
   /// Part `index` of `count` of each batch only: its rows from floor(rows · index / count) on, none
   /// where there are more parts than rows. The other rows are not read.
   Pipeline part(int64_t index, int64_t count) const;
-  /// How many batches may wait; unless said 2, or more where smaller batches would leave threads
-  /// without two rows each. 0: each batch is made by the call of next().
+  /// How many batches may wait; unless said 2, or more where that leaves threads without two rows
+  /// each, or where batches are small: up to 32 in 16 MiB, so that a busy machine's pauses pass. 0:
+  /// each batch is made by the call of next().
   Pipeline prefetch(int batches) const;
   /// Threads that transform; as many as processors unless said.
   Pipeline threads(int count) const;
