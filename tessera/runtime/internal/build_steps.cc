@@ -179,6 +179,7 @@ bool may_take_over(const Steps& steps, size_t index, size_t operand) {
   const Step& step = steps.steps[index];
   const StorageId storage = step.operands[operand].storage;
   if (steps.storages[static_cast<size_t>(storage)].kind != StorageKind::kArena) return false;
+  if (step.operands[operand].offset != 0 || step.results[0].offset != 0) return false;
   if (last_uses(steps)[static_cast<size_t>(storage)] != static_cast<int>(index)) return false;
   return std::count_if(step.operands.begin(), step.operands.end(),
                        [&](const Slot& slot) { return slot.storage == storage; }) == 1;
@@ -265,7 +266,14 @@ std::vector<int> last_uses(const Steps& steps) {
 void share_overwritten(Steps& steps) {
   for (size_t i = 0; i < steps.steps.size(); ++i) {
     const Step& step = steps.steps[i];
-    const int overwritten = step.prepared == nullptr ? -1 : step.prepared->overwritten_operand();
+    if (step.prepared == nullptr) continue;
+    const int reusable = step.prepared->reusable_operand();
+    if (reusable >= 0 && may_take_over(steps, i, static_cast<size_t>(reusable))) {
+      replace_storage(steps, step.operands[static_cast<size_t>(reusable)].storage,
+                      step.results[0].storage);
+      continue;
+    }
+    const int overwritten = step.prepared->overwritten_operand();
     if (overwritten < 0) continue;
     const auto operand = static_cast<size_t>(overwritten);
     const Slot from = step.operands[operand];
