@@ -216,12 +216,15 @@ bool write_into_result(Steps& steps, const Step& step, size_t i) {
   if (count_uses(steps, from.storage) != 1) return false;
   const int writer = only_writer(steps, from.storage);
   if (writer < 0) return false;
-  const Step& before = steps.steps[static_cast<size_t>(writer)];
+  Step& before = steps.steps[static_cast<size_t>(writer)];
   const Slot to = step.results[0];
+  const int64_t channels = to.channels > 0 ? to.channels : to.type.shape()[1];
   if (before.kind != StepKind::kKernel || before.results.size() != 1) return false;
   if (before.prepared->overwritten_operand() >= 0) return false;
-  if (!before.prepared->write_into(to.type.shape()[1])) return false;
-  replace_storage(steps, from.storage, to.storage, channel * byte_size(to.type.dtype));
+  if (!before.prepared->write_into(channels)) return false;
+  before.results[0].channels = channels;
+  replace_storage(steps, from.storage, to.storage,
+                  to.offset + channel * byte_size(to.type.dtype));
   return true;
 }
 
