@@ -46,6 +46,9 @@ class PreparedKernel {
   /// Operand whose memory result 0 takes over (a residual sum does), or -1. The program copies the
   /// operand first when something else still needs it.
   virtual int overwritten_operand() const { return -1; }
+  /// Operand of result 0's type and format whose memory the result may take over where nothing else
+  /// needs it, or -1: the kernel reads every element before it writes the one in its place.
+  virtual int reusable_operand() const { return -1; }
   /// Asks the kernel to leave result 0 as some of the channels of an image of `channels` channels,
   /// channels last, that begins where the result is given. False, and nothing changed, where it
   /// cannot.

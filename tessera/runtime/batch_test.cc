@@ -75,7 +75,7 @@ TEST(Batch, PartsGiveWhatTheWholeGives) {
     for (const bool reference_only : {false, true}) {
       Program program = Program::compile(graph, parameters,
                                          {.threads = threads, .reference_only = reference_only});
-      EXPECT_NE(program.explain().find(fmt::format("in {} parts", std::min(threads, 7))),
+      EXPECT_NE(program.explain().find(fmt::format("in {} pieces, {} at", threads, threads)),
                 std::string::npos)
           << program.explain();
       for (int run = 0; run < 5; ++run) {

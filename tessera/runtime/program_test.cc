@@ -129,12 +129,13 @@ TEST(Program, AnInputThatIsASliceIsReadInItsOwnOrder) {
   EXPECT_EQ(values_of(program.run({&slice, 1})[0]), (std::vector<float>{-2, -3, -5, -6}));
 }
 
+// Ended by gelu: the kernel that overwrites the residual.
 constexpr std::string_view kResidual =
     "input x : f32[1,16,6,6]\n"
     "parameter w : f32[16,16,3,3]\n"
     "parameter b : f32[16]\n"
     "r = relu(x) : f32[1,16,6,6]\n"
-    "y = conv2d(r, w, b, r) {pad_mode=\"same\"} : f32[1,16,6,6]\n"
+    "y = conv2d(r, w, b, r) {activation=\"gelu\"} : f32[1,16,6,6]\n"
     "z = add(y, r) : f32[1,16,6,6]\n"
     "output z\n";
 
@@ -148,6 +149,45 @@ TEST(Program, AResidualThatIsStillNeededIsCopiedFirst) {
   EXPECT_LT(
       largest_difference(evaluate_graph(graph, parameters, inputs)[0], program.run(inputs)[0]),
       1e-5);
+}
+
+TEST(Program, ConvolutionsWriteRightIntoTheirConcat) {
+  const Graph graph = graph_of(
+      "input x : f32[3,16,9,7]\n"
+      "parameter v : f32[20,16,1,1]\n"
+      "parameter w : f32[32,16,3,3]\n"
+      "a = conv2d(x, v) : f32[3,20,9,7]\n"
+      "b = conv2d(x, w) {activation=\"relu\"} : f32[3,32,9,7]\n"
+      "c = max_pool(b) {kernel=[3,3], pad_mode=\"same\", stride=[1,1]} : f32[3,32,9,7]\n"
+      "y = concat(a, b, c) {axis=1} : f32[3,84,9,7]\n"  // b is read by the pool too: it is copied
+      "z = concat(y, a) {axis=1} : f32[3,104,9,7]\n"    // a as well
+      "m = reduce_mean(z) {axis=[2,3]} : f32[3,104]\n"
+      "output m\n");
+  const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 3);
+  const std::vector<Tensor> inputs = random_tensors(graph, graph.inputs, 4);
+  const Tensor wanted = evaluate_graph(graph, parameters, inputs)[0];
+  for (const int threads : {1, 2}) {
+    Program program = Program::compile(graph, parameters, {.threads = threads});
+    EXPECT_NE(program.explain().find("in place"), std::string::npos) << program.explain();
+    EXPECT_NE(program.explain().find("inside"), std::string::npos) << program.explain();
+    for (int run = 0; run < 2; ++run) {
+      EXPECT_LT(largest_difference(wanted, program.run(inputs)[0]), 1e-5);
+    }
+  }
+}
+
+TEST(Program, TimesItsSteps) {
+  const Graph graph = graph_of(kResidual);
+  const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 3);
+  const std::vector<Tensor> inputs = random_tensors(graph, graph.inputs, 4);
+  Program program = Program::compile(graph, parameters);
+  double products = 0;
+  for (const StepTime& step : program.time_steps(inputs)) {
+    EXPECT_GE(step.seconds, 0) << step.name;
+    EXPECT_FALSE(step.op.empty());
+    products += step.multiply_adds;
+  }
+  EXPECT_EQ(products, multiply_adds(graph));
 }
 
 TEST(Program, ExplainsKernelsReasonsAndMemory) {

@@ -179,6 +179,7 @@ bool may_take_over(const Steps& steps, size_t index, size_t operand) {
   const Step& step = steps.steps[index];
   const StorageId storage = step.operands[operand].storage;
   if (steps.storages[static_cast<size_t>(storage)].kind != StorageKind::kArena) return false;
+  if (step.operands[operand].offset != 0 || step.results[0].offset != 0) return false;
   if (last_uses(steps)[static_cast<size_t>(storage)] != static_cast<int>(index)) return false;
   return std::count_if(step.operands.begin(), step.operands.end(),
                        [&](const Slot& slot) { return slot.storage == storage; }) == 1;
@@ -215,12 +216,15 @@ bool write_into_result(Steps& steps, const Step& step, size_t i) {
   if (count_uses(steps, from.storage) != 1) return false;
   const int writer = only_writer(steps, from.storage);
   if (writer < 0) return false;
-  const Step& before = steps.steps[static_cast<size_t>(writer)];
+  Step& before = steps.steps[static_cast<size_t>(writer)];
   const Slot to = step.results[0];
+  const int64_t channels = to.channels > 0 ? to.channels : to.type.shape()[1];
   if (before.kind != StepKind::kKernel || before.results.size() != 1) return false;
   if (before.prepared->overwritten_operand() >= 0) return false;
-  if (!before.prepared->write_into(to.type.shape()[1])) return false;
-  replace_storage(steps, from.storage, to.storage, channel * byte_size(to.type.dtype));
+  if (!before.prepared->write_into(channels)) return false;
+  before.results[0].channels = channels;
+  replace_storage(steps, from.storage, to.storage,
+                  to.offset + channel * byte_size(to.type.dtype));
   return true;
 }
 
@@ -265,7 +269,14 @@ std::vector<int> last_uses(const Steps& steps) {
 void share_overwritten(Steps& steps) {
   for (size_t i = 0; i < steps.steps.size(); ++i) {
     const Step& step = steps.steps[i];
-    const int overwritten = step.prepared == nullptr ? -1 : step.prepared->overwritten_operand();
+    if (step.prepared == nullptr) continue;
+    const int reusable = step.prepared->reusable_operand();
+    if (reusable >= 0 && may_take_over(steps, i, static_cast<size_t>(reusable))) {
+      replace_storage(steps, step.operands[static_cast<size_t>(reusable)].storage,
+                      step.results[0].storage);
+      continue;
+    }
+    const int overwritten = step.prepared->overwritten_operand();
     if (overwritten < 0) continue;
     const auto operand = static_cast<size_t>(overwritten);
     const Slot from = step.operands[operand];

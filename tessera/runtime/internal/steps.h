@@ -37,7 +37,8 @@ struct Slot {
   StorageId storage = -1;  // -1: an operand that lies in the step's result already
   TensorType type;
   Format format;
-  int64_t offset = 0;  // bytes; a result that is some channels of a wider image has them inside
+  int64_t offset = 0;    // bytes
+  int64_t channels = 0;  // of the wider image that a result is written into; 0: its own
 };
 
 enum class StepKind : uint8_t {

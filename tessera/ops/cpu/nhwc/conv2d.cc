@@ -86,10 +86,15 @@ class PreparedConv final : public ChannelsLastKernel {
   PreparedConv(const OpCall& call, const WindowConv& conv, const PackedWeights& weights)
       : ChannelsLastKernel(call, formats_of(call, weights, conv.in_is_plain)),
         conv_(conv),
-        weights_(weights) {
+        weights_(weights),
+        has_residual_(has_residual(call)) {
     conv_.threads = worthwhile_threads(work_of(call), thread_limit());
   }
 
+  int reusable_operand() const override {
+    const bool is_own = out_pitch_ == conv_.out_channels;
+    return has_residual_ && is_own ? static_cast<int>(kResidualOperand) : -1;
+  }
   std::string detail() const override {
     return fmt::format("{} {}", weights_.is_winograd() ? "winograd" : "tiles",
                        internal::to_string(conv_.simd));
@@ -129,6 +134,7 @@ class PreparedConv final : public ChannelsLastKernel {
 
   WindowConv conv_;
   PackedWeights weights_;
+  bool has_residual_;
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "tessera/ops/cpu/nhwc/internal/scratch.h"
+
 #if defined(__clang__)
 #define TESSERA_UNROLL _Pragma("unroll")
 #else
@@ -46,8 +48,11 @@ int64_t up(int64_t value, int64_t step) {
   return (value + step - 1) / step;
 }
 
-int most_vectors(Simd simd) {
-  return simd == Simd::kAvx512 ? 4 : 2;
+int64_t most_vectors(Simd simd, int64_t inner) {
+  const int64_t wide = simd == Simd::kAvx512 ? 4 : 2;
+  const int64_t vector_bytes = inner * lanes(simd) * int64_t{sizeof(float)};
+  const int64_t fitting = second_cache() / 3 / std::max<int64_t>(vector_bytes, 1);
+  return std::clamp<int64_t>(fitting, wide / 2, wide);
 }
 
 #if defined(__x86_64__)
@@ -73,9 +78,9 @@ TileKernel pick256(int64_t rows) {
 
 }  // namespace
 
-Panels::Panels(Simd simd, int64_t channels) : simd_(simd) {
+Panels::Panels(Simd simd, int64_t channels, int64_t inner) : simd_(simd) {
   const int64_t vectors = up(channels, lanes(simd));
-  const int64_t count = up(vectors, most_vectors(simd));
+  const int64_t count = up(vectors, most_vectors(simd, inner));
   for (int64_t p = 0; p < count; ++p) {
     const int64_t first = vectors * p / count;
     const int64_t last = vectors * (p + 1) / count;

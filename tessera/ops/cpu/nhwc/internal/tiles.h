@@ -56,7 +56,9 @@ struct Panels {
     int vectors = 0;
   };
 
-  Panels(Simd simd, int64_t channels);
+  /// `inner`: products that are added up for a result. Panels are narrower where it is large: one
+  /// and the next together stay in the second cache.
+  Panels(Simd simd, int64_t channels, int64_t inner);
   /// Channels of all panels together, with the zeros beyond the last one.
   int64_t width() const { return width_; }
   /// Before panel `p`.
