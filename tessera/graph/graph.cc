@@ -41,6 +41,7 @@ class Verifier {
     }
     for (size_t i = 0; i < graph_.nodes.size(); ++i) check_node(i);
     for (const ValueId id : graph_.outputs) use(id, "an output");
+    for (const Update& update : graph_.updates) check_update(update);
     for (size_t i = 0; i < defined_.size(); ++i) {
       check(defined_[i], "value '{}' is never defined", graph_.values[i].name);
     }
@@ -78,6 +79,20 @@ class Verifier {
           what, graph_.values[static_cast<size_t>(id)].name);
   }
 
+  void check_update(const Update& update) {
+    use(update.parameter, "what is updated");
+    use(update.value, "an update");
+    const std::string& name = graph_.values[static_cast<size_t>(update.parameter)].name;
+    const std::vector<ValueId>& parameters = graph_.parameters;
+    check(std::find(parameters.begin(), parameters.end(), update.parameter) != parameters.end(),
+          "'{}' is updated, but it is no parameter", name);
+    check(updated_.insert(update.parameter).second, "'{}' is updated twice", name);
+    const TensorType wanted = graph_.type(update.parameter);
+    const TensorType found = graph_.type(update.value);
+    check(wanted == found, "'{}' is {}, but its update is {}", name, to_string(wanted),
+          to_string(found));
+  }
+
   void check_node(size_t index) {
     const Node& node = graph_.nodes[index];
     check(node.op != nullptr, "node {} has no op", index);
@@ -108,6 +123,7 @@ class Verifier {
 
   const Graph& graph_;
   std::vector<bool> defined_;
+  std::set<ValueId> updated_;
 };
 
 }  // namespace

@@ -6,7 +6,9 @@
 //   v2 = flatten(x) {axis=1} : f32[2,784]
 //   v3 = dense(v2, fc.weight) : f32[2,10]
 //   output v3
+//   update fc.weight = v9
 //
+// An update gives a parameter its value for the next run: training.
 // In the graph of one rank of many, types say what is here: f32[2,10] at [0,0]+[2,5]. How a node
 // was asked to be sharded stands before the types: matmul(x, w) @ "((2,1),(1,4))" : f32[8,16].
 #pragma once
@@ -47,6 +49,12 @@ struct Node {
   std::string sharding = {};
 };
 
+/// After a run the parameter has this value.
+struct Update {
+  ValueId parameter = -1;
+  ValueId value = -1;  // of the parameter's dtype and shape
+};
+
 struct Graph {
   std::vector<ValueInfo> values;
   std::vector<Node> nodes;
@@ -54,7 +62,8 @@ struct Graph {
   std::vector<ValueId> parameters;  // filled from a checkpoint
   std::map<ValueId, Tensor> constants;
   std::vector<ValueId> outputs;
-  std::string scope;  // of the nodes that the functions of tessera/ops/ops.h add
+  std::vector<Update> updates;  // of every parameter at most one
+  std::string scope;            // of the nodes that the functions of tessera/ops/ops.h add
 
   ValueId add_input(std::string name, DType dtype, Shape shape);
   ValueId add_parameter(std::string name, DType dtype, Shape shape);

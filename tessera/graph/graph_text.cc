@@ -1,6 +1,7 @@
 // The text of a graph: see graph.h. One line is
 //
-//   input NAME : TYPE            parameter NAME : TYPE            output NAME
+//   input NAME : TYPE            parameter NAME : TYPE
+//   output NAME                  update NAME = NAME
 //   constant NAME : TYPE = {value, value}
 //   NAME, NAME = op(NAME, NAME) {attr=value} : TYPE, TYPE  # scope
 //
@@ -53,9 +54,13 @@ std::string constant_text(const Tensor& tensor) {
   return "{" + join(elements, ", ") + "}";
 }
 
+const std::string& name_of(const Graph& graph, ValueId id) {
+  return graph.values[static_cast<size_t>(id)].name;
+}
+
 std::string names_text(const Graph& graph, std::span<const ValueId> ids) {
   std::vector<std::string> names;
-  for (const ValueId id : ids) names.push_back(graph.values[static_cast<size_t>(id)].name);
+  for (const ValueId id : ids) names.push_back(name_of(graph, id));
   return join(names, ", ");
 }
 
@@ -260,6 +265,11 @@ class GraphParser {
     } else if (!is_node && word == "output") {
       graph_.outputs.push_back(known(reader.name("the output's name")));
       reader.end();
+    } else if (!is_node && word == "update") {
+      const ValueId parameter = known(reader.name("the parameter's name"));
+      reader.expect('=', "before the update");
+      graph_.updates.push_back({parameter, known(reader.name("the update's name"))});
+      reader.end();
     } else {
       parse_node(LineReader(line));
     }
@@ -379,7 +389,11 @@ std::string to_string(const Graph& graph) {
                         join(types, ", "), node.scope.empty() ? "" : "  # ", node.scope);
   }
   for (const ValueId id : graph.outputs) {
-    text += fmt::format("output {}\n", graph.values[static_cast<size_t>(id)].name);
+    text += fmt::format("output {}\n", name_of(graph, id));
+  }
+  for (const Update& update : graph.updates) {
+    text += fmt::format("update {} = {}\n", name_of(graph, update.parameter),
+                        name_of(graph, update.value));
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,11 @@ struct OpExample {
   bool positive = false;           // floats are drawn from [0.5, 1.5) instead of [-1, 1)
 };
 
+struct GradientCall;
+struct Value;
+/// See graph/gradient.h.
+using GradientFn = std::vector<std::optional<Value>> (*)(const GradientCall&);
+
 struct OpDef {
   std::string_view name;  // filled in by the registry: the name of the file
   std::string_view mindspore_name;
@@ -56,6 +62,8 @@ struct OpDef {
   /// Checks that neither rule nor dtypes can say, such as attribute values; may be null. Runs
   /// before the rule is made, with whole operands. Throws.
   void (*check)(const OpCall&) = nullptr;
+  /// Adds the nodes through which gradients flow back; null: none can.
+  GradientFn gradient = nullptr;
   /// Result 0 is operand 0's elements in row-major order under another shape: no kernel runs.
   bool is_view = false;
   /// The ranks compute it together; globally its result is its operand.

@@ -45,6 +45,10 @@ Value batch_norm(Value x, Value gamma, Value beta, Value mean, Value variance,
 /// y[n,c,...] = x[n,c,...] + bias[c].
 Value bias_add(Value x, Value bias, const Attrs& attrs = {});
 
+/// x repeated along its dims of extent 1 and along new first dims. Attributes: shape (a list of
+/// integers, must be given).
+Value broadcast_to(Value x, const Attrs& attrs = {});
+
 /// x in another dtype: to f16 and bf16 rounded to nearest even, to integers cut towards zero, to
 /// bool whether it is not zero. Attributes: dtype = "f32".
 Value cast(Value x, const Attrs& attrs = {});
@@ -149,6 +153,9 @@ Value relu(Value x, const Attrs& attrs = {});
 
 /// y = min(max(x, 0), 6).
 Value relu6(Value x, const Attrs& attrs = {});
+
+/// The gradient where relu gave more than 0, and 0 elsewhere.
+Value relu_grad(Value gradient, Value y, const Attrs& attrs = {});
 
 /// The elements of x in the same order under another shape. Attributes: shape (a list of integers,
 /// must be given).

@@ -1,5 +1,7 @@
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/reduction.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -17,6 +19,14 @@ void reduce_mean_cpu(const OpCall& call, std::span<const Tensor> operands,
   });
 }
 
+Gradients reduce_mean_gradient(const GradientCall& call) {
+  const Value x = call.operands[0];
+  const double count = static_cast<double>(element_count(x.shape())) /
+                       static_cast<double>(element_count(call.results[0].shape()));
+  const Value share = div(call.gradient(), internal::scalar(count, x));
+  return {internal::spread_as(share, x, call.attr<Ints>("axis"))};
+}
+
 }  // namespace
 
 TESSERA_OP(reduce_mean) {
@@ -26,6 +36,7 @@ TESSERA_OP(reduce_mean) {
       .operands = {{"x"}},
       .attrs = internal::reduction_attrs(),
       .rule = [](const OpCall& call) { return internal::reduction_rule(call, ""); },
+      .gradient = reduce_mean_gradient,
       .kernels = {reference(reduce_mean_cpu)},
       .examples = {{{{5, 7}}},
                    {{{2, 3, 4, 5}}, {{"axis", Ints{2, 3}}, {"keep_dims", true}}},

@@ -1,4 +1,5 @@
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/reduction.h"
 
 namespace tessera {
@@ -26,6 +27,9 @@ TESSERA_OP(reduce_sum) {
       .operands = {{"x", DTypes::kNumber}},
       .attrs = internal::reduction_attrs(),
       .rule = [](const OpCall& call) { return internal::reduction_rule(call, ""); },
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {internal::spread_as(call.gradient(), call.operands[0], call.attr<Ints>("axis"))};
+      },
       .kernels = {reference(reduce_sum_cpu)},
       .examples = {{{{5, 7}}},
                    {{{2, 3, 4, 5}}, {{"axis", Ints{2, 3}}, {"keep_dims", true}}},

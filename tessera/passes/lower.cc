@@ -63,6 +63,12 @@ class Lowering {
     for (size_t n = 0; n < graph.nodes.size(); ++n) add_node(n);
     for (size_t i = 0; i < graph.outputs.size(); ++i)
       made_.outputs.push_back(form(graph.outputs[i], placed_.output_forms[i], graph.nodes.size()));
+    for (size_t i = 0; i < graph.updates.size(); ++i) {
+      const auto [parameter, value] = graph.updates[i];
+      const ValueId updated = form(value, placed_.update_forms[i], graph.nodes.size());
+      if (has(placed_.layout(parameter), rank_))
+        made_.updates.push_back({forms_[at(parameter)][0], updated});
+    }
     return std::move(made_);
   }
 

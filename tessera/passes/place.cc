@@ -48,6 +48,9 @@ class Placer {
       if (is_free_[id]) fix(static_cast<ValueId>(id), replicated_on(stages_.first(), id));
     if (options_.deterministic) load_where_read();
     for (const ValueId id : graph.outputs) place_output(id);
+    for (const Update& update : graph.updates)
+      placed_.update_forms.push_back(
+          form_in(update.value, placed_.layout(update.parameter), graph.nodes.size()));
     return std::move(placed_);
   }
 

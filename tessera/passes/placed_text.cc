@@ -46,6 +46,11 @@ class PlacedText {
       const Form& form = placed_.forms[at(id)][at(placed_.output_forms[i])];
       text += fmt::format("output {} {}\n", graph_.values[at(id)].name, layout_text(form.layout));
     }
+    for (const Update& update : graph_.updates) {
+      text += fmt::format("update {} = {} {}\n", graph_.values[at(update.parameter)].name,
+                          graph_.values[at(update.value)].name,
+                          layout_text(placed_.layout(update.parameter)));
+    }
     return text;
   }
 

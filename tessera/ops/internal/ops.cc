@@ -39,6 +39,10 @@ Value bias_add(Value x, Value bias, const Attrs& attrs) {
   return internal::emit("bias_add", std::array{x, bias}, attrs);
 }
 
+Value broadcast_to(Value x, const Attrs& attrs) {
+  return internal::emit("broadcast_to", std::array{x}, attrs);
+}
+
 Value cast(Value x, const Attrs& attrs) {
   return internal::emit("cast", std::array{x}, attrs);
 }
@@ -173,6 +177,10 @@ Value relu(Value x, const Attrs& attrs) {
 
 Value relu6(Value x, const Attrs& attrs) {
   return internal::emit("relu6", std::array{x}, attrs);
+}
+
+Value relu_grad(Value gradient, Value y, const Attrs& attrs) {
+  return internal::emit("relu_grad", std::array{gradient, y}, attrs);
 }
 
 Value reshape(Value x, const Attrs& attrs) {

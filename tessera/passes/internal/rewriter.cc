@@ -101,6 +101,8 @@ void Rewriter::constant_for(ValueId old, Tensor value) {
 
 Graph Rewriter::finish() {
   made_.outputs = of(source_.outputs);
+  for (const Update& update : source_.updates)
+    made_.updates.push_back({of(update.parameter), of(update.value)});
   return without_dead(made_);
 }
 
@@ -122,12 +124,14 @@ std::vector<int> use_counts(const Graph& graph) {
     for (const ValueId id : node.operands) ++counts[index(id)];
   }
   for (const ValueId id : graph.outputs) ++counts[index(id)];
+  for (const Update& update : graph.updates) ++counts[index(update.value)];
   return counts;
 }
 
 std::vector<bool> known_values(const Graph& graph) {
   std::vector<bool> known(graph.values.size(), false);
   for (const ValueId id : graph.parameters) known[index(id)] = true;
+  for (const Update& update : graph.updates) known[index(update.parameter)] = false;
   for (const auto& [id, tensor] : graph.constants) known[index(id)] = true;
   for (const Node& node : graph.nodes) {
     const bool moves = node.op->is_collective && std::get<bool>(node.attrs.at("every_run"));
@@ -141,6 +145,7 @@ std::vector<bool> known_values(const Graph& graph) {
 Graph without_dead(const Graph& graph) {
   std::vector<bool> needed(graph.values.size(), false);
   for (const ValueId id : graph.outputs) needed[index(id)] = true;
+  for (const Update& update : graph.updates) needed[index(update.value)] = true;
   std::vector<bool> live(graph.nodes.size(), false);
   for (size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
@@ -169,6 +174,8 @@ Graph without_dead(const Graph& graph) {
   made.inputs = mapped(graph.inputs);
   made.parameters = mapped(graph.parameters);
   made.outputs = mapped(graph.outputs);
+  for (const Update& update : graph.updates)
+    made.updates.push_back({map[index(update.parameter)], map[index(update.value)]});
   for (const auto& [id, tensor] : graph.constants) {
     if (needed[index(id)]) made.constants.emplace(map[index(id)], tensor);
   }

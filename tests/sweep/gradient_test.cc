@@ -1,0 +1,174 @@
+// Every op's gradient against finite differences of its reference kernel, in f64, on the op's own
+// examples; and which ops have none.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "tessera/ops/ops.h"
+#include "tessera/ops/registry.h"
+#include "tessera/passes/gradients.h"
+#include "tests/sweep/example_call.h"
+
+namespace tessera::testing {
+namespace {
+
+/// Ops through which no gradient flows, each with its reason.
+const std::set<std::string, std::less<>> kNone = {
+    "argmax",                                             // gives indices
+    "all_gather", "all_reduce",     "all_to_all", "cut",  // are added after the backward pass
+    "exchange",   "reduce_scatter",                       //
+};
+
+std::vector<std::string> op_names() {
+  std::vector<std::string> names;
+  for (const OpDef& op : all_ops()) names.emplace_back(op.name);
+  return names;
+}
+
+class OpGradient : public ::testing::TestWithParam<std::string> {
+ protected:
+  const OpDef& op() const { return require_op(GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(Every, OpGradient, ::testing::ValuesIn(op_names()),
+                         [](const auto& name) { return name.param; });
+
+/// The results of a graph's nodes one after the other, by the reference kernels.
+std::vector<Tensor> evaluate_graph(const Graph& graph, std::span<const Tensor> inputs) {
+  std::vector<Tensor> values(graph.values.size());
+  for (size_t i = 0; i < inputs.size(); ++i)
+    values[static_cast<size_t>(graph.inputs[i])] = inputs[i];
+  for (const auto& [id, tensor] : graph.constants) values[static_cast<size_t>(id)] = tensor;
+  for (const Node& node : graph.nodes) {
+    std::vector<Tensor> operands;
+    for (const ValueId id : node.operands) operands.push_back(values[static_cast<size_t>(id)]);
+    std::vector<Tensor> results;
+    if (node.op->is_view)
+      results = {operands[0].reshape(graph.type(node.results[0]).global)};
+    else
+      results = evaluate(*node.op, operands, node.attrs);
+    for (size_t r = 0; r < results.size(); ++r)
+      values[static_cast<size_t>(node.results[r])] = results[r];
+  }
+  std::vector<Tensor> outputs;
+  for (const ValueId id : graph.outputs) outputs.push_back(values[static_cast<size_t>(id)]);
+  return outputs;
+}
+
+/// A graph of one call whose loss weighs every element of every floating-point result differently.
+struct Problem {
+  Graph graph;
+  std::vector<size_t> wanted;  // which operands have gradients: outputs 1, 2, ...
+  std::vector<Tensor> inputs;
+};
+
+Problem make_problem(const ExampleCall& made) {
+  Problem problem;
+  Graph& graph = problem.graph;
+  std::vector<ValueId> ids;
+  for (size_t i = 0; i < made.operands.size(); ++i) {
+    const Tensor& operand = made.operands[i];
+    ids.push_back(graph.add_input(fmt::format("x{}", i), operand.dtype(), operand.shape()));
+    if (operand.dtype() == DType::kF64) problem.wanted.push_back(i);
+    problem.inputs.push_back(operand);
+  }
+  std::optional<Value> loss;
+  for (const ValueId id : graph.emit(*made.op, ids, made.attrs)) {
+    const Value result{&graph, id};
+    if (result.dtype() != DType::kF64) continue;
+    Tensor weights(DType::kF64, result.shape());
+    const std::span<double> w = weights.mutable_data<double>();
+    for (size_t i = 0; i < w.size(); ++i) w[i] = std::sin(1.0 + 2.3 * static_cast<double>(i));
+    const Value weighed =
+        mul(result, {&graph, graph.add_constant(graph.unused_name("w"), weights)});
+    const Value sum = reduce_sum(weighed);
+    loss = loss ? add(*loss, sum) : sum;
+  }
+  if (!loss) return {};
+  graph.outputs.push_back(loss->id);
+  std::vector<ValueId> wanted;
+  for (const size_t i : problem.wanted) wanted.push_back(ids[i]);
+  const std::vector<ValueId> gradients = add_gradients(graph, loss->id, wanted);
+  graph.outputs.insert(graph.outputs.end(), gradients.begin(), gradients.end());
+  verify(graph);
+  return problem;
+}
+
+double loss_with(const Problem& problem, size_t operand, size_t element, double step) {
+  std::vector<Tensor> inputs = problem.inputs;
+  inputs[operand] = inputs[operand].clone();
+  inputs[operand].mutable_data<double>()[element] += step;
+  return evaluate_graph(problem.graph, inputs)[0].data<double>()[0];
+}
+
+/// At most so many elements of an operand are moved, spread over all of it.
+constexpr size_t kElements = 24;
+constexpr double kStep = 1e-5;
+
+void expect_finite_differences(const Problem& problem) {
+  const std::vector<Tensor> outputs = evaluate_graph(problem.graph, problem.inputs);
+  for (size_t g = 0; g < problem.wanted.size(); ++g) {
+    const size_t operand = problem.wanted[g];
+    const std::span<const double> found = outputs[1 + g].data<double>();
+    const size_t stride = std::max<size_t>(1, found.size() / kElements);
+    for (size_t i = 0; i < found.size(); i += stride) {
+      const double difference =
+          (loss_with(problem, operand, i, kStep) - loss_with(problem, operand, i, -kStep)) /
+          (2 * kStep);
+      EXPECT_NEAR(found[i], difference, 1e-6 * std::max(1.0, std::abs(difference)))
+          << "operand " << operand << ", element " << i;
+    }
+  }
+}
+
+TEST_P(OpGradient, EqualsFiniteDifferences) {
+  if (kNone.contains(GetParam()) || GetParam().ends_with("_grad")) {
+    EXPECT_EQ(op().gradient, nullptr) << "take it off the list of this test";
+    return;
+  }
+  ASSERT_NE(op().gradient, nullptr) << "no gradient: add one, or name the op in this test";
+  int checked = 0;
+  for (const OpExample& example : op().examples) {
+    const ExampleCall made = make_call(op(), example, DType::kF64);
+    SCOPED_TRACE(made.text());
+    const Problem problem = make_problem(made);
+    if (problem.wanted.empty()) continue;
+    expect_finite_differences(problem);
+    ++checked;
+  }
+  EXPECT_GT(checked, 0) << "no example is of floating-point numbers";
+}
+
+TEST(Gradients, OfAValueThatIsReadTwiceAddUp) {
+  Graph graph;
+  const Value x{&graph, graph.add_input("x", DType::kF64, {3})};
+  const Value y = add(mul(x, x), x);
+  const Value loss = reduce_sum(y);
+  const std::vector<ValueId> ids = {x.id};
+  graph.outputs = add_gradients(graph, loss.id, ids);
+  Tensor at(DType::kF64, {3});
+  for (size_t i = 0; i < 3; ++i) at.mutable_data<double>()[i] = static_cast<double>(i) - 1;
+  const std::vector<Tensor> found = evaluate_graph(graph, std::vector<Tensor>{at});
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(found[0].data<double>()[i], 2 * (static_cast<double>(i) - 1) + 1);
+}
+
+TEST(Gradients, OfWhatTheLossDoesNotDependOnAreZero) {
+  Graph graph;
+  const Value x{&graph, graph.add_input("x", DType::kF32, {3})};
+  const Value w{&graph, graph.add_parameter("w", DType::kF32, {2, 2})};
+  const std::vector<ValueId> ids = {w.id};
+  const std::vector<ValueId> made = add_gradients(graph, reduce_sum(x).id, ids);
+  EXPECT_EQ(graph.type(made[0]), graph.type(w.id));
+  EXPECT_TRUE(graph.constants.contains(made[0]));
+}
+
+TEST(Gradients, OfALossOfManyElementsAreRefused) {
+  Graph graph;
+  const Value x{&graph, graph.add_input("x", DType::kF32, {3})};
+  const std::vector<ValueId> ids = {x.id};
+  EXPECT_THROW((void)add_gradients(graph, neg(x).id, ids), Error);
+}
+
+}  // namespace
+}  // namespace tessera::testing
