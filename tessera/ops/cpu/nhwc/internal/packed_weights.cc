@@ -38,7 +38,10 @@ Support ends_in_tiles(const OpCall& call) {
 }
 
 PackedWeights::PackedWeights(Simd simd, Shape shape, bool is_winograd)
-    : simd_(simd), shape_(std::move(shape)), is_winograd_(is_winograd), panels_(simd, shape_[0], shape_[1] * (is_winograd ? 1 : taps())) {}
+    : simd_(simd),
+      shape_(std::move(shape)),
+      is_winograd_(is_winograd),
+      panels_(simd, shape_[0], shape_[1] * (is_winograd ? 1 : taps())) {}
 
 bool PackedWeights::equals(const MemoryFormat& other) const {
   const auto* same_kind = dynamic_cast<const PackedWeights*>(&other);

@@ -27,7 +27,7 @@ struct TileEnd {
 };
 
 /// What a tile fetches into the second cache while it computes: what the tiles after it need. One
-/// cache line of each of the two in every step of the loop.
+/// cache line of each of the two every few steps of the loop.
 struct Ahead {
   const char* first = nullptr;
   int64_t first_step = 0;  // bytes; 0: nothing to fetch
