@@ -5,10 +5,10 @@
 // INPUT holds BATCH images as raw f32; the results are written to LOGITS likewise ("-" for none).
 // Prints one JSON object: images_per_s and latency_ms (of the median call), setup_s, peak_rss_mib.
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <iostream>
 
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/passes/pass.h"
@@ -17,12 +17,6 @@
 
 namespace tessera {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 int64_t integer(std::string_view text) {
   const std::optional<int64_t> value = parse_int(text);
@@ -78,14 +72,14 @@ void write_logits(const std::string& path, const Tensor& logits) {
 /// The median time of one call, over `seconds`.
 double median_call(Program& program, const Tensor& input, double seconds) {
   const std::span<const Tensor> inputs(&input, 1);
-  const Clock::time_point warm = Clock::now();
-  while (seconds_since(warm) < seconds / 10) program.run(inputs);
+  const Stopwatch warm;
+  while (warm.seconds() < seconds / 10) program.run(inputs);
   std::vector<double> times;
-  const Clock::time_point start = Clock::now();
-  for (Clock::time_point last = start; seconds_since(start) < seconds;) {
+  const Stopwatch watch;
+  for (double last = 0; last < seconds;) {
     program.run(inputs);
-    const Clock::time_point now = Clock::now();
-    times.push_back(std::chrono::duration<double>(now - last).count());
+    const double now = watch.seconds();
+    times.push_back(now - last);
     last = now;
   }
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
@@ -98,17 +92,17 @@ void bench(std::span<const std::string> words) {
   require(words.size() == 7 || deterministic,
           "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic' may "
           "follow");
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   const ModelSpec model = model_called(words[0]);
   const int64_t batch = integer(words[1]);
   Shape shape = model.model->row_shape(model.options);
   shape.insert(0, batch);
   const Tensor input = read_input(words[5], shape);
-  const Clock::time_point setup = Clock::now();
+  const Stopwatch setup;
   Program program =
       prepare(model, input, words[4],
               {.threads = static_cast<int>(integer(words[2])), .deterministic = deterministic});
-  const double setup_seconds = seconds_since(setup);
+  const double setup_seconds = setup.seconds();
   write_logits(words[6], program.run({&input, 1})[0]);
   if (const char* wanted = std::getenv("TESSERA_EXPLAIN"); wanted != nullptr) {
     std::cerr << program.explain();
@@ -118,7 +112,7 @@ void bench(std::span<const std::string> words) {
       "{{\"images_per_s\": {:.1f}, \"latency_ms\": {:.5f}, \"setup_s\": {:.4f}, "
       "\"peak_rss_mib\": {:.1f}, \"wall_s\": {:.2f}}}\n",
       static_cast<double>(batch) / call, 1e3 * call, setup_seconds, peak_rss_mib(),
-      seconds_since(start));
+      watch.seconds());
 }
 
 }  // namespace

@@ -12,23 +12,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <string>
 #include <string_view>
 
 #include "tessera/base/error.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 double status_mib(std::string_view key) {
   std::ifstream status("/proc/self/status");
@@ -58,7 +52,7 @@ double plain_read(const char* path, uint64_t size, int rounds) {
   double best = 1e9;
   const int file = ::open(path, O_RDONLY);
   for (int round = 0; round < rounds; ++round) {
-    const Clock::time_point begin = Clock::now();
+    const tessera::Stopwatch watch;
     for (uint64_t at = 0; at < size;) {
       const ssize_t got =
           ::pread(file, static_cast<char*>(memory) + at,
@@ -66,7 +60,7 @@ double plain_read(const char* path, uint64_t size, int rounds) {
       if (got <= 0) break;
       at += static_cast<uint64_t>(got);
     }
-    best = std::min(best, seconds_since(begin));
+    best = std::min(best, watch.seconds());
   }
   ::close(file);
   ::munmap(memory, size);
@@ -92,15 +86,15 @@ int run(int argc, char** argv) {
   }
   require(path != nullptr, "usage: bench_load FILE [--threads N] [--map] [--reads N]");
   const double before = status_mib("VmRSS");
-  Clock::time_point begin = Clock::now();
+  const tessera::Stopwatch opening;
   const tessera::Checkpoint checkpoint = tessera::open_checkpoint(path);
   const std::vector<tessera::Target> targets = tessera::targets_of(checkpoint.catalog);
-  const double open_s = seconds_since(begin);
+  const double open_s = opening.seconds();
   const std::vector<tessera::Tensor> tensors = load_tensors(checkpoint, targets, options);
-  const double load_s = seconds_since(begin);
-  begin = Clock::now();
+  const double load_s = opening.seconds();
+  const tessera::Stopwatch scanning;
   const uint64_t sum = scan(tensors);
-  const double scan_s = seconds_since(begin);
+  const double scan_s = scanning.seconds();
   const double peak = status_mib("VmHWM");
   const uint64_t size = checkpoint.catalog.files[0].bytes;
   const double read_s = reads > 0 ? plain_read(path, size, reads) : 0;

@@ -5,23 +5,18 @@
 // Prints one line of JSON: seconds for placing, planning and proving, and peak memory.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <fstream>
 #include <string>
 
 #include "tessera/base/error.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/reshard/plan.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using tessera::Box;
 using tessera::Record;
 using tessera::Shape;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 double peak_mib() {
   std::ifstream status("/proc/self/status");
@@ -103,13 +98,13 @@ int main(int argc, char** argv) {
     const tessera::Source source = make_source(tensors, shapes, from);
     const tessera::Strategy strategy = make_strategy(tensors, shapes, to);
     const double before = peak_mib();
-    const Clock::time_point start = Clock::now();
+    const tessera::Stopwatch watch;
     const tessera::Destination destination = tessera::destination_of(source.catalog(), strategy);
-    const double placed = seconds_since(start);
+    const double placed = watch.seconds();
     const tessera::ReshardPlan plan = tessera::plan_reshard(source, destination, {});
-    const double planned = seconds_since(start);
+    const double planned = watch.seconds();
     tessera::verify(plan, source, destination);
-    const double proved = seconds_since(start);
+    const double proved = watch.seconds();
     uint64_t transfers = 0;
     for (const tessera::RankPlan& rank : plan.ranks) transfers += rank.transfers;
     fmt::print(

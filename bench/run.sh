@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
-# Runs the measurements of bench/README.md on this machine: ./dev bench [all_reduce,infer,load,e2e,reshard].
+# Runs the measurements of bench/README.md on this machine: ./dev bench [all_reduce,input,infer,load,e2e,reshard].
 # With ../shared/peers, each runs side by side with the programs that people would use instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-parts=${1:-all_reduce,e2e,infer,load,reshard}
+parts=${1:-all_reduce,input,e2e,infer,load,reshard}
 programs=$PWD/build/release
 peers=../shared/peers
 if [[ $parts == *all_reduce* ]]; then  # beside OpenMPI, which needs no peers
   bench/all_reduce.py "$programs"
   parts=$(tr , '\n' <<<"$parts" | grep -v all_reduce | paste -sd, || true)
+  [[ -n $parts ]] || exit 0
+fi
+if [[ $parts == *input* ]]; then  # beside libjpeg-turbo alone
+  for threads in 1 "$(nproc)"; do "$programs/bench_input" "$threads"; done
+  parts=$(tr , '\n' <<<"$parts" | grep -v input | paste -sd, || true)
   [[ -n $parts ]] || exit 0
 fi
 if [[ ! -d $peers ]]; then

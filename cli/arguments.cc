@@ -8,6 +8,7 @@
 #pragma GCC diagnostic pop
 
 #include <algorithm>
+#include <set>
 
 #include "cli/word.h"
 #include "tessera/base/text.h"
@@ -43,6 +44,14 @@ void Arguments::flag(const std::string& name, bool& value, const std::string& do
   app_.add_flag(name, value, doc)->group(group_);
 }
 
+void Arguments::word(const std::string& name, const std::string& doc, std::function<void()>& chosen,
+                     const std::function<std::function<void()>(Arguments&)>& declare) {
+  CLI::App* sub = app_.add_subcommand(name, doc);
+  Arguments arguments(*sub);
+  sub->callback([&chosen, run = declare(arguments)] { chosen = run; });
+  app_.require_subcommand(1);
+}
+
 void Arguments::group(const std::string& heading) {
   group_ = heading;
 }
@@ -66,6 +75,16 @@ void require_word(std::string_view name) {
   for (const Word& word : all_words()) names.emplace_back(word.name);
   require_usage(find_word(name) != nullptr, "there is no word '{}'{}; there are: {}",
                 printable(name), suggest(name, names), join(names, ", "));
+}
+
+/// Throws UsageError where `text` stands for a word below `sub` and is none.
+void require_word_below(const CLI::App& sub, std::string_view text) {
+  std::vector<std::string> names;
+  for (const CLI::App* below : sub.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(below->get_name());
+  require_usage(names.empty() || std::find(names.begin(), names.end(), text) != names.end(),
+                "{} has no word '{}'{}; there are: {}", sub.get_name(), printable(text),
+                suggest(text, names), join(names, ", "));
 }
 
 /// What the parser found, with the nearest options of the word where it names unknown ones.
@@ -98,6 +117,8 @@ int parse_and_run(int argc, const char* const* argv, std::string_view version) {
     sub->callback([&chosen, run = word.declare(arguments)] { chosen = run; });
   }
   if (argc > 1 && argv[1][0] != '-') require_word(argv[1]);
+  if (argc > 1 && argv[1][0] != '-' && (argc == 2 || argv[2][0] != '-'))
+    require_word_below(*app.get_subcommand(argv[1]), argc == 2 ? "" : argv[2]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -113,9 +134,16 @@ std::vector<OptionName> option_names(const Word& word) {
   Arguments arguments(app);
   word.declare(arguments);
   std::vector<OptionName> names;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames())
-      names.push_back({"--" + name, option->get_description(), option->get_expected_min() > 0});
+  std::set<std::string> known;  // words below this one have options in common
+  const auto add = [&](const CLI::App& of) {
+    for (const CLI::Option* option : of.get_options())
+      for (const std::string& name : option->get_lnames())
+        if (known.insert(name).second)
+          names.push_back({"--" + name, option->get_description(), option->get_expected_min() > 0});
+  };
+  add(app);
+  for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; }))
+    add(*below);
   return names;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ class Arguments {
   /// An option that may be given several times.
   void options(const std::string& name, std::vector<std::string>& values, const std::string& doc);
   void flag(const std::string& name, bool& value, const std::string& doc);
+  /// A word below this one, as in "tessera hub list". What the one that is given returns when it is
+  /// declared comes into `chosen`; one of them must be given.
+  void word(const std::string& name, const std::string& doc, std::function<void()>& chosen,
+            const std::function<std::function<void()>(Arguments&)>& declare);
   /// Options declared from here on stand under this heading in --help.
   void group(const std::string& heading);
 

@@ -7,6 +7,7 @@
 #include "tessera/base/text.h"
 #include "tessera/io/file.h"
 #include "tessera/model/rank_memory.h"
+#include "tessera/model/spread.h"
 #include "tessera/passes/drawing.h"
 
 namespace tessera::cli {
@@ -101,6 +102,7 @@ void explain_placed(const PlacedRequest& request) {
   RunOptions run = request.run;
   run.threads = std::max(1, thread_count(run.threads) / count);
   run.place = request.ranks->place(request.spec, request.row_shape, count);
+  run.search = request.ranks->search(request.rows);
   const Spread spread(request.spec, request.row_shape, run, count);
   const Placed& placed = spread.placed(request.rows);
   if (!request.dot.empty() || !request.svg.empty()) {
@@ -108,7 +110,7 @@ void explain_placed(const PlacedRequest& request) {
     write(request.dot, to_dot(drawing));
     write(request.svg, to_svg(drawing));
   }
-  const std::vector<RankMemory> ranks = predict_memory(spread, request.rows, run);
+  const std::vector<RankMemory> ranks = predict_memory(spread.placed(request.rows), run);
   if (request.json) return fmt::print("{}\n", json_of(request, placed, ranks));
   fmt::print("{} for batches of {} rows of {} on {} ranks of {} thread{}\n{}\n{}{}",
              to_string(request.spec), request.rows, to_string(request.row_shape), count,

@@ -1,17 +1,45 @@
 #include "cli/model_options.h"
 
 #include "cli/word.h"
+#include "tessera/model/hub.h"
 
 namespace tessera::cli {
 
 void ModelOptions::declare(Arguments& arguments) {
   arguments.positional(
       "model", model,
-      "name of a model (see 'tessera models'), with its options: \"mlp(hidden=[128])\"");
+      "name of a model (see 'tessera models'), with its options: \"mlp(hidden=[128])\"; or "
+      "hub:UID, a card of a hub with its weights");
   arguments.group("Running");
   arguments.option("--kernels", kernels, "best, or reference: plain C++ without oneDNN");
   arguments.flag("--deterministic", deterministic,
                  "the same bits for any number of ranks and threads on one type of processor");
+  arguments.options("--reinit", reinit,
+                    "pattern of parameters that stay new (zero, scales one) whatever the file has: "
+                    "a head for other classes");
+  hub.declare_place(arguments);
+  hub.declare_fetch(arguments);
+}
+
+void ModelOptions::resolve(std::string& weights, bool needs_weights, bool quiet) {
+  constexpr std::string_view kPrefix = "hub:";
+  if (model.starts_with(kPrefix)) {
+    std::string name = model.substr(kPrefix.size());
+    hub::LoadOptions options;
+    const size_t open = name.ends_with(')') ? name.find('(') : std::string::npos;
+    if (open != std::string::npos) {
+      options.options = name.substr(open + 1, name.size() - open - 2);
+      name.resize(open);
+    }
+    options.pretrained = needs_weights && weights.empty();
+    options.hub = hub.hub;
+    options.fetch = hub.fetch_options(quiet);
+    const hub::Resolved resolved = hub::resolve(name, options);
+    model = to_string(resolved.spec);
+    if (resolved.weights) weights = resolved.weights->path.string();
+  }
+  require_usage(!needs_weights || !weights.empty(),
+                "--weights is required: a checkpoint file or folder, or hub:UID as the model");
 }
 
 ModelSpec ModelOptions::spec() const {
@@ -38,6 +66,7 @@ Model ModelOptions::open(const WeightFiles& weights, const CheckpointOptions& ch
   }
   source.open = checkpoint.open_options();
   source.match = checkpoint.match_options();
+  source.match.reinit = reinit;
   source.load = checkpoint.load_options(run.threads);
   return Model::open(source, run);
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/checkpoint_options.h"
+#include "cli/hub_options.h"
 #include "tessera/model/model.h"
 
 namespace tessera::cli {
@@ -17,8 +18,14 @@ struct ModelOptions {
   std::string model;
   std::string kernels = "best";
   bool deterministic = false;
+  std::vector<std::string> reinit;
+  HubOptions hub;
 
   void declare(Arguments& arguments);
+  /// Makes "hub:UID" and "hub:UID(option=value)" the name of a model; where weights are needed and
+  /// none are named, the card's file is fetched and becomes `weights`. Comes before everything
+  /// else. Throws UsageError when there are none then.
+  void resolve(std::string& weights, bool needs_weights, bool quiet);
   RunOptions run_options(int threads) const;
   ModelSpec spec() const;
   /// The model for rows of `row_shape` (empty: its own) with these weights.

@@ -1,9 +1,9 @@
 #include "cli/predict_array.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "cli/word.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/data/npy_file.h"
 
 namespace tessera::cli {
@@ -26,13 +26,12 @@ void ArrayOptions::declare(Arguments& arguments) {
 }
 
 ArrayRun predict_array(const ArrayOptions& options, Model& model, const Tensor& input) {
-  using Clock = std::chrono::steady_clock;
   ArrayRun run;
   std::vector<double> times;
   for (int64_t i = 0; i < options.repeat; ++i) {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch watch;
     run.outputs = model.predict(input);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    times.push_back(watch.seconds() * 1000);
   }
   run.latency.first = times.front();
   times.erase(times.begin());

@@ -12,5 +12,5 @@ configure_package_config_file(cmake/tessera-config.cmake.in
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tessera)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/tessera-config-version.cmake
   COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/tessera-config.cmake ${CMAKE_BINARY_DIR}/tessera-config-version.cmake
+install(FILES ${CMAKE_BINARY_DIR}/tessera-config.cmake ${CMAKE_BINARY_DIR}/tessera-config-version.cmake cmake/FindOpenCVImgproc.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tessera)

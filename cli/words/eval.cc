@@ -8,6 +8,7 @@
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
+#include "tessera/model/report.h"
 #include "tessera/ops/registry.h"
 
 namespace tessera::cli {
@@ -21,6 +22,7 @@ struct Request {
   std::string weights;
   std::string metrics = "accuracy";
   std::string loss = "sparse_softmax_cross_entropy";
+  std::string page;  // --report
   CommonOptions common;
 };
 
@@ -33,10 +35,10 @@ double per_second(const EvalReport& report) {
 }
 
 void print_json(const Request& request, const Model& model, const EvalReport& report,
-                const std::string& transforms) {
+                const Pipeline& rows) {
   Json out;
   out.open('{').field("model", to_string(model.spec())).field("weights", request.weights);
-  out.field("data", request.rows.data).field("transforms", transforms);
+  out.field("data", request.rows.data).field("transforms", to_string(rows.transforms()));
   out.field("rows", report.rows).key("correct");
   report.correct < 0 ? out.null() : out.value(report.correct);
   out.key("metrics").open('{');
@@ -55,6 +57,13 @@ void print_json(const Request& request, const Model& model, const EvalReport& re
   list("not_loaded", model.loaded().not_loaded);
   list("notes", model.loaded().notes);
   out.field("unchecked_crc", model.loaded().unchecked_crc);
+  out.field("wait_seconds", report.wait_seconds).key("left_out").open('[');
+  for (const BadRow& row : report.bad)
+    out.open('{')
+        .field("row", rows.source().row_name(row.index))
+        .field("reason", row.reason)
+        .close();
+  out.close();
   fmt::print("{}\n", out.close().text());
 }
 
@@ -65,10 +74,18 @@ void print_list(std::string_view what, const std::vector<std::string>& items) {
   fmt::print("{}: {}\n", what, text);
 }
 
+void print_left_out(const EvalReport& report, const RowSource& source) {
+  for (const std::string& note : source.notes()) fmt::print("{}\n", note);
+  if (report.bad.empty()) return;
+  fmt::print("{} rows left out because they cannot be read:\n", report.bad.size());
+  for (const BadRow& row : report.bad)
+    fmt::print("  {}: {}\n", printable(source.row_name(row.index)), row.reason);
+}
+
 void print_text(const Request& request, const Model& model, const EvalReport& report,
-                const std::string& transforms) {
+                const Pipeline& rows) {
   fmt::print("{} with {} on {}: {}\n", to_string(model.spec()), request.weights, request.rows.data,
-             transforms);
+             to_string(rows.transforms()));
   for (const MetricResult& metric : report.metrics) {
     fmt::print("  {}: {}", metric.name, to_string(metric));
     if (report.correct >= 0 && (metric.name == "accuracy" || metric.name == "acc"))
@@ -82,6 +99,20 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
   print_list("allowed", model.loaded().notes);
   if (model.loaded().unchecked_crc)
     fmt::print("the file carries a CRC-32, not checked (--check-crc checks it)\n");
+  print_left_out(report, rows.source());
+}
+
+void write_page(const Request& request, const Model& model, const EvalReport& eval,
+                const EvalRecord& record, const Pipeline& rows) {
+  const Report report{.model = to_string(model.spec()),
+                      .weights = request.weights,
+                      .data = request.rows.data,
+                      .transforms = to_string(rows.transforms()),
+                      .ranks = model.rank_count(),
+                      .load_seconds = model.loaded().seconds,
+                      .class_names = request.rows.class_names(rows.source()),
+                      .notes = rows.source().notes()};
+  write_report(request.page, report_page(report, eval, record, rows.source()));
 }
 
 /// What one rank does; rank 0 tells the result.
@@ -92,22 +123,27 @@ void eval_on(const Request& request, Communicator* world) {
   RunOptions run = request.model.run_options(request.common.thread_count());
   Pipeline rows = request.rows.open(spec, run.threads);
   const Shape row = rows.row_type().shape;
-  run = request.ranks.run_options(run, world, spec, row);
+  Shape together = row;
+  together.insert(0, request.rows.batch);
+  run = request.ranks.run_options(run, world, spec, together);
   if (world != nullptr) rows = rows.threads(run.threads);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
-  const std::string transforms = to_string(rows.transforms());
   EvalReport report;
+  EvalRecord record;
   {
     const bool quiet = !tells || request.common.quiet || request.common.json;
     Progress progress("evaluating", rows.row_count(), quiet);
-    report = model.eval(
-        std::move(rows), metrics,
-        {.loss = request.loss, .progress = [&](int64_t done) { progress.update(done); }});
+    EvalOptions options{.loss = request.loss,
+                        .progress = [&](int64_t done) { progress.update(done); }};
+    if (tells && !request.page.empty())
+      options.observe = [&](const EvalBatch& rows_of_batch) { record.add(rows_of_batch); };
+    report = model.eval(rows, metrics, options);
   }
   if (!tells) return;
-  request.common.json ? print_json(request, model, report, transforms)
-                      : print_text(request, model, report, transforms);
+  if (!request.page.empty()) write_page(request, model, report, record, rows);
+  request.common.json ? print_json(request, model, report, rows)
+                      : print_text(request, model, report, rows);
 }
 
 void eval(const Request& request) {
@@ -128,6 +164,8 @@ TESSERA_WORD(eval) {
       .examples = {"tessera eval lenet5 --weights lenet.ckpt --data mnist:DIR",
                    "tessera eval lenet5 --weights lenet.ckpt --data mnist:DIR/test --batch 256 "
                    "--metrics accuracy,loss,F1 --json",
+                   "tessera eval resnet20 --weights r.ckpt --data cifar10:DIR --report page.html",
+                   "tessera eval googlenet --weights g.ckpt --data folder:DIR --skip-bad",
                    "tessera eval \"mlp(hidden=[128],bias=false)\" --weights m.safetensors \\\n"
                    "      --data mnist:DIR --rename 'l1.*=dense_relu_sequential.0.*' "
                    "--rename 'l2.*=dense_relu_sequential.2.*'"},
@@ -135,7 +173,7 @@ TESSERA_WORD(eval) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             request->model.declare(arguments);
-            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            arguments.option("--weights", request->weights, "checkpoint file or folder");
             request->rows.declare(arguments, true);
             arguments.flag("--drop-remainder", request->rows.drop_remainder,
                            "leave out a last batch that is smaller");
@@ -145,9 +183,15 @@ TESSERA_WORD(eval) {
                              "accuracy, loss, precision, recall, F1, topk(K), top_1_accuracy, "
                              "top_5_accuracy, confusion_matrix, mae, mse");
             arguments.option("--loss", request->loss, "op that gives the loss of each row");
+            arguments.option("--report", request->page,
+                             "the .html file for a page: metrics, confusion, mistakes");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
-            return [request] { eval(*request); };
+            return [request] {
+              request->model.resolve(request->weights, true,
+                                     request->common.quiet || request->common.json);
+              eval(*request);
+            };
           },
   };
 }

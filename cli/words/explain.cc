@@ -37,14 +37,13 @@ void print_json(const Request& request, Model& model) {
 
 bool is_placed(const Request& request) {
   const RankOptions& ranks = request.ranks;
-  return ranks.ranks != 0 || !ranks.mesh.empty() || !ranks.layouts.empty() ||
-         !request.dot.empty() || !request.svg.empty();
+  return ranks.ranks != 0 || ranks.is_placed() || !request.dot.empty() || !request.svg.empty();
 }
 
 void explain_ranks(const Request& request, const ModelSpec& spec, const Shape& row) {
-  require_usage(
-      request.weights.empty(),
-      "--weights goes without --mesh, --layouts, --ranks and pictures: no rank loads any");
+  require_usage(request.weights.empty(),
+                "--weights goes without --mesh, --layouts, --stages, --ranks and pictures: no rank "
+                "loads any");
   require_usage(!request.graph, "--graph shows one process; leave out the options of ranks");
   request.checkpoint.require_unused();
   explain_placed({.spec = spec,
@@ -101,7 +100,11 @@ TESSERA_WORD(explain) {
             arguments.option("--svg", request->svg, "write the placed graph as a picture");
             request->checkpoint.declare(arguments);
             request->common.declare(arguments);
-            return [request] { explain(*request); };
+            return [request] {
+              request->model.resolve(request->weights, false,
+                                     request->common.quiet || request->common.json);
+              explain(*request);
+            };
           },
   };
 }

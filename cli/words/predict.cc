@@ -59,26 +59,50 @@ struct Prediction {
   std::string row;
   int32_t label = kNoLabel;
   std::vector<Guess> guesses;
+  std::string error = {};  // why there are none
 };
 
-void append_json(Json& out, const Prediction& prediction) {
+using Names = std::vector<std::string>;  // of the classes; may be empty
+
+/// The class's name where it has one.
+std::optional<std::string> name_of(const Names& names, int64_t index) {
+  if (index < 0 || index >= std::ssize(names)) return std::nullopt;
+  return printable(names[static_cast<size_t>(index)]);
+}
+
+void append_json(Json& out, const Prediction& prediction, const Names& names) {
   out.open('{').field("row", prediction.row).key("label");
-  prediction.label == kNoLabel ? out.null() : out.value(static_cast<int64_t>(prediction.label));
+  prediction.label < 0 ? out.null() : out.value(static_cast<int64_t>(prediction.label));
+  if (!prediction.error.empty()) {
+    out.field("error", prediction.error).close();
+    return;
+  }
   out.key("top").open('[');
   for (const Guess& guess : prediction.guesses)
     out.open('{')
         .field("class", guess.index)
+        .field("name", name_of(names, guess.index).value_or(""))
         .field("probability", guess.probability)
         .field("output", static_cast<double>(guess.output))
         .close();
   out.close().close();
 }
 
-std::vector<std::string> lines_of(const Prediction& prediction) {
-  std::vector<std::string> lines{prediction.row};
-  if (prediction.label != kNoLabel) lines.back() += fmt::format(", labelled {}", prediction.label);
+std::vector<std::string> lines_of(const Prediction& prediction, const Names& names) {
+  std::vector<std::string> lines{printable(prediction.row)};
+  if (!prediction.error.empty()) {
+    lines.push_back("  left out: " + prediction.error);
+    return lines;
+  }
+  if (prediction.label != kNoLabel) {
+    const auto name = name_of(names, prediction.label);
+    lines.back() += name ? fmt::format(", labelled {} ({})", prediction.label, *name)
+                         : fmt::format(", labelled {}", prediction.label);
+  }
   for (const Guess& guess : prediction.guesses)
-    lines.push_back(fmt::format("  {:>4}  {:6.2f} %", guess.index, 100 * guess.probability));
+    lines.push_back(fmt::format("  {:>4}  {:6.2f} %  {}", guess.index, 100 * guess.probability,
+                                name_of(names, guess.index).value_or("")));
+  for (std::string& line : lines) line.erase(line.find_last_not_of(' ') + 1);
   return lines;
 }
 
@@ -96,9 +120,8 @@ bool is_drawable(const Tensor& row) {
   return row.dtype() == DType::kU8 && row.ndim() >= 2 && row.ndim() <= 3 && row.size() > 0;
 }
 
-void print_text(const Prediction& prediction, const RowSource& source, int64_t index) {
-  const std::vector<std::string> lines = lines_of(prediction);
-  if (stdout_is_terminal()) {
+void print_text(const std::vector<std::string>& lines, const RowSource& source, int64_t index) {
+  if (stdout_is_terminal() && index >= 0) {
     const Tensor row = source.row(index).data;
     if (is_drawable(row)) return print_beside(draw(row), lines);
   }
@@ -106,15 +129,29 @@ void print_text(const Prediction& prediction, const RowSource& source, int64_t i
 }
 
 std::shared_ptr<const RowSource> open_source(const Request& request) {
-  if (request.images.empty()) return open_rows(request.rows.data);
+  const RowsOptions options = request.rows.rows_options();
+  if (request.images.empty()) return open_rows(request.rows.data, options);
   const std::vector<std::filesystem::path> paths(request.images.begin(), request.images.end());
-  return open_images(paths);
+  return open_images(paths, options);
 }
 
-/// The file where each holds one picture, else the row's number.
-std::string row_name(const Request& request, const RowSource& source, int64_t index) {
-  if (std::ssize(request.images) != source.size()) return fmt::format("row {}", index);
-  return printable(request.images[static_cast<size_t>(index)]);
+/// What a batch's rows become: predictions, or why there are none.
+std::vector<Prediction> predictions_of(const Batch& batch, const Tensor& outputs,
+                                       const Pipeline& rows, int64_t top) {
+  const auto values = outputs.data<float>();
+  const size_t width = values.size() / static_cast<size_t>(batch.rows);
+  std::vector<Prediction> predictions;
+  for (int64_t i = 0; i < batch.rows; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const int64_t index = rows.source_index(batch.first_row + i);
+    Prediction prediction{rows.source().row_name(index), batch.labels.data<int32_t>()[at], {}};
+    for (const BadRow& bad : batch.bad)
+      if (bad.index == index) prediction.error = bad.reason;
+    if (prediction.error.empty())
+      prediction.guesses = best_guesses(values.subspan(at * width, width), top);
+    predictions.push_back(std::move(prediction));
+  }
+  return predictions;
 }
 
 void predict_rows_on(const Request& request, Communicator* world) {
@@ -126,24 +163,33 @@ void predict_rows_on(const Request& request, Communicator* world) {
   const auto source = open_source(request);
   Pipeline rows = request.rows.open(spec, source, kind, run.threads);
   const Shape row = rows.row_type().shape;
-  run = request.ranks.run_options(run, world, spec, row);
+  Shape together = row;
+  together.insert(0, request.rows.batch);
+  run = request.ranks.run_options(run, world, spec, together);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  const Names names = request.rows.class_names(*source);
+  int64_t left_out = 0;
   Json out;
   out.open('[');
   while (const std::optional<Batch> batch = rows.next()) {
     const Tensor outputs = model.predict(batch->data);
-    const auto values = outputs.data<float>();
-    const size_t width = values.size() / static_cast<size_t>(batch->rows);
-    for (int64_t i = 0; tells && i < batch->rows; ++i) {
-      const int64_t index = batch->first_row + i;
-      const Prediction prediction{
-          row_name(request, *source, index), batch->labels.data<int32_t>()[static_cast<size_t>(i)],
-          best_guesses(values.subspan(static_cast<size_t>(i) * width, width), request.top)};
-      request.common.json ? append_json(out, prediction) : print_text(prediction, *source, index);
+    if (!tells) continue;
+    int64_t index = batch->first_row;
+    for (const Prediction& prediction : predictions_of(*batch, outputs, rows, request.top)) {
+      const bool bad = !prediction.error.empty();
+      left_out += bad ? 1 : 0;
+      if (request.common.json)
+        append_json(out, prediction, names);
+      else
+        print_text(lines_of(prediction, names), *source, bad ? -1 : index);
+      ++index;
     }
   }
-  if (tells && request.common.json) fmt::print("{}\n", out.close().text());
+  if (!tells) return;
+  if (request.common.json) fmt::print("{}\n", out.close().text());
+  if (left_out > 0) fmt::print(stderr, "{} of {} rows left out\n", left_out, rows.row_count());
+  for (const std::string& note : source->notes()) fmt::print(stderr, "{}\n", note);
 }
 
 void print_array(const Request& request, const Model& model, const ArrayRun& run) {
@@ -172,7 +218,7 @@ void predict_array_on(const Request& request, Communicator* world) {
   require(input.ndim() > 0, "{} is a scalar; wanted a batch of rows", request.array.input);
   const Shape row(input.shape().begin() + 1, input.shape().end());
   RunOptions run = request.ranks.run_options(
-      request.model.run_options(request.common.thread_count()), world, spec, row);
+      request.model.run_options(request.common.thread_count()), world, spec, input.shape());
   run.place.gather_outputs = !request.array.per_rank;
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
@@ -221,9 +267,10 @@ TESSERA_WORD(predict) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             request->model.declare(arguments);
-            arguments.positionals("image", request->images, "picture files: PNG, PGM, IDX, .npy",
+            arguments.positionals("image", request->images,
+                                  "pictures: JPEG, PNG, BMP, PGM, folders of them; IDX, .npy",
                                   false);
-            arguments.option("--weights", request->weights, "checkpoint file or folder", true);
+            arguments.option("--weights", request->weights, "checkpoint file or folder");
             request->rows.declare(arguments, false);
             request->array.declare(arguments);
             request->ranks.declare(arguments);
@@ -233,6 +280,8 @@ TESSERA_WORD(predict) {
             request->common.declare(arguments);
             return [request] {
               check_what(*request);
+              request->model.resolve(request->weights, true,
+                                     request->common.quiet || request->common.json);
               predict(*request);
             };
           },

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "cli/output.h"
 #include "cli/reshard_options.h"
 #include "cli/word.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/reshard/destination_folder.h"
 #include "tessera/reshard/reshard.h"
@@ -60,7 +60,7 @@ void print_text(const Request& request, const ReshardPlan& plan, const ReshardRe
 }
 
 void reshard_word(Request& request) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   require_usage(!request.folder.empty(), "--output names no folder");
   for (const std::string& strategy : {request.what.shards.from, request.what.to}) {
     std::error_code ignored;
@@ -104,8 +104,7 @@ void reshard_word(Request& request) {
     options.progress = [&](uint64_t done) { progress.update(static_cast<int64_t>(done)); };
     report = reshard(source, destination, plan, request.folder, options);
   }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = watch.seconds();
   if (request.what.common.json) {
     print_json(request, plan, report, seconds);
   } else if (!request.what.common.quiet) {

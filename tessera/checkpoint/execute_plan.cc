@@ -10,6 +10,7 @@
 #include "tessera/base/parallel.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
+#include "tessera/checkpoint/round_to_bf16.h"
 
 namespace tessera {
 
@@ -194,12 +195,7 @@ class Execution {
       std::memcpy(to, from, bytes);
       return;
     }
-    for (size_t i = 0; i < bytes / sizeof(float); ++i) {
-      float value = 0;
-      std::memcpy(&value, from + i * sizeof value, sizeof value);
-      const BFloat16 rounded(value);
-      std::memcpy(to + i * sizeof rounded, &rounded, sizeof rounded);
-    }
+    round_to_bf16(from, to, bytes / sizeof(float));
   }
 
   const LoadPlan& plan_;

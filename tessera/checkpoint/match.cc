@@ -48,8 +48,13 @@ class Matcher {
 
   MatchReport run() {
     check_allow();
+    check_reinit();
     std::vector<size_t> missing;
     for (size_t p = 0; p < parameters_.size(); ++p) {
+      if (matches_any(options_.reinit, parameters_[p].name)) {
+        leave_new(p);
+        continue;
+      }
       const auto found = by_name_.find(parameters_[p].name);
       if (found == by_name_.end()) {
         missing.push_back(p);
@@ -96,9 +101,7 @@ class Matcher {
          "the name map sends {} stored names to no parameter of the network: {}; give them a rule, "
          "or leave them out with 'PATTERN='{}",
          unused.size(), join(unused, ", "),
-         unfilled.empty() ? ""
-                          : fmt::format("; nothing fills {} parameters: {}", unfilled.size(),
-                                        join(unfilled, ", ")));
+         unfilled.empty() ? "" : "; nothing fills " + join(unfilled, ", "));
   }
 
   void check_allow() const {
@@ -111,9 +114,32 @@ class Matcher {
   }
 
   bool may_differ(const std::string& name) const { return options_.lenient || is_allowed(name); }
-  bool is_allowed(const std::string& name) const {
-    return std::any_of(options_.allow.begin(), options_.allow.end(),
+  bool is_allowed(const std::string& name) const { return matches_any(options_.allow, name); }
+
+  static bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+    return std::any_of(patterns.begin(), patterns.end(),
                        [&](const std::string& pattern) { return matches(pattern, name); });
+  }
+
+  void check_reinit() const {
+    std::vector<std::string> names;
+    for (const NetworkParameter& parameter : parameters_) names.push_back(parameter.name);
+    for (const std::string& pattern : options_.reinit)
+      require(std::any_of(names.begin(), names.end(),
+                          [&](const std::string& name) { return matches(pattern, name); }),
+              "no parameter of the network matches '{}', which is to stay new{}",
+              printable(pattern), suggest(pattern, names));
+  }
+
+  void leave_new(size_t p) {
+    const NetworkParameter& parameter = parameters_[p];
+    const auto found = by_name_.find(parameter.name);
+    report_.not_loaded.push_back(parameter.name);
+    if (found != by_name_.end())
+      report_.notes.push_back(
+          fmt::format("'{}' stays new: it is {} in the network and {} in the checkpoint",
+                      printable(parameter.name), type_text(parameter.dtype, parameter.shape),
+                      describe(catalog_.records[found->second])));
   }
 
   void add(size_t p, size_t r, bool by_prefix) {
@@ -137,7 +163,7 @@ class Matcher {
                              printable(parameter.name))
            : match.reshapes && !can_reshape
                ? "; '--allow' does not help here: give the model the option that makes this shape, "
-                 "or convert the checkpoint"
+                 "convert the checkpoint, or let '--reinit' leave this parameter new"
                : "; '--allow' does not help here: it converts floating dtypes into each other, and "
                  "signed integers");
     }
@@ -189,17 +215,22 @@ class Matcher {
       if (!may_differ(name)) refused.push_back(name);
     }
     if (refused.empty()) return;
+    const bool is_pytorch =
+        !options_.renaming.pytorch &&
+        std::any_of(stored_names_.begin(), stored_names_.end(),
+                    [](const std::string& name) { return name.ends_with(".running_mean"); });
     const NetworkParameter& first = *std::find_if(
         parameters_.begin(), parameters_.end(),
         [&](const NetworkParameter& parameter) { return parameter.name == refused[0]; });
     fail(ErrorCode::kNotFound,
-         "the checkpoint has no '{}' ({}){}{}; '--rename', '--prefix' or '--lenient' map other "
+         "the checkpoint has no '{}' ({}){}{}; {}'--rename', '--prefix' or '--lenient' map other "
          "names, '--allow {}' leaves it out",
          printable(refused[0]), type_text(first.dtype, first.shape),
          suggest(refused[0], stored_names_),
          refused.size() == 1 ? ""
                              : fmt::format(" and lacks {} more of the {} parameters of the network",
                                            refused.size() - 1, parameters_.size()),
+         is_pytorch ? "the stored names are PyTorch's: '--rename pytorch' translates them; " : "",
          printable(refused[0]));
   }
 

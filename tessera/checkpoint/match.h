@@ -30,6 +30,9 @@ struct MatchOptions {
   /// Patterns of parameter names that may be missing, or be converted or reshaped as in `lenient`.
   /// Entries of OpenOptions::allow may be among them; see check_allow.
   std::vector<std::string> allow;
+  /// Patterns of parameter names that are not loaded though they may be stored, in whatever shape:
+  /// the head of a network that is to have other classes.
+  std::vector<std::string> reinit = {};
 };
 
 struct ParameterMatch {

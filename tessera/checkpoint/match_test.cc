@@ -108,8 +108,8 @@ TEST(Match, StrictMatchingNamesBothSides) {
   };
   EXPECT_EQ(error({{"fc.weight", DType::kF32, {3, 7}}}),
             "'fc.weight' is f32[3,8] in the checkpoint but f32[3,7] in the network; '--allow' does "
-            "not help here: give the model the option that makes this shape, or convert the "
-            "checkpoint");
+            "not help here: give the model the option that makes this shape, convert the "
+            "checkpoint, or let '--reinit' leave this parameter new");
   EXPECT_EQ(error({{"fc.weight", DType::kI32, {3, 8}}}, {.allow = {"fc.weight"}}),
             "'fc.weight' is f32[3,8] in the checkpoint but i32[3,8] in the network; '--allow' does "
             "not help here: it converts floating dtypes into each other, and signed integers");
@@ -158,6 +158,29 @@ TEST(Match, WhatIsAllowedIsAKindOrMatchesAName) {
             "'--allow shortcontent:fc.*' matches no name, and 'shortcontent' is no kind of "
             "deviation (nearest: 'short_content'); the kinds are missing_crc, short_content, "
             "long_content, duplicate_names, empty_name");
+}
+
+TEST(Match, WhatIsToStayNewIsNotLoadedWhateverItsShape) {
+  Catalog catalog;
+  for (const char* name : {"conv.weight", "classifier.weight"}) {
+    Record record;
+    record.name = name;
+    record.dtype = DType::kF32;
+    record.shape = {10, 4};
+    catalog.records.push_back(record);
+  }
+  index_records(catalog);
+  const std::vector<NetworkParameter> net{{"conv.weight", DType::kF32, {10, 4}},
+                                          {"classifier.weight", DType::kF32, {3, 4}},
+                                          {"classifier.bias", DType::kF32, {3}}};
+  EXPECT_THROW(match_parameters(net, catalog, {}), Error);
+  const MatchReport report = match_parameters(net, catalog, {.reinit = {"classifier.*"}});
+  ASSERT_EQ(report.matches.size(), 1U);
+  EXPECT_EQ(report.matches[0].parameter, 0U);
+  EXPECT_EQ(report.not_loaded, (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+  EXPECT_EQ(report.not_used, std::vector<std::string>{"classifier.weight"});
+  EXPECT_EQ(report.notes.size(), 1U);
+  EXPECT_THROW(match_parameters(net, catalog, {.reinit = {"clasifier.*"}}), Error);
 }
 
 TEST(Match, PrefixAndRenamingMapStoredNames) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "tessera/base/fnv1a.h"
 #include "tessera/base/text.h"
 #include "tessera/comm/internal/backends.h"
 
@@ -14,13 +15,6 @@ namespace {
 
 /// A world is threads of one machine: more than this is a slip.
 constexpr int kMostRanks = 4096;
-
-/// FNV-1a: the same in every process.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 /// `text` of `root`, which has `length` bytes there. Collective.
 std::string share_text(Communicator& world, std::string_view text, Rank root, uint64_t length) {
@@ -67,7 +61,7 @@ Communicator& Communicator::group(std::span<const Rank> ranks) {
 }
 
 void require_agreement(Communicator& world, std::string_view what, std::string_view text) {
-  const std::array<uint64_t, 2> own{hash_of(text), text.size()};
+  const std::array<uint64_t, 2> own{fnv1a(text), text.size()};
   const auto ranks = static_cast<size_t>(world.size());
   std::vector<Tensor> all;
   for (size_t i = 0; i < ranks; ++i) all.emplace_back(DType::kU64, Shape{2});

@@ -6,8 +6,8 @@
 #include <system_error>
 #include <thread>
 
+#include "tessera/comm/combine.h"
 #include "tessera/comm/internal/backends.h"
-#include "tessera/comm/internal/combine.h"
 #include "tessera/comm/internal/meeting.h"
 
 namespace tessera::internal {

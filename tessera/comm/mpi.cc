@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "tessera/base/error.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/comm/internal/backends.h"
 #include "tessera/comm/internal/deadline.h"
 #include "tessera/comm/internal/messages.h"
@@ -20,18 +21,12 @@
 namespace tessera::internal {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // Beyond those of MessageTag.
 constexpr int kEndTag = 100;  // a rank's body has returned
 constexpr int kSplitTag = 101;
 
 /// MPI counts in int; and each message that is done is a sign of life.
 constexpr int64_t kMessageBytes = 4 << 20;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 /// Throws kComm with MPI's text unless `code` is success.
 void check(int code, const char* what) {
@@ -258,12 +253,12 @@ void Pending::receive_tagged(void* data, int64_t bytes, Rank peer, int tag) {
 template <typename Describe>
 void Pending::wait_for(const Describe& what) {
   constexpr double kLook = 0.2;  // seconds between two looks
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch;
   double last_progress = 0, last_look = 0;
   for (int round = 1; !requests_.empty(); ++round) {
     const bool progress = test();
     if (!progress && round % 16 != 0) continue;  // the clock costs more than a test
-    const double waited = seconds_since(begin);
+    const double waited = watch.seconds();
     if (progress) last_progress = waited;
     const double idle = waited - last_progress;
     back_off(idle);

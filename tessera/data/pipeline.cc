@@ -11,6 +11,7 @@
 
 #include "tessera/base/parallel.h"
 #include "tessera/data/internal/row_chain.h"
+#include "tessera/data/internal/spare_buffers.h"
 
 namespace tessera {
 
@@ -33,20 +34,40 @@ std::vector<int64_t> shuffled_rows(int64_t rows, uint64_t seed) {
 struct Pipeline::Plan {
   std::shared_ptr<const RowSource> source;
   std::vector<Transform> transforms;
-  std::optional<uint64_t> seed;
   std::optional<int64_t> limit;
   int64_t batch_rows = 1;
   bool drop_remainder = false;
   int64_t part_index = 0;  // of each batch
   int64_t part_count = 1;
-  int prefetch = 2;
+  std::optional<int> prefetch;
   int threads = default_thread_count();
-  std::shared_ptr<const internal::RowChain> chain;  // null for an empty source
+  BadRows bad = BadRows::kThrow;
+  std::optional<RowType> first;                       // of the first row; none of an empty source
+  std::shared_ptr<const internal::RowChain> chain;    // null for an empty source
+  std::shared_ptr<const std::vector<int64_t>> order;  // null: the source's order
 
+  void read_first();
   void bind() {
-    if (source->size() == 0) return;
-    const Tensor first = source->row(0).data;
-    chain = std::make_shared<internal::RowChain>(transforms, RowType{first.dtype(), first.shape()});
+    if (first) chain = std::make_shared<internal::RowChain>(transforms, *first);
+  }
+  int64_t source_index(int64_t row) const {
+    return order ? (*order)[static_cast<size_t>(row)] : row;
+  }
+  int64_t batches_ahead() const {
+    if (prefetch) return *prefetch;
+    constexpr int64_t kSmallBytes = int64_t{16} << 20;
+    constexpr int64_t kMostSmall = 32;
+    const int64_t batch_bytes = batch_rows * (chain ? chain->result().byte_count() : 1);
+    return std::max({int64_t{2}, (2 * int64_t{threads} + batch_rows - 1) / batch_rows,
+                     std::min(kMostSmall, kSmallBytes / std::max<int64_t>(1, batch_bytes))});
+  }
+  /// How many rows a thread takes at a time: as many as amount to something, at least one.
+  int64_t part_rows() const {
+    constexpr int64_t kPartBytes = 1 << 18;
+    constexpr int64_t kMostRows = 64;
+    const int64_t bytes =
+        chain ? std::max(chain->source().byte_count(), chain->result().byte_count()) : 1;
+    return std::clamp<int64_t>(kPartBytes / std::max<int64_t>(bytes, 1), 1, kMostRows);
   }
   int64_t row_count() const {
     const int64_t rows = std::min(source->size(), limit.value_or(source->size()));
@@ -55,8 +76,46 @@ struct Pipeline::Plan {
   int64_t batch_count() const { return (row_count() + batch_rows - 1) / batch_rows; }
 };
 
-/// One reading from the first batch on. Batches are cut into parts of kPartRows rows; the threads
-/// take parts in order, and wait while `prefetch` batches are ready or under way.
+namespace {
+
+/// The message without the lines of what the program was doing.
+std::string headline(const Error& error) {
+  const std::string_view message = error.what();
+  return std::string(message.substr(0, message.find('\n')));
+}
+
+}  // namespace
+
+std::string reading_error(const RowSource& source, int64_t index) {
+  try {
+    source.row(index);
+  } catch (const Error& error) {
+    return headline(error);
+  }
+  return "";
+}
+
+void Pipeline::Plan::read_first() {
+  std::string reason;
+  for (int64_t i = 0; i < source->size(); ++i) {
+    const ErrorContext context(
+        [&] { return fmt::format("reading {} of {}", source->row_name(i), source->name()); });
+    try {
+      const Tensor row = source->row(i).data;
+      first = RowType{row.dtype(), row.shape()};
+      return;
+    } catch (const Error& error) {
+      if (bad == BadRows::kThrow || error.code() == ErrorCode::kInternal) throw;
+      if (reason.empty()) reason = headline(error);
+    }
+  }
+  if (!reason.empty())
+    fail(ErrorCode::kCorruptData, "none of the {} rows of {} can be read; the first: {}",
+         source->size(), source->name(), reason);
+}
+
+/// One reading from the first batch on. Batches are cut into parts of part_rows_ rows; the threads
+/// take parts in order, and wait while enough batches are ready or under way.
 class Pipeline::Run {
  public:
   explicit Run(std::shared_ptr<const Plan> plan);
@@ -67,8 +126,6 @@ class Pipeline::Run {
   std::optional<Batch> next();
 
  private:
-  static constexpr int64_t kPartRows = 64;
-
   struct Slot {
     Batch batch;
     int64_t parts_left = 0;
@@ -78,18 +135,28 @@ class Pipeline::Run {
     int64_t begin;  // rows of the batch
     int64_t end;
   };
+  /// What a thread keeps from row to row.
+  struct Worker {
+    internal::RowChain::Scratch scratch;
+    std::optional<internal::RowChain> chain;  // for the last row that was unlike the first
+  };
 
-  Slot make_slot(int64_t batch) const;
-  void fill(Batch& batch, int64_t begin, int64_t end, internal::RowChain::Scratch& scratch) const;
-  void fill_row(Batch& batch, int64_t row, internal::RowChain::Scratch& scratch) const;
+  Slot make_slot(int64_t batch);
+  void fill(Batch& batch, int64_t begin, int64_t end, Worker& worker);
+  void fill_row(Batch& batch, int64_t row, Worker& worker);
+  std::optional<Row> read_row(Batch& batch, int64_t index, Worker& worker);
+  const internal::RowChain& chain_for(const RowType& type, Worker& worker) const;
   std::optional<Batch> next_without_threads();
   void work();
   std::optional<Part> take_part(std::unique_lock<std::mutex>& lock);
 
   const std::shared_ptr<const Plan> plan_;
   const int64_t batches_;
-  std::vector<int64_t> order_;  // empty: the source's order
+  const int64_t ahead_;      // how many batches may wait
+  const int64_t part_rows_;  // that a thread takes
 
+  internal::SpareBuffers spare_;  // for the data of batches; under mutex_
+  std::mutex bad_mutex_;          // of the lists of bad rows
   std::mutex mutex_;
   std::condition_variable room_;             // a batch left, or the end
   std::condition_variable ready_;            // a batch is complete, or an error
@@ -104,10 +171,13 @@ class Pipeline::Run {
 };
 
 Pipeline::Run::Run(std::shared_ptr<const Plan> plan)
-    : plan_(std::move(plan)), batches_(plan_->batch_count()) {
-  if (plan_->seed) order_ = shuffled_rows(plan_->source->size(), *plan_->seed);
-  if (plan_->prefetch == 0) return;
-  const int64_t parts = (plan_->row_count() + kPartRows - 1) / kPartRows + batches_;
+    : plan_(std::move(plan)),
+      batches_(plan_->batch_count()),
+      ahead_(plan_->batches_ahead()),
+      part_rows_(plan_->part_rows()),
+      spare_(static_cast<size_t>(ahead_) + 2, INT64_MAX) {
+  if (ahead_ == 0) return;
+  const int64_t parts = (plan_->row_count() + part_rows_ - 1) / part_rows_ + batches_;
   const int64_t threads = std::min<int64_t>(plan_->threads, parts);
   for (int64_t i = 0; i < threads; ++i) pool_.emplace_back([this] { work(); });
 }
@@ -120,7 +190,7 @@ Pipeline::Run::~Run() {
   room_.notify_all();
 }
 
-Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) const {
+Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) {
   Slot slot;
   const int64_t first = batch * plan_->batch_rows;
   slot.batch.all_rows = std::min(plan_->batch_rows, plan_->row_count() - first);
@@ -130,47 +200,67 @@ Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) const {
   const RowType& row = plan_->chain->result();
   Shape shape = row.shape;
   shape.insert(0, slot.batch.rows);
-  slot.batch.data = Tensor(row.dtype, shape);
+  slot.batch.data = spare_.tensor(row.dtype, shape);
   slot.batch.labels = Tensor(DType::kI32, {slot.batch.rows});
-  slot.parts_left = std::max<int64_t>(1, (slot.batch.rows + kPartRows - 1) / kPartRows);
+  slot.parts_left = std::max<int64_t>(1, (slot.batch.rows + part_rows_ - 1) / part_rows_);
   return slot;
 }
 
-void Pipeline::Run::fill_row(Batch& batch, int64_t row,
-                             internal::RowChain::Scratch& scratch) const {
-  const auto place = static_cast<size_t>(batch.first_row + row);
-  const int64_t index = order_.empty() ? static_cast<int64_t>(place) : order_[place];
-  const ErrorContext context(
-      [&] { return fmt::format("reading row {} of {}", index, plan_->source->name()); });
-  const Row source = plan_->source->row(index);
+/// The transforms for rows of `type`. Pictures differ in size; often the next is like the last.
+const internal::RowChain& Pipeline::Run::chain_for(const RowType& type, Worker& worker) const {
+  if (type == plan_->chain->source()) return *plan_->chain;
+  if (!worker.chain || !(worker.chain->source() == type))
+    worker.chain.emplace(plan_->transforms, type);
+  return *worker.chain;
+}
+
+/// The row, or nothing where it cannot be read and is to be left out: then `batch` says so.
+std::optional<Row> Pipeline::Run::read_row(Batch& batch, int64_t index, Worker& worker) {
+  try {
+    Row row = plan_->source->row_part(
+        index, [&](const RowType& type) { return chain_for(type, worker).needed(); });
+    chain_for({row.data.dtype(), row.data.shape()}, worker);  // its size may not fit a transform
+    return row;
+  } catch (const Error& error) {
+    if (plan_->bad == BadRows::kThrow || error.code() == ErrorCode::kInternal) throw;
+    const std::scoped_lock lock(bad_mutex_);
+    batch.bad.push_back({index, headline(error)});
+    return std::nullopt;
+  }
+}
+
+void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
+  const int64_t index = plan_->source_index(batch.first_row + row);
+  const ErrorContext context([&] {
+    return fmt::format("reading {} of {}", plan_->source->row_name(index), plan_->source->name());
+  });
+  const std::optional<Row> source = read_row(batch, index, worker);
   const auto bytes = static_cast<size_t>(plan_->chain->result().byte_count());
   const auto out = batch.data.mutable_bytes().subspan(static_cast<size_t>(row) * bytes, bytes);
-  batch.labels.mutable_data<int32_t>()[static_cast<size_t>(row)] = source.label;
-  const RowType type{source.data.dtype(), source.data.shape()};
-  if (type == plan_->chain->source()) {
-    plan_->chain->run(source.data.bytes(), out, scratch);
+  batch.labels.mutable_data<int32_t>()[static_cast<size_t>(row)] =
+      source ? source->label : kLeftOut;
+  if (!source) {
+    std::fill(out.begin(), out.end(), std::byte{0});
     return;
   }
-  const internal::RowChain chain(plan_->transforms, type);
+  const internal::RowChain& chain = chain_for({source->data.dtype(), source->data.shape()}, worker);
   require(chain.result() == plan_->chain->result(),
           "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
           "gives them one",
           to_string(chain.result()), to_string(plan_->chain->result()));
-  chain.run(source.data.bytes(), out, scratch);
+  chain.run(source->data.bytes(), out, worker.scratch);
 }
 
-void Pipeline::Run::fill(Batch& batch, int64_t begin, int64_t end,
-                         internal::RowChain::Scratch& scratch) const {
-  for (int64_t row = begin; row < end; ++row) fill_row(batch, row, scratch);
+void Pipeline::Run::fill(Batch& batch, int64_t begin, int64_t end, Worker& worker) {
+  for (int64_t row = begin; row < end; ++row) fill_row(batch, row, worker);
 }
 
 std::optional<Pipeline::Run::Part> Pipeline::Run::take_part(std::unique_lock<std::mutex>& lock) {
-  room_.wait(lock,
-             [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + plan_->prefetch; });
+  room_.wait(lock, [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + ahead_; });
   if (stopped_ || taking_ == batches_) return std::nullopt;
   if (taken_rows_ == 0) slots_.push_back(std::make_unique<Slot>(make_slot(taking_)));
   Slot& slot = *slots_.back();
-  const Part part{&slot, taken_rows_, std::min(taken_rows_ + kPartRows, slot.batch.rows)};
+  const Part part{&slot, taken_rows_, std::min(taken_rows_ + part_rows_, slot.batch.rows)};
   taken_rows_ = part.end;
   if (taken_rows_ == slot.batch.rows) {
     ++taking_;
@@ -180,7 +270,7 @@ std::optional<Pipeline::Run::Part> Pipeline::Run::take_part(std::unique_lock<std
 }
 
 void Pipeline::Run::work() {
-  internal::RowChain::Scratch scratch;
+  Worker worker;
   std::unique_lock lock(mutex_);
   int64_t batch = 0;
   try {
@@ -190,7 +280,7 @@ void Pipeline::Run::work() {
       if (!part) return;
       batch = part->slot->batch.first_row / plan_->batch_rows;
       lock.unlock();
-      fill(part->slot->batch, part->begin, part->end, scratch);
+      fill(part->slot->batch, part->begin, part->end, worker);
       lock.lock();
       if (--part->slot->parts_left == 0) ready_.notify_one();
     }
@@ -213,9 +303,9 @@ std::optional<Batch> Pipeline::Run::next_without_threads() {
   Slot slot = make_slot(head_);
   try {
     parallel_for(static_cast<size_t>(slot.parts_left), plan_->threads, [&](size_t part) {
-      internal::RowChain::Scratch scratch;
-      const int64_t begin = static_cast<int64_t>(part) * kPartRows;
-      fill(slot.batch, begin, std::min(begin + kPartRows, slot.batch.rows), scratch);
+      Worker worker;
+      const int64_t begin = static_cast<int64_t>(part) * part_rows_;
+      fill(slot.batch, begin, std::min(begin + part_rows_, slot.batch.rows), worker);
     });
   } catch (const Error&) {
     error_ = std::current_exception();
@@ -226,7 +316,7 @@ std::optional<Batch> Pipeline::Run::next_without_threads() {
 }
 
 std::optional<Batch> Pipeline::Run::next() {
-  if (plan_->prefetch == 0) return next_without_threads();
+  if (ahead_ == 0) return next_without_threads();
   std::unique_lock lock(mutex_);
   if (head_ == batches_) return std::nullopt;
   const auto is_ready = [&] { return !slots_.empty() && slots_.front()->parts_left == 0; };
@@ -239,9 +329,11 @@ std::optional<Batch> Pipeline::Run::next() {
   return batch;
 }
 
-Pipeline::Pipeline(std::shared_ptr<const RowSource> source) {
+Pipeline::Pipeline(std::shared_ptr<const RowSource> source, BadRows bad) {
   Plan plan;
   plan.source = std::move(source);
+  plan.bad = bad;
+  plan.read_first();
   plan.bind();
   plan_ = std::make_shared<const Plan>(std::move(plan));
 }
@@ -272,7 +364,8 @@ Pipeline Pipeline::map(std::span<const Transform> transforms) const {
 
 Pipeline Pipeline::shuffle(uint64_t seed) const {
   Plan plan = change();
-  plan.seed = seed;
+  plan.order =
+      std::make_shared<const std::vector<int64_t>>(shuffled_rows(plan.source->size(), seed));
   return Pipeline(std::move(plan));
 }
 
@@ -322,6 +415,9 @@ std::span<const Transform> Pipeline::transforms() const {
 RowType Pipeline::row_type() const {
   require(plan_->chain != nullptr, "{} has no rows", plan_->source->name());
   return plan_->chain->result();
+}
+int64_t Pipeline::source_index(int64_t row) const {
+  return plan_->source_index(row);
 }
 int64_t Pipeline::row_count() const {
   return plan_->row_count();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,12 +21,28 @@
 
 namespace tessera {
 
+/// A row of the source that could not be read, and why.
+struct BadRow {
+  int64_t index = 0;  // in the source
+  std::string reason;
+};
+
+/// Why the source cannot read this row; empty when it can.
+std::string reading_error(const RowSource& source, int64_t index);
+
+/// What happens at a row that the source cannot read: a cut file, a format nobody reads.
+enum class BadRows : uint8_t {
+  kThrow,    // next() throws
+  kLeaveOut  // its place in the batch holds zeros and the label kLeftOut
+};
+
 struct Batch {
   Tensor data;            // [rows, row...]
   Tensor labels;          // i32 [rows]
   int64_t first_row = 0;  // its place in the order of reading
   int64_t rows = 0;
-  int64_t all_rows = 0;  // of the batch; more than `rows` where part() asks for a part
+  int64_t all_rows = 0;          // of the batch; more than `rows` where part() asks for a part
+  std::vector<BadRow> bad = {};  // the rows left out, in no order
 };
 
 /// The order in which `rows` rows are read with a seed: Fisher–Yates from the last place down,
@@ -37,7 +54,8 @@ std::vector<int64_t> shuffled_rows(int64_t rows, uint64_t seed);
 /// source and begin at the first batch. One thread at a time may use an object.
 class Pipeline {
  public:
-  explicit Pipeline(std::shared_ptr<const RowSource> source);
+  /// Reads the first row, to know its type: with kLeaveOut the first that can be read.
+  explicit Pipeline(std::shared_ptr<const RowSource> source, BadRows bad = BadRows::kThrow);
   Pipeline(const Pipeline& other);
   Pipeline(Pipeline&&) noexcept;
   Pipeline& operator=(const Pipeline& other);
@@ -58,7 +76,9 @@ class Pipeline {
   /// Part `index` of `count` of each batch only: its rows from floor(rows · index / count) on, none
   /// where there are more parts than rows. The other rows are not read.
   Pipeline part(int64_t index, int64_t count) const;
-  /// How many batches may wait, 2 unless said. 0: each batch is made by the call of next().
+  /// How many batches may wait; unless said 2, or more where that leaves threads without two rows
+  /// each, or where batches are small: up to 32 in 16 MiB, so that a busy machine's pauses pass. 0:
+  /// each batch is made by the call of next().
   Pipeline prefetch(int batches) const;
   /// Threads that transform; as many as processors unless said.
   Pipeline threads(int count) const;
@@ -66,6 +86,8 @@ class Pipeline {
   const RowSource& source() const;
   /// The transforms so far.
   std::span<const Transform> transforms() const;
+  /// The source's place of the row that is number `row` in the order of reading.
+  int64_t source_index(int64_t row) const;
   /// A row of a batch. Throws kInvalidArgument when the source is empty.
   RowType row_type() const;
   /// The rows and batches that reading to the end gives.

@@ -1,5 +1,6 @@
 #include "tessera/data/pipeline.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -153,6 +154,77 @@ TEST(Pipeline, AnErrorInARowArrivesAtNextAndStays) {
     EXPECT_NE(message.find("this row is bad"), std::string::npos);
     EXPECT_NE(message.find("reading row 300 of counting"), std::string::npos) << message;
   }
+}
+
+/// Counting rows of which those in `bad` cannot be read.
+class Holed final : public Counting {
+ public:
+  Holed(int64_t rows, std::vector<int64_t> bad) : Counting(rows), bad_(std::move(bad)) {}
+  Row row(int64_t index) const override {
+    const bool is_bad = std::find(bad_.begin(), bad_.end(), index) != bad_.end();
+    require_valid(!is_bad, "row {} is cut", index);
+    return Counting::row(index);
+  }
+
+ private:
+  std::vector<int64_t> bad_;
+};
+
+TEST(Pipeline, BadRowsKeepTheirPlacesAsZerosWhenTheyAreLeftOut) {
+  const std::vector<int64_t> bad{0, 1, 5, 63, 64, 199};
+  for (const int64_t batch : {1, 7, 64, 200})
+    for (const int prefetch : {0, 3}) {
+      Pipeline rows = Pipeline(std::make_shared<Holed>(200, bad), BadRows::kLeaveOut)
+                          .batch(batch)
+                          .prefetch(prefetch)
+                          .threads(3);
+      std::vector<int64_t> left_out;
+      int64_t row = 0;
+      while (const auto part = rows.next()) {
+        for (const BadRow& hole : part->bad) {
+          left_out.push_back(hole.index);
+          EXPECT_EQ(hole.reason, fmt::format("row {} is cut", hole.index));
+        }
+        for (int64_t i = 0; i < part->rows; ++i, ++row) {
+          const bool is_bad = std::find(bad.begin(), bad.end(), row) != bad.end();
+          EXPECT_EQ(part->labels.data<int32_t>()[static_cast<size_t>(i)],
+                    is_bad ? kLeftOut : 3 * static_cast<int32_t>(row));
+          EXPECT_EQ(part->data.data<uint8_t>()[static_cast<size_t>(2 * i + 1)], is_bad ? 0 : 7);
+        }
+      }
+      std::sort(left_out.begin(), left_out.end());
+      EXPECT_EQ(left_out, bad);
+      EXPECT_EQ(row, 200);
+    }
+}
+
+TEST(Pipeline, WithoutLeavingOutTheFirstBadRowStopsWithItsName) {
+  EXPECT_THROW(Pipeline(std::make_shared<Holed>(10, std::vector<int64_t>{0})), Error);
+  Pipeline rows = Pipeline(std::make_shared<Holed>(10, std::vector<int64_t>{4, 7})).batch(2);
+  EXPECT_TRUE(rows.next() && rows.next());
+  try {
+    rows.next();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("row 4 is cut\n"), 0U);
+    EXPECT_NE(std::string(error.what()).find("reading row 4 of counting"), std::string::npos);
+  }
+}
+
+TEST(Pipeline, WhereEveryRowIsBadThereIsNothingToRead) {
+  try {
+    Pipeline(std::make_shared<Holed>(2, std::vector<int64_t>{0, 1}), BadRows::kLeaveOut);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "none of the 2 rows of counting can be read; the first: row 0 is cut");
+  }
+}
+
+TEST(Pipeline, TheNumberInTheSourceOfARowThatWasReadIsKnown) {
+  const Pipeline rows = Pipeline(std::make_shared<Counting>(50)).shuffle(3);
+  const auto order = shuffled_rows(50, 3);
+  for (int64_t i = 0; i < 50; ++i) EXPECT_EQ(rows.source_index(i), order[static_cast<size_t>(i)]);
 }
 
 TEST(Pipeline, PrefetchReadsNoFurtherThanAsked) {

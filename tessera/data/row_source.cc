@@ -29,6 +29,10 @@ std::string to_string(const RowType& type) {
   return fmt::format("{}{}", to_string(type.dtype), to_string(type.shape));
 }
 
+std::string RowSource::row_name(int64_t index) const {
+  return fmt::format("row {}", index);
+}
+
 std::span<const RowSourceDef> all_row_sources() {
   static const std::vector<RowSourceDef> sources = make_sources();
   return sources;
@@ -38,7 +42,7 @@ std::string_view source_name(std::string_view notation) {
   return trim(notation.substr(0, notation.find(':')));
 }
 
-std::shared_ptr<const RowSource> open_rows(std::string_view notation) {
+std::shared_ptr<const RowSource> open_rows(std::string_view notation, const RowsOptions& options) {
   const std::string_view name = source_name(notation);
   const size_t colon = notation.find(':');
   std::vector<std::string> names;
@@ -50,7 +54,7 @@ std::shared_ptr<const RowSource> open_rows(std::string_view notation) {
     require(colon != std::string_view::npos, "'{}' lacks a place after the name; write {}",
             printable(notation), source.notation);
     const ErrorContext context([&] { return fmt::format("opening data {}", printable(notation)); });
-    return source.open(notation.substr(colon + 1));
+    return source.open(notation.substr(colon + 1), options);
   }
   fail(ErrorCode::kInvalidArgument, "'{}' names no source of data{}; known: {}",
        printable(notation), suggest(name, names), join(notations, ", "));

@@ -57,6 +57,18 @@ class RowStep {
   const RowType& result() const { return result_; }
   /// `row` and `out` have the sizes of the types. Not called for kRelabel.
   virtual void run(std::span<const std::byte> row, std::span<std::byte> out) const = 0;
+  /// The pixels of the row that the part `wanted` of the result depends on, of rows [h,w,c];
+  /// nothing stands for all of either.
+  virtual std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const {
+    (void)wanted;
+    return std::nullopt;
+  }
+  /// A step that may leave the pixels outside `wanted` of its result as they were; null where that
+  /// would save nothing.
+  virtual std::shared_ptr<const RowStep> for_part(const PixelBox& wanted) const {
+    (void)wanted;
+    return nullptr;
+  }
 
  private:
   RowStepKind kind_;

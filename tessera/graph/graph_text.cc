@@ -11,6 +11,7 @@
 #include <map>
 #include <type_traits>
 
+#include "tessera/base/fnv1a.h"
 #include "tessera/base/text.h"
 #include "tessera/graph/graph.h"
 #include "tessera/graph/internal/names.h"
@@ -41,11 +42,7 @@ std::string element_text(T value) {
 
 std::string constant_text(const Tensor& tensor) {
   if (tensor.size() > kPrintedElements) {
-    uint64_t digest = 0xcbf29ce484222325;  // FNV-1a
-    for (const std::byte byte : tensor.bytes()) {
-      digest = (digest ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
-    }
-    return fmt::format("digest {:016x}", digest);
+    return fmt::format("digest {:016x}", fnv1a(tensor.bytes()));
   }
   std::vector<std::string> elements;
   visit_dtype(tensor.dtype(), [&](auto tag) {

@@ -16,6 +16,7 @@
 #include "tessera/io/faulty_file_system.h"
 #include "tessera/io/json.h"
 #include "tessera/io/memory_file_system.h"
+#include "tessera/io/part_file.h"
 #include "tessera/io/protobuf_wire.h"
 
 namespace tessera {
@@ -357,6 +358,44 @@ TEST(Json, RefusesWhatIsNoJsonWithItsPlace) {
       << error_of([] { parse_json("[1, 2, x]"); });
   EXPECT_NE(error_of([] { parse_json(R"({"a":1,"b":2,"a":3})"); }).find("has 'a' twice"),
             std::string::npos);
+}
+
+TEST(PartFile, GrowsOverSeveralOpeningsAndAppearsAtOnce) {
+  const Folder folder;
+  const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };
+  {
+    PartFile part(folder / "a.part");
+    EXPECT_EQ(part.size(), 0U);
+    part.append(bytes("hello "));
+  }
+  PartFile part(folder / "a.part");
+  EXPECT_EQ(part.size(), 6U);
+  part.append(bytes("you"));
+  std::string seen;
+  part.read([&](std::span<const std::byte> some) {
+    seen.append(reinterpret_cast<const char*>(some.data()), some.size());
+  });
+  EXPECT_EQ(seen, "hello you");
+  EXPECT_FALSE(std::filesystem::exists(folder / "a"));
+  part.move_to(folder / "a");
+  EXPECT_EQ(read_text(folder / "a"), "hello you");
+  EXPECT_FALSE(std::filesystem::exists(folder / "a.part"));
+  PartFile again(folder / "b.part");
+  again.append(bytes("x"));
+  again.clear();
+  EXPECT_EQ(again.size(), 0U);
+  again.remove();
+  EXPECT_FALSE(std::filesystem::exists(folder / "b.part"));
+}
+
+TEST(PartFile, LinksAndFoldersAreRefused) {
+  const Folder folder;
+  std::filesystem::create_symlink(folder / "elsewhere", folder / "link");
+  std::filesystem::create_directory(folder / "sub");
+  EXPECT_THROW(PartFile(folder / "link"), Error);
+  EXPECT_THROW(PartFile(folder / "sub"), Error);
+  EXPECT_THROW(PartFile(folder / "none" / "x"), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder / "elsewhere"));
 }
 
 TEST(Json, MembersAreVisitedInOrderAsTheTreeHasThem) {

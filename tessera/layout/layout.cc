@@ -1,6 +1,7 @@
 #include "tessera/layout/layout.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -46,6 +47,19 @@ int Mesh::rank_count() const {
   int count = 1;
   for (const MeshAxis& axis : axes) count *= axis.size;
   return count;
+}
+
+std::vector<Rank> Mesh::all_ranks() const {
+  if (!ranks.empty()) return ranks;
+  std::vector<Rank> all(static_cast<size_t>(rank_count()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+std::vector<Rank> Mesh::sorted_ranks() const {
+  std::vector<Rank> all = all_ranks();
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 int Mesh::place_of(Rank rank) const {

@@ -41,6 +41,9 @@ struct Mesh {
   Rank rank_at(int place) const {
     return ranks.empty() ? place : ranks[static_cast<size_t>(place)];
   }
+  /// The ranks by their places, and by their numbers.
+  std::vector<Rank> all_ranks() const;
+  std::vector<Rank> sorted_ranks() const;
   /// Throws kInvalidArgument when the mesh has no such rank.
   int place_of(Rank rank) const;
   std::optional<int> find_place(Rank rank) const;

@@ -184,8 +184,8 @@ int64_t bytes_in_all(const Plan& plan, const StepCosts& costs) {
   int64_t bytes = 0;
   const Layout* before = &plan.from;
   for (const Step& step : plan.steps) {
-    for (int place = 0; place < step.after.mesh->rank_count(); ++place)
-      bytes += costs.traffic(*before, step, step.after.mesh->rank_at(place)).bytes;
+    for (const Rank rank : step.after.mesh->all_ranks())
+      bytes += costs.traffic(*before, step, rank).bytes;
     before = &step.after;
   }
   return bytes;

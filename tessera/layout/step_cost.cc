@@ -130,15 +130,14 @@ double StepCosts::of_move(const Move& move, const std::vector<int>& counts, int 
 
 double StepCosts::of_exchange(const Layout& from, const Layout& to) const {
   double most = 0;
-  for (int place = 0; place < to.mesh->rank_count(); ++place)
-    most = std::max(
-        most, price(exchange_traffic(from, to, global_, element_bytes_, to.mesh->rank_at(place))));
+  for (const Rank rank : to.mesh->all_ranks())
+    most = std::max(most, price(exchange_traffic(from, to, global_, element_bytes_, rank)));
   return most;
 }
 
 bool StepCosts::is_send_receive(const Layout& from, const Layout& to) const {
-  for (int place = 0; place < to.mesh->rank_count(); ++place)
-    if (exchange_traffic(from, to, global_, 1, to.mesh->rank_at(place)).messages > 1) return false;
+  for (const Rank rank : to.mesh->all_ranks())
+    if (exchange_traffic(from, to, global_, 1, rank).messages > 1) return false;
   return true;
 }
 

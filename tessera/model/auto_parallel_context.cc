@@ -8,7 +8,9 @@
 #include "tessera/checkpoint/strategy.h"
 #include "tessera/io/json.h"
 #include "tessera/model/internal/context_key.h"
+#include "tessera/model/predict_layout.h"
 #include "tessera/passes/operator_strategy.h"
+#include "tessera/passes/search.h"
 
 namespace tessera {
 namespace {
@@ -166,6 +168,11 @@ std::function<void(Graph&)> sharding_by(const std::filesystem::path& path) {
   };
 }
 
+bool is_searched(const AutoParallelContext& context) {
+  return context.parallel_mode == ParallelMode::kAutoParallel &&
+         context.search_mode != "sharding_propagation";
+}
+
 PlaceOptions place_options(const AutoParallelContext& context) {
   const int ranks = rank_count(context) / context.pipeline_stages;
   PlaceOptions place;
@@ -173,10 +180,10 @@ PlaceOptions place_options(const AutoParallelContext& context) {
     place.mesh = make_mesh({{"dp", ranks}});
     return place;
   }
-  place.mesh = make_mesh({{"d0", ranks}});
+  place.mesh = is_searched(context) ? search_mesh(ranks) : make_mesh({{"d0", ranks}});
   if (context.parallel_mode == ParallelMode::kSemiAutoParallel) place.mode = PlaceMode::kMindSpore;
   place.input_pieces = context.dataset_strategy;
-  if (!context.full_batch && place.input_pieces.empty()) place.input_pieces = {{ranks}};
+  if (place.input_pieces.empty()) place.input_pieces = {{context.full_batch ? 1 : ranks}};
   if (context.pipeline_stages > 1) place.stages = context.stage_scopes;
   return place;
 }
@@ -202,6 +209,11 @@ void validate(const AutoParallelContext& context) {
           ranks);
   if (context.enable_parallel_optimizer)
     fail(ErrorCode::kUnsupported, "enable_parallel_optimizer is refused: {}", kNoOptimizer);
+  require(context.memory_limit >= 0, "memory_limit is {}; wanted 0 or more bytes",
+          context.memory_limit);
+  require(context.memory_limit == 0 || is_searched(context),
+          "memory_limit is for auto_parallel, which looks for a placement that fits; "
+          "sharding_propagation does not");
   require(!context.full_batch || context.dataset_strategy.empty(),
           "full_batch and a dataset_strategy of tuples contradict each other: give one");
   if (has_strategies(context)) {
@@ -230,8 +242,14 @@ RunOptions run_options(const AutoParallelContext& context) {
   RunOptions options;
   if (context.parallel_mode == ParallelMode::kStandAlone) return options;
   options.place = place_options(context);
+  if (is_searched(context))
+    options.search = SearchOptions{.memory_limit = context.memory_limit,
+                                   .counts_outputs = context.search_mode == "dynamic_programming",
+                                   .as_pieces = true};
   if (!context.strategy_ckpt_load_file.empty())
     options.shard_operators = sharding_by(context.strategy_ckpt_load_file);
+  if (!context.strategy_ckpt_save_file.empty())
+    options.on_first_program = [context](const Placed& placed) { save_strategy(placed, context); };
   return options;
 }
 

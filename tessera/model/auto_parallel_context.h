@@ -22,8 +22,8 @@ enum class ParallelMode : uint8_t {
   kStandAlone,        // this process alone
   kDataParallel,      // every rank has all parameters and a part of the rows
   kSemiAutoParallel,  // operators as shard() or the strategy file says, others by rows
-  kAutoParallel,  // node by node what moves the fewest bytes, without a limit of memory; shard()
-                  // and the strategy file still hold
+  kAutoParallel,      // what moves the fewest bytes in memory_limit; shard() and the strategy file
+                      // still hold
 };
 
 struct AutoParallelContext {
@@ -34,13 +34,20 @@ struct AutoParallelContext {
   /// The pieces of each input, instead of full_batch: one tuple per input.
   std::vector<std::vector<int>> dataset_strategy = {};
   std::filesystem::path strategy_ckpt_load_file = {};  // its operators are sharded as it says
-  std::filesystem::path strategy_ckpt_save_file = {};  // see save_strategy in predict_layout.h
+  /// How the first batch is placed: written by rank 0 before it runs, and by infer_predict_layout.
+  std::filesystem::path strategy_ckpt_save_file = {};
   bool only_trainable_params = true;  // moving means and variances are not written there
   int pipeline_stages = 1;
   /// Which scopes are of which stage, instead of Cell.pipeline_stage; see PlaceOptions.stages.
   std::vector<std::vector<std::string>> stage_scopes = {};
   bool enable_parallel_optimizer = false;  // refused: there is no optimizer to cut
+  /// auto_parallel: what the fewest bytes are counted without, "recursive_programming", or with,
+  /// "dynamic_programming": gathering the outputs; see search.h. "sharding_propagation": operators
+  /// without a strategy follow their operands.
   std::string search_mode = "recursive_programming";
+  /// auto_parallel: bytes that a rank may hold, as explain counts them; 0: no limit. MindSpore's
+  /// key is set_context's max_device_memory.
+  int64_t memory_limit = 0;
 
   /// Sets what MindSpore calls `key` from its text as Python prints it, without quotes: "True",
   /// "8", "((1,1),(8,1))"; strategy_ckpt_config is JSON. Keys that cannot matter to predictions

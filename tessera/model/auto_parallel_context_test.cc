@@ -2,8 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
+#include "tessera/model/predict_layout.h"
+
 namespace tessera {
 namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 std::string error_of(const std::function<void()>& call) {
   try {
@@ -116,6 +128,11 @@ TEST(AutoParallelContext, ImpossibleValuesAreErrors) {
   context.pipeline_stages = 2;
   refused(context, "stage_scopes");
   context = semi(8);
+  context.memory_limit = 1 << 20;
+  refused(context, "memory_limit is for auto_parallel");
+  context.memory_limit = -1;
+  refused(context, "memory_limit is -1");
+  context = semi(8);
   context.enable_parallel_optimizer = true;
   refused(context, "enable_parallel_optimizer");
   context = semi(8);
@@ -138,12 +155,50 @@ TEST(AutoParallelContext, OptionsSayHowTheRanksRun) {
     EXPECT_EQ(options.place.mode, PlaceMode::kMindSpore);
     EXPECT_EQ(options.place.input_pieces, (std::vector<std::vector<int>>{{2}}));
     context.full_batch = true;
-    EXPECT_TRUE(run_options(context, world).place.input_pieces.empty());
+    EXPECT_EQ(run_options(context, world).place.input_pieces, (std::vector<std::vector<int>>{{1}}));
     context.device_num = 8;
     EXPECT_NE(error_of([&] { run_options(context, world); }).find("2 ranks run"),
               std::string::npos);
     EXPECT_EQ(run_options({}, world).world, nullptr);
   });
+}
+
+TEST(AutoParallelContext, TheFirstPredictionSavesItsStrategyOnceByRank0) {
+  const fs::path folder = fs::path(::testing::TempDir()) / "saved_strategies";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  const Tensor x(DType::kF32, {8, 1, 32, 32});
+  std::fill_n(Tensor(x).mutable_data<float>().begin(), x.size(), 0.25F);
+  for (const ParallelMode mode : {ParallelMode::kSemiAutoParallel, ParallelMode::kAutoParallel}) {
+    AutoParallelContext context{.parallel_mode = mode, .device_num = 4};
+    context.strategy_ckpt_save_file = folder / "wanted.ckpt";
+    (void)infer_predict_layout(parse_model("lenet5"), 8, {1, 32, 32}, context);
+    context.strategy_ckpt_save_file = folder / "saved.ckpt";
+    run_world({.ranks = 4, .timeout_seconds = 60}, [&](Communicator& world) {
+      Model model = Model::open({.model = "lenet5"}, run_options(context, world));
+      world.barrier();
+      EXPECT_FALSE(fs::exists(context.strategy_ckpt_save_file)) << "nothing has been compiled";
+      world.barrier();
+      (void)model.predict(x);
+      world.barrier();
+      if (world.rank() == 0) {
+        EXPECT_EQ(content_of(folder / "saved.ckpt"), content_of(folder / "wanted.ckpt"));
+        fs::remove(folder / "saved.ckpt");
+      }
+      (void)model.predict(x.slice({{0, 0, 0, 0}, {4, 1, 32, 32}}).contiguous());
+      world.barrier();
+      EXPECT_FALSE(fs::exists(context.strategy_ckpt_save_file)) << "written again";
+    });
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1) << "what else is there?";
+    // The file is a strategy like any other: the next job is sharded by it.
+    context.strategy_ckpt_load_file = folder / "wanted.ckpt";
+    run_world({.ranks = 4, .timeout_seconds = 60}, [&](Communicator& world) {
+      Model model = Model::open({.model = "lenet5"}, run_options(context, world));
+      EXPECT_EQ(model.predict(x).shape(), (Shape{8, 10}));
+    });
+    EXPECT_EQ(content_of(folder / "saved.ckpt"), content_of(folder / "wanted.ckpt"));
+    fs::remove(folder / "saved.ckpt");
+  }
 }
 
 TEST(SetContext, KeysHaveTheirMeaningOrAreRefused) {
@@ -158,6 +213,13 @@ TEST(SetContext, KeysHaveTheirMeaningOrAreRefused) {
   EXPECT_THROW(set_context(options, "device_target", "Ascend"), Error);
   EXPECT_THROW(set_context(options, "save_graphs", "True"), Error);
   EXPECT_THROW(set_context(options, "device_targt", "CPU"), Error);
+  EXPECT_NO_THROW(set_context(options, "max_device_memory", "1024GB"));
+  EXPECT_THROW(set_context(options, "max_device_memory", "30GB"), Error);
+  options.search = SearchOptions{};
+  set_context(options, "max_device_memory", "1.5GB");
+  EXPECT_EQ(options.search->memory_limit, int64_t{3} << 29);
+  for (const char* text : {"", "GB", "30", "-1GB", "1e9GB", "nanGB", "3 GB GB"})
+    EXPECT_THROW(set_context(options, "max_device_memory", text), Error) << text;
   EXPECT_EQ(prefetch_batches(false), 0);
   EXPECT_GT(prefetch_batches(true), 0);
   EXPECT_EQ(prefetch_batches(true, 1), 1);

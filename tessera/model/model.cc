@@ -1,8 +1,10 @@
 #include "tessera/model/model.h"
 
-#include <chrono>
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
@@ -13,12 +15,6 @@
 namespace tessera {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 std::vector<NetworkParameter> parameters_of(const Graph& graph) {
   std::vector<NetworkParameter> parameters;
   for (const ValueId id : graph.parameters) {
@@ -26,12 +22,6 @@ std::vector<NetworkParameter> parameters_of(const Graph& graph) {
     parameters.push_back({value.name, value.dtype, value.shape});
   }
   return parameters;
-}
-
-Attrs complete_options(const ModelDef& network) {
-  Attrs options;
-  for (const AttrDef& option : network.options) options.emplace(option.name, option.default_value);
-  return options;
 }
 
 /// The mean of one loss per row.
@@ -48,11 +38,7 @@ double mean_loss(const std::string& op, const Tensor& outputs, const Tensor& lab
 
 Model Model::open(const ModelSource& source, const RunOptions& options) {
   Model model;
-  if (source.network != nullptr) {
-    model.spec_ = {source.network, complete_options(*source.network)};
-  } else {
-    model.spec_ = parse_model(source.model);
-  }
+  model.spec_ = source.network != nullptr ? spec_of(*source.network) : parse_model(source.model);
   model.options_ = options;
   model.row_shape_ = source.row_shape.empty() ? model.spec_.model->row_shape(model.spec_.options)
                                               : source.row_shape;
@@ -96,6 +82,8 @@ Program& Model::program(int64_t rows) {
   const auto known = programs_.find(rows);
   if (known != programs_.end()) return known->second;
   const Graph graph_for_rows = graph(rows);
+  if (spread_ != nullptr && spread_->world().rank() == 0 && options_.on_first_program != nullptr)
+    std::exchange(options_.on_first_program, nullptr)(spread_->placed(rows));
   std::vector<Tensor> parameters;
   for (const ValueId id : graph_for_rows.parameters)
     parameters.push_back(weights_.at(graph_for_rows.values[static_cast<size_t>(id)].name));
@@ -133,14 +121,14 @@ Pipeline Model::part_of_rows(Pipeline rows) const {
   const Rank rank = spread_->world().rank();
   for (size_t d = 1; d < layout.dims.size(); ++d)
     if (part_count(layout, d) > 1) return rows;
-  if (!layout.mesh->find_place(rank)) return rows.part(0, 1);
+  if (!layout.mesh->find_place(rank)) return rows;
   return rows.part(part_index(layout, 0, rank), part_count(layout, 0));
 }
 
 Tensor Model::all_labels(const Batch& batch) const {
   if (batch.rows == batch.all_rows && spread_ == nullptr) return batch.labels;
-  const Layout& layout =
-      spread_->placed(batch.all_rows).layout(spread_->placed(batch.all_rows).graph.inputs[0]);
+  const Placed& placed = spread_->placed(batch.all_rows);
+  const Layout& layout = placed.layout(placed.graph.inputs[0]);
   const int count = part_count(layout, 0);
   if (batch.rows == batch.all_rows && count == 1) return batch.labels;
   Tensor labels(DType::kI32, {batch.all_rows});
@@ -160,29 +148,90 @@ Tensor Model::all_labels(const Batch& batch) const {
   return labels;
 }
 
+namespace {
+
+/// The rows `kept` of a tensor [n, ...].
+Tensor rows_of(const Tensor& all, std::span<const size_t> kept) {
+  Shape shape = all.shape();
+  shape[0] = std::ssize(kept);
+  Tensor some(all.dtype(), shape);
+  const Tensor from = all.contiguous();
+  const size_t bytes = from.bytes().size() / static_cast<size_t>(all.shape()[0]);
+  std::byte* to = some.mutable_bytes().data();
+  for (const size_t row : kept) {
+    const auto place = from.bytes().subspan(row * bytes, bytes);
+    to = std::copy(place.begin(), place.end(), to);
+  }
+  return some;
+}
+
+void update_metrics(const std::vector<std::unique_ptr<Metric>>& metrics, const Tensor& outputs,
+                    const Tensor& labels, const std::string& loss) {
+  for (const auto& metric : metrics) {
+    if (metric->wants_loss())
+      metric->update_loss(mean_loss(loss, outputs, labels));
+    else
+      metric->update(outputs, labels);
+  }
+}
+
+/// Those of `rows` that were left out go into `bad`; returns the places of the others.
+std::vector<size_t> sort_out(const Batch& batch, const Tensor& labels, const Pipeline& source,
+                             std::vector<int64_t>& rows, std::vector<BadRow>& bad) {
+  std::vector<size_t> kept;
+  const auto label = labels.data<int32_t>();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (label[i] != kLeftOut) {
+      kept.push_back(i);
+      continue;
+    }
+    const auto known = std::find_if(batch.bad.begin(), batch.bad.end(),
+                                    [&](const BadRow& row) { return row.index == rows[i]; });
+    bad.push_back({rows[i], known != batch.bad.end() ? known->reason
+                                                     : reading_error(source.source(), rows[i])});
+  }
+  for (size_t i = 0; i < kept.size(); ++i) rows[i] = rows[kept[i]];
+  rows.resize(kept.size());
+  return kept;
+}
+
+}  // namespace
+
 EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
                        const EvalOptions& options) {
   const ErrorContext context([&] { return fmt::format("evaluating {}", to_string(spec_)); });
   for (const auto& metric : metrics) metric->clear();
   EvalReport report;
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   rows = part_of_rows(std::move(rows));
-  while (const std::optional<Batch> batch = rows.next()) {
+  int64_t done = 0;
+  while (true) {
+    const Stopwatch asked;
+    const std::optional<Batch> batch = rows.next();
+    report.wait_seconds += asked.seconds();
+    if (!batch) break;
     const bool is_part = batch->rows != batch->all_rows;
-    const Tensor outputs = is_part ? run(batch->data, batch->all_rows) : predict(batch->data);
-    const Tensor labels = all_labels(*batch);
-    for (const auto& metric : metrics) {
-      if (metric->wants_loss()) {
-        metric->update_loss(mean_loss(options.loss, outputs, labels));
-      } else {
-        metric->update(outputs, labels);
-      }
+    Tensor outputs = is_part ? run(batch->data, batch->all_rows) : predict(batch->data);
+    Tensor labels = all_labels(*batch);
+    std::vector<int64_t> numbers;
+    for (int64_t i = 0; i < batch->all_rows; ++i) numbers.push_back(rows.source_index(done + i));
+    const auto kept = sort_out(*batch, labels, rows, numbers, report.bad);
+    if (std::ssize(kept) != batch->all_rows) {
+      outputs = rows_of(outputs, kept);
+      labels = rows_of(labels, kept);
     }
-    report.rows += batch->all_rows;
-    if (options.progress) options.progress(report.rows);
+    if (!kept.empty()) {
+      if (options.observe) options.observe({outputs, labels, numbers});
+      update_metrics(metrics, outputs, labels, options.loss);
+    }
+    done += batch->all_rows;
+    report.rows += std::ssize(kept);
+    if (options.progress) options.progress(done);
   }
   require(report.rows > 0, "there are no rows to evaluate");
-  report.seconds = seconds_since(start);
+  report.seconds = watch.seconds();
+  std::sort(report.bad.begin(), report.bad.end(),
+            [](const BadRow& a, const BadRow& b) { return a.index < b.index; });
   for (const auto& metric : metrics) {
     report.metrics.push_back(metric->result());
     report.correct = std::max(report.correct, report.metrics.back().correct);

@@ -37,6 +37,14 @@ struct ModelSource {
   LoadOptions load = {};
 };
 
+/// auto_parallel: what the placement is looked for.
+struct SearchOptions {
+  int64_t memory_limit = 0;     // bytes per rank, as RankMemory::peak counts them; 0: no limit
+  int64_t rows = 32;            // of the batches that it is best for, and must fit
+  bool counts_outputs = false;  // as search() does
+  bool as_pieces = false;       // in MindSpore's notation, where it can say the same
+};
+
 struct RunOptions {
   int threads = 0;              // 0: all processors of this process
   bool reference_only = false;  // plain C++ kernels only
@@ -46,9 +54,14 @@ struct RunOptions {
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
-  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks}
+  PlaceOptions place = {};  // how, where there is a world; no mesh: {dp=ranks of a stage}
+  /// The nodes that nobody has sharded are cut so that the fewest bytes move; see passes/search.h.
+  std::optional<SearchOptions> search = {};
   /// Gives nodes their shardings, before the graph is placed; may be null.
   std::function<void(Graph&)> shard_operators = nullptr;
+  /// Rank 0 of a world calls it once, with how the first batch that the model runs is placed; may
+  /// be null.
+  std::function<void(const Placed&)> on_first_program = nullptr;
 };
 
 /// What loading found.
@@ -63,16 +76,26 @@ struct LoadSummary {
 };
 
 struct EvalReport {
-  int64_t rows = 0;
+  int64_t rows = 0;      // evaluated, those left out not among them
   int64_t correct = -1;  // rows whose largest output is the label; -1 where no metric counts it
   std::vector<MetricResult> metrics;  // in the order asked for
   double seconds = 0;                 // rows and program, not loading
+  double wait_seconds = 0;            // of these, how long the program waited for rows
+  std::vector<BadRow> bad;            // rows left out because they cannot be read, sorted
+};
+
+/// Rows that were evaluated together, without those left out.
+struct EvalBatch {
+  const Tensor& outputs;          // [n, classes, ...]
+  const Tensor& labels;           // i32 [n]
+  std::span<const int64_t> rows;  // their numbers in the source
 };
 
 struct EvalOptions {
   /// The op that gives one loss per row from outputs and labels, for the metric `loss`.
   std::string loss = "sparse_softmax_cross_entropy";
-  std::function<void(int64_t rows)> progress;  // called after every batch
+  std::function<void(int64_t rows)> progress;               // called after every batch
+  std::function<void(const EvalBatch&)> observe = nullptr;  // before the metrics take the batch
 };
 
 class Spread;

@@ -16,13 +16,6 @@ size_t at(int id) {
   return static_cast<size_t>(id);
 }
 
-std::vector<Rank> sorted_ranks(const Mesh& mesh) {
-  std::vector<Rank> ranks;
-  for (int place = 0; place < mesh.rank_count(); ++place) ranks.push_back(mesh.rank_at(place));
-  std::sort(ranks.begin(), ranks.end());
-  return ranks;
-}
-
 /// The axis name without what follows its point: "d0" of "d0.1".
 std::string_view stem(std::string_view name) {
   return name.substr(0, name.find('.'));
@@ -31,12 +24,10 @@ std::string_view stem(std::string_view name) {
 /// The layout in MindSpore's device matrix, over ranks from 0 on: the dims that stand for the rows
 /// of one dense (d0.0, d0.1, …) are one where nothing is cut by them.
 Layout in_device_matrix(const Layout& layout, std::string_view name) {
-  const std::vector<Rank> ranks = sorted_ranks(*layout.mesh);
-  for (int place = 0; place < layout.mesh->rank_count(); ++place)
-    if (layout.mesh->rank_at(place) != ranks[at(place)])
-      fail(ErrorCode::kUnsupported,
-           "'{}' lies on {}: a device matrix cannot say that its ranks have another order",
-           printable(name), to_string(*layout.mesh));
+  if (layout.mesh->all_ranks() != layout.mesh->sorted_ranks())
+    fail(ErrorCode::kUnsupported,
+         "'{}' lies on {}: a device matrix cannot say that its ranks have another order",
+         printable(name), to_string(*layout.mesh));
   std::vector<bool> cuts(layout.mesh->axes.size(), false);
   for (const auto& dim : layout.dims)
     for (const AxisId axis : dim) cuts[at(axis)] = true;
@@ -129,7 +120,7 @@ InferredLayout inferred(const Placed& placed, ValueId id, const Layout& layout, 
   const ValueInfo& value = placed.graph.values[at(id)];
   InferredLayout made;
   made.name = value.name;
-  made.stage = sorted_ranks(*layout.mesh).front() / layout.mesh->rank_count();
+  made.stage = layout.mesh->sorted_ranks().front() / layout.mesh->rank_count();
   made.layout = in_device_matrix(layout, value.name);
   made.shape = value.shape;
   made.slice = local_box(layout, value.shape, rank).size;
@@ -151,7 +142,7 @@ std::vector<InferredLayout> infer_predict_layout(const Graph& network,
               context.parallel_mode == ParallelMode::kAutoParallel,
           "a predict layout is inferred in semi_auto_parallel or auto_parallel only");
   const RunOptions options = run_options(context);
-  const Placed placed = place(ready_to_place(network, options), options.place);
+  const Placed placed = place_network(network, options);
   save_strategy(placed, context);
   return inferred_layouts(placed, context.global_rank.value_or(0), form);
 }

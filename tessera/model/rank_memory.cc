@@ -3,6 +3,7 @@
 #include <map>
 
 #include "tessera/comm/planned_rank.h"
+#include "tessera/model/spread.h"
 
 namespace tessera {
 namespace {
@@ -39,15 +40,15 @@ int64_t RankMemory::peak() const {
          program.inputs + program.outputs;
 }
 
-std::vector<RankMemory> predict_memory(const Spread& spread, int64_t rows,
-                                       const RunOptions& options) {
+std::vector<RankMemory> predict_memory(const Placed& placed, const RunOptions& options) {
   std::vector<RankMemory> all;
   std::map<std::string, RankMemory> known;  // by kind_of
-  for (Rank rank = 0; rank < spread.rank_count(); ++rank) {
-    const Graph graph = spread.graph(rows, rank);
+  const int ranks = placed.mesh->rank_count();
+  for (Rank rank = 0; rank < ranks; ++rank) {
+    const Graph graph = local_graph(placed, rank);
     auto [it, is_new] = known.try_emplace(kind_of(graph));
     if (is_new) {
-      const auto world = planned_rank(rank, spread.rank_count());
+      const auto world = planned_rank(rank, ranks);
       it->second = memory_of(graph, *world, options);
     }
     all.push_back(it->second);

@@ -2,12 +2,12 @@
 // compiled for real kernels and their formats, but nothing is computed and no page is touched.
 //
 //   const Spread spread(spec, row_shape, {.place = {.mesh = parse_mesh("{dp=2,tp=4}")}}, 8);
-//   for (const RankMemory& rank : predict_memory(spread, 32, {})) rank.peak();
+//   for (const RankMemory& rank : predict_memory(spread.placed(32), {})) rank.peak();
 #pragma once
 
 #include <vector>
 
-#include "tessera/model/spread.h"
+#include "tessera/model/model.h"
 
 namespace tessera {
 
@@ -21,8 +21,7 @@ struct RankMemory {
   int64_t peak() const;
 };
 
-/// One per rank of the placement, for batches of `rows`. `options`: threads are those of one rank.
-std::vector<RankMemory> predict_memory(const Spread& spread, int64_t rows,
-                                       const RunOptions& options);
+/// One per rank of the placement. `options`: threads are those of one rank.
+std::vector<RankMemory> predict_memory(const Placed& placed, const RunOptions& options);
 
 }  // namespace tessera

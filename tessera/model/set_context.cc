@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "tessera/base/text.h"
 #include "tessera/model/auto_parallel_context.h"
 #include "tessera/model/internal/context_key.h"
@@ -29,6 +31,24 @@ void set_deterministic(RunOptions& options, std::string_view text) {
   options.deterministic = text == "ON";
 }
 
+/// MindSpore's form: "30GB", "3.5GB".
+void set_memory(RunOptions& options, std::string_view text) {
+  constexpr double kMost = 1 << 20;
+  const std::string number(text.substr(0, text.size() - std::min<size_t>(2, text.size())));
+  char* end = nullptr;
+  const double size = std::strtod(number.c_str(), &end);
+  require(text.ends_with("GB") && !number.empty() && *end == 0 && size > 0 && size <= kMost,
+          "'{}'; wanted a size above 0 like 30GB", printable(text));
+  if (!options.search && text != "1024GB")
+    fail(
+        ErrorCode::kUnsupported,
+        "{} is refused: it limits the placements that auto_parallel looks for, and this is another "
+        "mode",
+        text);
+  if (options.search)
+    options.search->memory_limit = static_cast<int64_t>(size * (int64_t{1} << 30));
+}
+
 const std::vector<Key>& keys() {
   constexpr int kMostThreads = 4096;
   static const std::vector<Key> table = {
@@ -40,7 +60,7 @@ const std::vector<Key>& keys() {
          o.threads = internal::to_number(t, 0, kMostThreads);
        }},
       {"device_id", nullptr, "0", kOneDevice},
-      {"max_device_memory", nullptr, "1024GB", kBuffers},
+      {"max_device_memory", set_memory},
       {"mempool_block_size", nullptr, "1GB", kBuffers},
       {"memory_optimize_level", nullptr, "O0", kBuffers},
       {"memory_offload", nullptr, "OFF", kBuffers},

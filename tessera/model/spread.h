@@ -13,11 +13,18 @@ namespace tessera {
 /// A traced network as it is placed: with constants folded, the ends of dense and conv2d as nodes
 /// of their own, and sharded by options.shard_operators.
 Graph ready_to_place(const Graph& network, const RunOptions& options);
+/// A traced network, made ready and placed; where options.search asks for it, as the search finds.
+/// Throws as place does, and kInvalidArgument where no placement fits the limit of memory, with the
+/// least that is needed.
+Placed place_network(const Graph& network, const RunOptions& options);
+/// What one rank runs of it, after all passes.
+Graph local_graph(const Placed& placed, Rank rank);
 
 class Spread {
  public:
-  /// Places the model for a batch of `nominal_rows`, which decides where parameters lie that no
-  /// layout names. Throws as place does. Collective: the ranks of options.world must agree.
+  /// Places the model for a batch of 32 rows, or of options.search, which decides where parameters
+  /// lie that no layout names. Throws as place does. Collective: the ranks of options.world must
+  /// agree.
   Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options);
   /// The same for so many ranks that do not run, to look at: there is no world then.
   Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& options, int ranks);
@@ -37,12 +44,11 @@ class Spread {
  private:
   Placed place_rows(int64_t rows) const;
 
-  static constexpr int64_t kNominalRows = 32;
-
   ModelSpec spec_;
   Shape row_shape_;
   RunOptions options_;
   int rank_count_;
+  std::vector<std::string> shardings_;                  // that were searched for, per node
   std::map<std::string, Layout, std::less<>> layouts_;  // by parameter
   mutable std::map<int64_t, Placed> placed_;            // by rows
 };

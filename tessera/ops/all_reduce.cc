@@ -6,11 +6,13 @@
 namespace tessera {
 namespace {
 
-void all_reduce(const internal::Collective& step, const Tensor& operand, Tensor& result) {
-  const auto from = operand.bytes();
-  const auto to = result.mutable_bytes();
-  if (from.data() != to.data()) std::memcpy(to.data(), from.data(), from.size());
-  step.group->all_reduce(result, step.reduce_op());
+internal::RunCollective plan_all_reduce(const internal::Collective& step) {
+  return [&step, op = step.reduce_op()](const Tensor& operand, Tensor& result) {
+    const auto from = operand.bytes();
+    const auto to = result.mutable_bytes();
+    if (from.data() != to.data()) std::memcpy(to.data(), from.data(), from.size());
+    step.group->all_reduce(result, op);
+  };
 }
 
 }  // namespace
@@ -18,7 +20,7 @@ void all_reduce(const internal::Collective& step, const Tensor& operand, Tensor&
 TESSERA_OP(all_reduce) {
   return internal::collective_op(
       "AllReduce", "Combines the partial values of the ranks along an axis; all get the result.",
-      internal::comm_kernel<all_reduce, true>());
+      internal::comm_kernel<plan_all_reduce, true>());
 }
 
 }  // namespace tessera

@@ -4,8 +4,10 @@
 namespace tessera {
 namespace {
 
-void cut(const internal::Collective& step, const Tensor& operand, Tensor& result) {
-  internal::paste(internal::cut_out(operand, step.from, step.to), step.to, result, step.to);
+internal::RunCollective plan_cut(const internal::Collective& step) {
+  return [&step](const Tensor& operand, Tensor& result) {
+    internal::paste(internal::view_of(operand, step.from, step.to), step.to, result, step.to);
+  };
 }
 
 }  // namespace
@@ -13,7 +15,7 @@ void cut(const internal::Collective& step, const Tensor& operand, Tensor& result
 TESSERA_OP(cut) {
   return internal::collective_op("StridedSlice",
                                  "Every rank keeps its part of what it has; nothing moves.",
-                                 internal::comm_kernel<cut>());
+                                 internal::comm_kernel<plan_cut>());
 }
 
 }  // namespace tessera

@@ -1,92 +1,133 @@
-#include <algorithm>
-#include <cstring>
-
 #include "tessera/layout/exchange.h"
+#include "tessera/comm/combine.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/collective.h"
 
 namespace tessera {
 namespace {
 
-using Terms = std::vector<std::vector<Receive>>;
+/// A part that moves between this rank and another, of one term of the sum that the values are.
+struct Part {
+  size_t term = 0;
+  Box box;
+};
+using Parts = std::vector<Part>;
 
-/// What a rank receives; nothing where the result's layout has no such rank.
-Terms terms_of(const internal::Collective& step, Rank rank) {
-  if (!step.after.mesh->find_place(rank)) return {};
-  return exchange_parts(step.before, step.after, step.global, rank);
-}
+/// What moves in a run, per rank of the group, in the order in which both ends pack it.
+struct ExchangePlan {
+  std::vector<Parts> send;
+  std::vector<Parts> receive;
+  size_t terms = 0;  // of which this rank's box is the sum; 0: it has none of the result
+};
 
-/// Calls visit(term, box) for what `rank` receives from `source`, in the order in which both ends
-/// pack it.
-template <typename Visit>
-void for_each_part(const Terms& terms, Rank source, Visit visit) {
+Parts parts_from(const std::vector<std::vector<Receive>>& terms, Rank source) {
+  Parts parts;
   for (size_t t = 0; t < terms.size(); ++t)
     for (const Receive& part : terms[t])
-      if (part.source == source) visit(t, part.box);
+      if (part.source == source) parts.push_back({t, part.box});
+  return parts;
 }
 
-/// What this rank sends to another, packed.
-Tensor packed(const internal::Collective& step, const Tensor& operand, Rank to) {
-  std::vector<std::byte> bytes;
-  const Terms terms = terms_of(step, to);
-  for_each_part(terms, step.self, [&](size_t, const Box& box) {
-    const Tensor part = internal::cut_out(operand, step.from, box);
-    bytes.insert(bytes.end(), part.bytes().begin(), part.bytes().end());
-  });
-  Tensor tensor(DType::kU8, {std::ssize(bytes)});
-  std::copy(bytes.begin(), bytes.end(), tensor.mutable_bytes().begin());
+int64_t byte_count(const Parts& parts, DType dtype) {
+  int64_t elements = 0;
+  for (const Part& part : parts) elements += element_count(part.box.size);
+  return elements * byte_size(dtype);
+}
+
+ExchangePlan make_plan(const internal::Collective& step) {
+  const auto terms_of = [&](Rank rank) {
+    return exchange_parts(step.before, step.after, step.global, rank);
+  };
+  const auto is_there = [&](Rank rank) { return step.after.mesh->find_place(rank).has_value(); };
+  ExchangePlan plan;
+  std::vector<std::vector<Receive>> mine;
+  if (is_there(step.self)) mine = terms_of(step.self);
+  plan.terms = mine.size();
+  for (const Rank rank : step.ranks) {
+    plan.receive.push_back(parts_from(mine, rank));
+    const bool wants =
+        is_there(rank) && overlaps(step.from, local_box(step.after, step.global, rank));
+    plan.send.push_back(wants ? parts_from(terms_of(rank), step.self) : Parts());
+  }
+  return plan;
+}
+
+/// The parts one behind another, as bytes: one that lies together in the operand is sent from
+/// there.
+Tensor packed(const internal::Collective& step, const Tensor& operand, const Parts& parts) {
+  const int64_t bytes = byte_count(parts, step.dtype);
+  if (parts.size() == 1) {
+    const Tensor part = internal::cut_out(operand, step.from, parts.front().box);
+    return Tensor::view(part.buffer(), part.byte_offset(), DType::kU8, {bytes});
+  }
+  Tensor tensor(DType::kU8, {bytes});
+  int64_t at = 0;
+  for (const Part& part : parts) {
+    Tensor target = Tensor::view(tensor.buffer(), at, step.dtype, part.box.size);
+    copy_elements(internal::view_of(operand, step.from, part.box), target);
+    at += target.byte_count();
+  }
   return tensor;
 }
 
-int64_t bytes_from(const Terms& terms, Rank source, DType dtype) {
-  int64_t bytes = 0;
-  for_each_part(terms, source, [&](size_t, const Box& box) {
-    bytes += element_count(box.size) * byte_size(dtype);
-  });
-  return bytes;
-}
+/// What came of each term, and where it goes.
+struct Arrived {
+  Box box;
+  Tensor values;
+};
 
-void combine(const Tensor& term, Tensor& sum, ReduceOp op) {
-  visit_dtype(sum.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                  std::is_same_v<T, int32_t> || std::is_same_v<T, int64_t>) {
-      const auto from = term.data<T>();
-      const auto to = sum.mutable_data<T>();
-      for (size_t i = 0; i < to.size(); ++i) {
-        to[i] = op == ReduceOp::kSum   ? to[i] + from[i]
-                : op == ReduceOp::kMax ? std::max(to[i], from[i])
-                                       : std::min(to[i], from[i]);
-      }
-    } else {
-      fail(ErrorCode::kUnsupported, "partial values of {} cannot be combined in an exchange",
-           to_string(sum.dtype()));
+std::vector<std::vector<Arrived>> unpacked(const internal::Collective& step,
+                                           const ExchangePlan& plan,
+                                           const std::vector<Tensor>& receive) {
+  std::vector<std::vector<Arrived>> terms(plan.terms);
+  for (size_t i = 0; i < receive.size(); ++i) {
+    int64_t at = 0;
+    for (const Part& part : plan.receive[i]) {
+      Tensor values = Tensor::view(receive[i].buffer(), at, step.dtype, part.box.size);
+      at += values.byte_count();
+      terms[part.term].push_back({part.box, std::move(values)});
     }
-  });
+  }
+  return terms;
 }
 
-void exchange(const internal::Collective& step, const Tensor& operand, Tensor& result) {
-  const Terms mine = terms_of(step, step.self);
+/// The result is the combination of the terms, in their order.
+void combine_terms(const internal::Collective& step, const std::vector<std::vector<Arrived>>& terms,
+                   Tensor& result) {
+  std::vector<Tensor> whole;
+  std::vector<const std::byte*> sources;
+  for (const std::vector<Arrived>& parts : terms) {
+    if (parts.size() == 1 && parts.front().box == step.to) {
+      whole.push_back(parts.front().values);
+    } else {
+      whole.emplace_back(step.dtype, step.to.size);
+      for (const Arrived& part : parts)
+        internal::paste(part.values, part.box, whole.back(), step.to);
+    }
+    sources.push_back(whole.back().bytes().data());
+  }
+  std::byte* const to = result.mutable_bytes().data();
+  combine(step.dtype, step.before.partial.front().op, sources, std::span(&to, 1), result.size());
+}
+
+void exchange(const internal::Collective& step, const ExchangePlan& plan, const Tensor& operand,
+              Tensor& result) {
   std::vector<Tensor> send;
   std::vector<Tensor> receive;
-  for (const Rank rank : step.ranks) {
-    send.push_back(packed(step, operand, rank));
-    receive.emplace_back(DType::kU8, Shape{bytes_from(mine, rank, step.dtype)});
-  }
+  for (const Parts& parts : plan.send) send.push_back(packed(step, operand, parts));
+  for (const Parts& parts : plan.receive)
+    receive.emplace_back(DType::kU8, Shape{byte_count(parts, step.dtype)});
   step.group->all_to_all(send, receive);
-  Tensor sum = result;
-  for (size_t t = 0; t < mine.size(); ++t) {
-    Tensor term = t == 0 ? sum : Tensor(step.dtype, step.to.size);
-    for (size_t i = 0; i < receive.size(); ++i) {
-      int64_t at = 0;
-      for_each_part(mine, step.ranks[i], [&](size_t number, const Box& box) {
-        const Tensor part = Tensor::view(receive[i].buffer(), at, step.dtype, box.size);
-        at += part.byte_count();
-        if (number == t) internal::paste(part, box, term, step.to);
-      });
-    }
-    if (t > 0) combine(term, sum, step.before.partial.front().op);
-  }
+  const std::vector<std::vector<Arrived>> terms = unpacked(step, plan, receive);
+  if (terms.size() > 1) return combine_terms(step, terms, result);
+  for (const std::vector<Arrived>& parts : terms)
+    for (const Arrived& part : parts) internal::paste(part.values, part.box, result, step.to);
+}
+
+internal::RunCollective plan_exchange(const internal::Collective& step) {
+  return [&step, plan = make_plan(step)](const Tensor& operand, Tensor& result) {
+    exchange(step, plan, operand, result);
+  };
 }
 
 }  // namespace
@@ -95,7 +136,7 @@ TESSERA_OP(exchange) {
   return internal::collective_op("NeighborExchange",
                                  "Every rank fetches its new box from the ranks that hold it, on "
                                  "whatever meshes.",
-                                 internal::comm_kernel<exchange>());
+                                 internal::comm_kernel<plan_exchange>());
 }
 
 }  // namespace tessera

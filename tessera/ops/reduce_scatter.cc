@@ -4,13 +4,15 @@
 namespace tessera {
 namespace {
 
-void reduce_scatter(const internal::Collective& step, const Tensor& operand, Tensor& result) {
-  std::vector<Tensor> parts;
-  for (const Rank rank : step.ranks) {
-    const Box theirs = local_box(step.after, step.global, rank);
-    parts.push_back(internal::cut_out(operand, step.from, theirs));
-  }
-  step.group->reduce_scatter(parts, result, step.reduce_op());
+internal::RunCollective plan_reduce_scatter(const internal::Collective& step) {
+  std::vector<Box> boxes;
+  for (const Rank rank : step.ranks) boxes.push_back(local_box(step.after, step.global, rank));
+  return [&step, boxes = std::move(boxes), op = step.reduce_op()](const Tensor& operand,
+                                                                  Tensor& result) {
+    std::vector<Tensor> parts;
+    for (const Box& box : boxes) parts.push_back(internal::cut_out(operand, step.from, box));
+    step.group->reduce_scatter(parts, result, op);
+  };
 }
 
 }  // namespace
@@ -19,7 +21,7 @@ TESSERA_OP(reduce_scatter) {
   return internal::collective_op(
       "ReduceScatter",
       "Combines the partial values of the ranks along an axis; each keeps a part of the result.",
-      internal::comm_kernel<reduce_scatter>());
+      internal::comm_kernel<plan_reduce_scatter>());
 }
 
 }  // namespace tessera

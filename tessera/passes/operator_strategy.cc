@@ -102,10 +102,7 @@ Pieces pieces_of(const Placed& placed, size_t n, bool by_rows) {
 
 int stage_of(const Placed& placed, size_t n) {
   const Mesh& mesh = *placed.nodes[n].results[0].mesh;
-  Rank least = mesh.rank_at(0);
-  for (int place = 1; place < mesh.rank_count(); ++place)
-    least = std::min(least, mesh.rank_at(place));
-  return least / mesh.rank_count();
+  return mesh.sorted_ranks().front() / mesh.rank_count();
 }
 
 }  // namespace

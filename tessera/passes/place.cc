@@ -8,6 +8,7 @@
 #include "tessera/base/text.h"
 #include "tessera/passes/internal/batch_parallel.h"
 #include "tessera/passes/internal/choose.h"
+#include "tessera/passes/internal/given.h"
 #include "tessera/passes/internal/rewriter.h"
 #include "tessera/passes/internal/stages.h"
 #include "tessera/passes/shard.h"
@@ -38,7 +39,8 @@ class Placer {
 
   Placed run() {
     const Graph& graph = placed_.graph;
-    for (const ValueId id : graph.inputs) place_input(id);
+    for (const ValueId id : graph.inputs)
+      fix(id, internal::layout_of_input(graph, id, options_, stages_));
     for (const ValueId id : graph.parameters) place_parameter(id);
     for (const auto& [id, tensor] : graph.constants) set_free(id);
     for (size_t n = 0; n < graph.nodes.size(); ++n) place_node(n);
@@ -64,63 +66,9 @@ class Placer {
   }
   void set_free(ValueId id) { is_free_[at(id)] = true; }
 
-  std::optional<Layout> asked_for(ValueId id) const {
-    if (options_.layout_of == nullptr) return std::nullopt;
-    const ValueInfo& info = value(id);
-    std::optional<Layout> layout = options_.layout_of(info);
-    if (!layout) return std::nullopt;
-    const ErrorContext context(
-        [&] { return fmt::format("placing '{}' {}", info.name, to_string(info.shape)); });
-    validate(*layout, info.shape.size());
-    require(layout->partial.empty(), "{} asks for partial values", to_string(*layout));
-    return layout;
-  }
-
-  void place_input(ValueId id) {
-    const MeshPtr& mesh = stages_.of_reader(id);
-    if (auto layout = asked_for(id)) return fix(id, stages_.moved(*layout, mesh));
-    if (!options_.input_pieces.empty()) return fix(id, layout_of_pieces(id, mesh));
-    Layout layout = replicated_on(mesh, at(id));
-    const std::optional<AxisId> dp = mesh->find("dp");
-    const bool cut = options_.mode == PlaceMode::kFollow && dp && !layout.dims.empty();
-    if (cut) layout.dims[0] = {*dp};
-    fix(id, std::move(layout));
-  }
-
-  /// An input in the pieces that the options give it.
-  Layout layout_of_pieces(ValueId id, const MeshPtr& mesh) const {
-    const auto& inputs = placed_.graph.inputs;
-    const auto& given = options_.input_pieces;
-    require(given.size() == 1 || given.size() == inputs.size(),
-            "there are {} tuples of pieces for {} inputs; wanted one each, or one for all",
-            given.size(), inputs.size());
-    const auto place =
-        static_cast<size_t>(std::find(inputs.begin(), inputs.end(), id) - inputs.begin());
-    const std::vector<int>& pieces = given.size() == 1 ? given[0] : given[place];
-    const size_t ndim = value(id).shape.size();
-    require(pieces.size() <= ndim || given.size() == 1, "input '{}' {} is given pieces for {} dims",
-            value(id).name, to_string(value(id).shape), pieces.size());
-    std::vector<MeshAxis> axes;
-    Layout layout{nullptr, std::vector<std::vector<AxisId>>(ndim), {}};
-    int left = mesh->rank_count();
-    for (size_t d = 0; d < std::min(ndim, pieces.size()); ++d) {
-      if (pieces[d] == 1) continue;
-      require(pieces[d] > 0 && left % pieces[d] == 0,
-              "the pieces ({}) of input '{}' do not divide the {} ranks", fmt::join(pieces, ","),
-              value(id).name, mesh->rank_count());
-      left /= pieces[d];
-      layout.dims[d] = {static_cast<AxisId>(axes.size())};
-      axes.push_back({fmt::format("d{}", axes.size()), pieces[d]});
-    }
-    if (left > 1 || axes.empty()) axes.push_back({fmt::format("d{}", axes.size()), left});
-    layout.mesh = make_mesh(std::move(axes), internal::ranks_of(*mesh));
-    return layout;
-  }
-
   void place_parameter(ValueId id) {
-    auto layout = asked_for(id);
-    if (layout)
-      fix(id, stages_.moved(*layout, stages_.of_reader(id)));
+    if (auto layout = internal::layout_of_parameter(placed_.graph, id, options_, stages_))
+      fix(id, std::move(*layout));
     else
       set_free(id);
   }
@@ -321,6 +269,16 @@ class Placer {
   std::unordered_map<std::string, RuleLayouts> choices_;
 };
 
+/// How many ranks are in one of two meshes, or both.
+int ranks_of(const Mesh& a, const Mesh& b) {
+  std::vector<Rank> ranks;
+  const std::vector<Rank> first = a.sorted_ranks();
+  const std::vector<Rank> second = b.sorted_ranks();
+  std::set_union(first.begin(), first.end(), second.begin(), second.end(),
+                 std::back_inserter(ranks));
+  return static_cast<int>(ranks.size());
+}
+
 }  // namespace
 
 Placed place(const Graph& graph, const PlaceOptions& options) {
@@ -339,21 +297,14 @@ std::vector<Movement> movements(const Placed& placed) {
         const Plan one{*before, {step}};
         Movement made{step.kind, static_cast<ValueId>(id), {}, 0, !known[id]};
         if (step.axis >= 0) made.axis = before->mesh->axes[at(step.axis)].name;
-        std::vector<Rank> ranks;
-        for (const Layout* layout : {before, &step.after})
-          for (int place = 0; place < layout->mesh->rank_count(); ++place)
-            ranks.push_back(layout->mesh->rank_at(place));
-        std::sort(ranks.begin(), ranks.end());
-        ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
-        for (const Rank rank : ranks) {
-          if (!step.after.mesh->find_place(rank)) continue;
+        for (const Rank rank : step.after.mesh->all_ranks()) {
           const int64_t bytes = traffic(one, value.shape, byte_size(value.dtype), rank).bytes;
           made.bytes += bytes;
           made.largest = std::max(made.largest, bytes);
         }
         made.before = form.before;
-        made.ranks =
-            step.axis < 0 ? static_cast<int>(ranks.size()) : before->mesh->axes[at(step.axis)].size;
+        made.ranks = step.axis < 0 ? ranks_of(*before->mesh, *step.after.mesh)
+                                   : before->mesh->axes[at(step.axis)].size;
         made.after = step.after;
         made.form = static_cast<size_t>(&form - placed.forms[id].data());
         made.step = static_cast<size_t>(&step - form.plan.steps.data());

@@ -86,11 +86,7 @@ class PlacedText {
   std::string stages() const {
     std::map<std::vector<Rank>, size_t> nodes;  // by the ranks of the stage
     for (const PlacedNode& node : placed_.nodes) {
-      const Mesh& mesh = *node.results[0].mesh;
-      std::vector<Rank> ranks;
-      for (int place = 0; place < mesh.rank_count(); ++place) ranks.push_back(mesh.rank_at(place));
-      std::sort(ranks.begin(), ranks.end());
-      ++nodes[ranks];
+      ++nodes[node.results[0].mesh->sorted_ranks()];
     }
     if (nodes.size() < 2) return "";
     std::string text;
@@ -110,10 +106,9 @@ class PlacedText {
   int64_t bytes_on_a_rank(ValueId id) const {
     const Layout& layout = placed_.layout(id);
     int64_t most = 0;
-    for (int place = 0; place < layout.mesh->rank_count(); ++place) {
-      const Box box = local_box(layout, graph_.values[at(id)].shape, layout.mesh->rank_at(place));
-      most = std::max(most, element_count(box.size));
-    }
+    for (const Rank rank : layout.mesh->all_ranks())
+      most =
+          std::max(most, element_count(local_box(layout, graph_.values[at(id)].shape, rank).size));
     return most * byte_size(graph_.values[at(id)].dtype);
   }
 

@@ -304,7 +304,7 @@ DeviceMatrix device_matrix(std::string_view op, const ShardingRule& rule, const 
 
 RuleLayouts layouts_of_pieces(std::string_view op, const ShardingRule& rule, const Pieces& pieces,
                               const MeshPtr& mesh) {
-  const DeviceMatrix made = device_matrix(op, rule, pieces, internal::ranks_of(*mesh));
+  const DeviceMatrix made = device_matrix(op, rule, pieces, mesh->all_ranks());
   const std::string reason = why_not(rule, *made.mesh, made.axes);
   require(reason.empty(), "{}", reason);
   return layouts_of(rule, made.mesh, made.axes);

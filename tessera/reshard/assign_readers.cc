@@ -354,26 +354,38 @@ ReadPlan assign_readers(const ReshardPlan& plan, const Source& source,
   return Assigner(plan, source, destination, view, options).assign();
 }
 
-std::string to_string(const ReadPlan& reads) {
-  RankTraffic total;
-  for (const RankTraffic& rank : reads.ranks) {
-    total.read += rank.read;
-    total.sent += rank.sent;
-    total.held += rank.held;
+RankTraffic total(std::span<const RankTraffic> ranks) {
+  RankTraffic sum;
+  for (const RankTraffic& rank : ranks) {
+    sum.read += rank.read;
+    sum.sent += rank.sent;
+    sum.received += rank.received;
+    sum.held += rank.held;
   }
-  std::string text = fmt::format(
-      "{} ranks read {} in {} parts{}, send {} and hold {}; {} round{} of at most {} per rank\n",
-      reads.ranks.size(), human_bytes(total.read), reads.reads.size(),
-      reads.bytes_compared > 0
-          ? fmt::format(" ({} of it replicas to compare)", human_bytes(reads.bytes_compared))
-          : std::string(),
-      human_bytes(total.sent), human_bytes(total.held), reads.round_count(),
-      reads.round_count() == 1 ? "" : "s", human_bytes(reads.options.round_bytes));
-  for (size_t r = 0; r < reads.ranks.size(); ++r)
+  return sum;
+}
+
+std::string traffic_lines(std::span<const RankTraffic> ranks) {
+  std::string text;
+  for (size_t r = 0; r < ranks.size(); ++r)
     text += fmt::format("rank {}: reads {}, sends {}, receives {}, holds {}\n", r,
-                        human_bytes(reads.ranks[r].read), human_bytes(reads.ranks[r].sent),
-                        human_bytes(reads.ranks[r].received), human_bytes(reads.ranks[r].held));
+                        human_bytes(ranks[r].read), human_bytes(ranks[r].sent),
+                        human_bytes(ranks[r].received), human_bytes(ranks[r].held));
   return text;
+}
+
+std::string to_string(const ReadPlan& reads) {
+  const RankTraffic all = total(reads.ranks);
+  return fmt::format(
+             "{} ranks read {} in {} parts{}, send {} and hold {}; {} round{} of at most {} per "
+             "rank\n",
+             reads.ranks.size(), human_bytes(all.read), reads.reads.size(),
+             reads.bytes_compared > 0
+                 ? fmt::format(" ({} of it replicas to compare)", human_bytes(reads.bytes_compared))
+                 : std::string(),
+             human_bytes(all.sent), human_bytes(all.held), reads.round_count(),
+             reads.round_count() == 1 ? "" : "s", human_bytes(reads.options.round_bytes)) +
+         traffic_lines(reads.ranks);
 }
 
 }  // namespace tessera

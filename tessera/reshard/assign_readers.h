@@ -88,6 +88,10 @@ ReadPlan assign_readers(const ReshardPlan& plan, const Source& source,
 void verify(const ReadPlan& reads, const ReshardPlan& plan, const Source& source,
             const Destination& destination, const JobView& view);
 
+/// Of all ranks together.
+RankTraffic total(std::span<const RankTraffic> ranks);
+/// A line per rank: "rank 2: reads 1 MiB, sends …".
+std::string traffic_lines(std::span<const RankTraffic> ranks);
 /// Totals, then a line per rank.
 std::string to_string(const ReadPlan& reads);
 

@@ -9,6 +9,7 @@
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/reshard/internal/compare_values.h"
+#include "tessera/reshard/internal/idle.h"
 #include "tessera/reshard/internal/slabs.h"
 #include "tessera/reshard/internal/stream.h"
 
@@ -73,17 +74,23 @@ class ValueComparer {
 
   /// Returns the bytes read.
   uint64_t run() {
-    make_items();
+    const auto extent_of = [&](uint32_t p) {
+      return std::optional(internal::SlabExtent{a_.record(pairs_[p].a).shape, width(pairs_[p])});
+    };
+    const std::vector<SlabItem> items =
+        internal::make_items(static_cast<uint32_t>(pairs_.size()), staging_, extent_of);
     const int threads = thread_count(options_.plan.threads);
-    parallel_for(items_.size(), threads, [&](size_t i) {
-      std::unique_ptr<Work> work = take();
+    parallel_for(items.size(), threads, [&](size_t i) {
+      std::unique_ptr<Work> work = idle_.take();
       work->a.counts = work->b.counts = {};
-      process(items_[i], *work);
-      const std::scoped_lock lock(mutex_);
+      process(items[i], *work);
+      uint64_t bytes = 0;
       for (const internal::StreamCounts& counts : {work->a.counts, work->b.counts})
-        done_ += counts.bytes_read + counts.bytes_compared;
+        bytes += counts.bytes_read + counts.bytes_compared;
+      idle_.give_back(std::move(work));
+      const std::scoped_lock lock(mutex_);
+      done_ += bytes;
       if (options_.progress) options_.progress(done_, std::max(done_, total_));
-      idle_.push_back(std::move(work));
     });
     return done_;
   }
@@ -93,41 +100,11 @@ class ValueComparer {
     Stream::Workspace a, b;
   };
 
-  std::unique_ptr<Work> take() {
-    const std::scoped_lock lock(mutex_);
-    if (idle_.empty()) return std::make_unique<Work>();
-    std::unique_ptr<Work> work = std::move(idle_.back());
-    idle_.pop_back();
-    return work;
-  }
-
   int64_t width(const Pair& pair) const {
     return std::max(byte_size(a_.record(pair.a).dtype), byte_size(b_.record(pair.b).dtype));
   }
 
   SlabGrid grid(const Pair& pair) const { return {a_.record(pair.a).shape, width(pair), staging_}; }
-
-  /// Large tensors slab by slab, small ones several together.
-  void make_items() {
-    constexpr uint32_t kMostTogether = 256;
-    uint64_t together = staging_;
-    for (uint32_t p = 0; p < pairs_.size(); ++p) {
-      const auto elements = static_cast<uint64_t>(element_count(a_.record(pairs_[p].a).shape));
-      if (elements == 0) continue;
-      const uint64_t bytes = elements * static_cast<uint64_t>(width(pairs_[p]));
-      if (bytes > staging_) {
-        const uint64_t slabs = grid(pairs_[p]).count();
-        for (uint64_t slab = 0; slab < slabs; ++slab) items_.push_back({p, p + 1, slab, false});
-        together = staging_;
-      } else if (together + bytes <= staging_ && p - items_.back().first < kMostTogether) {
-        items_.back().last = p + 1;
-        together += bytes;
-      } else {
-        items_.push_back({p, p + 1, 0, true});
-        together = bytes;
-      }
-    }
-  }
 
   void process(const SlabItem& item, Work& work) {
     work.a.wants.clear();
@@ -205,9 +182,8 @@ class ValueComparer {
   uint64_t staging_ = 0;
   uint64_t total_ = 0;
   uint64_t done_ = 0;
-  std::vector<SlabItem> items_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Work>> idle_;
+  internal::Idle<Work> idle_;
 };
 
 Tensor part_of(const Source& source, const Record& part) {
@@ -263,10 +239,6 @@ void add_pair(const Pair& pair, const Record& a, const Record& b, Comparison& re
   const bool is_close = has_equal_dtypes && pair.values.beyond == 0;
   (is_close ? result.close : result.differences).push_back(std::move(found));
 }
-
-}  // namespace
-
-namespace {
 
 /// What is lost has no values, and often no known shape, that could be compared.
 void require_whole(const Source& source) {

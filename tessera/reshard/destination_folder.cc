@@ -22,10 +22,25 @@ std::string shown(const fs::path& path) {
   return printable(path.string());
 }
 
+std::string in_manifest(const fs::path& folder) {
+  return "reading " + shown(folder / DestinationFolder::kManifest);
+}
+
+Json parse_list(std::string_view text) {
+  return parse_json(text, {kLongestList, 8});
+}
+
+/// What the manifest in `folder` says; nothing where there is none.
+std::optional<Json> read_manifest(const FileSystem& file_system, const fs::path& folder) {
+  const fs::path path = folder / DestinationFolder::kManifest;
+  if (!file_system.exists(path)) return {};
+  const ErrorContext context([&] { return in_manifest(folder); });
+  return parse_list(read_text(file_system, path, kLongestList));
+}
+
 /// The "files" of a marker or manifest: paths inside the folder, as far as they are such.
-std::vector<std::string> listed_files(std::string_view text) {
+std::vector<std::string> listed_files(const Json& root) {
   std::vector<std::string> files;
-  const Json root = parse_json(text, {kLongestList, 8});
   for (const Json& file : root.at("files").items()) {
     const std::string& name = file.is_object() ? file.at("path").as_string() : file.as_string();
     const fs::path path = name;
@@ -114,8 +129,8 @@ DestinationFolder::DestinationFolder(FileSystem& file_system, fs::path root,
 }
 
 void DestinationFolder::begin() {
-  if (file_system_.exists(root_ / kManifest))
-    old_files_ = listed_files(read_text(file_system_, root_ / kManifest, kLongestList));
+  if (const auto manifest = read_manifest(file_system_, root_))
+    old_files_ = listed_files(*manifest);
   // The old ones too: once the manifest is gone nothing else says that they were of a result.
   std::set<std::string> ours(old_files_.begin(), old_files_.end());
   for (const fs::path& file : files_) ours.insert(file.string());
@@ -142,9 +157,8 @@ void DestinationFolder::check_contents(bool force) const {
   // A checkpoint that stays beside the new ones would be taken for one of them.
   std::set<std::string> known{std::string(kManifest)};
   for (const fs::path& file : files_) known.insert(file.string());
-  if (file_system_.exists(root_ / kManifest))
-    for (std::string& file : listed_files(read_text(file_system_, root_ / kManifest, kLongestList)))
-      known.insert(std::move(file));
+  if (const auto manifest = read_manifest(file_system_, root_))
+    for (std::string& file : listed_files(*manifest)) known.insert(std::move(file));
   const auto check = [&](const fs::path& path) {
     const std::string name = path.string();
     const bool is_checkpoint = name.ends_with(".ckpt") || name.ends_with(".safetensors");
@@ -164,7 +178,7 @@ void DestinationFolder::remove_dead_run(std::string_view list) {
   if (trim(list).empty()) return;  // it ended before it made anything
   const ErrorContext context([&] { return "reading what a killed run left in " + shown(root_); });
   // With a manifest there the run was to replace a result and had not begun to: that one is whole.
-  remove_files(listed_files(list), file_system_.exists(root_ / kManifest));
+  remove_files(listed_files(parse_list(list)), file_system_.exists(root_ / kManifest));
   const std::vector<std::string> manifest{std::string(kManifest)};
   remove_files(manifest, true);
 }
@@ -236,33 +250,29 @@ DestinationFolder::~DestinationFolder() {
 }
 
 std::optional<Strategy> strategy_in(const FileSystem& file_system, const fs::path& folder) {
-  fs::path path = folder / DestinationFolder::kManifest;
-  if (!file_system.exists(path)) {
+  fs::path place = folder;
+  std::optional<Json> manifest = read_manifest(file_system, folder);
+  if (!manifest && file_system.is_folder(folder)) {
     // Ranks that were made one by one have a manifest each.
-    if (!file_system.is_folder(folder)) return {};
     for (const std::string& name : file_system.list(folder))
-      if (rank_in_path(name) >= 0 && file_system.is_folder(folder / name))
-        path = folder / name / DestinationFolder::kManifest;
-    if (!file_system.exists(path)) return {};
+      if (rank_in_path(name) >= 0 && file_system.is_folder(folder / name)) place = folder / name;
+    manifest = read_manifest(file_system, place);
   }
-  const ErrorContext context([&] { return "reading " + shown(path); });
-  const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
-  const Json* layouts = root.find("layouts");
+  const Json* layouts = manifest ? manifest->find("layouts") : nullptr;
   if (layouts == nullptr) return {};
+  const ErrorContext context([&] { return in_manifest(place); });
   Strategy strategy = parse_layouts(layouts->as_string());
-  if (const Json* tensors = root.find("tensors")) add_shapes(*tensors, strategy);
+  if (const Json* tensors = manifest->find("tensors")) add_shapes(*tensors, strategy);
   return strategy;
 }
 
 std::map<std::string, std::string> digests_in(const FileSystem& file_system,
                                               const fs::path& folder) {
   std::map<std::string, std::string> digests;
-  const fs::path path = folder / DestinationFolder::kManifest;
-  if (!file_system.exists(path)) return digests;
-  const ErrorContext context([&] { return "reading " + shown(path); });
-  const Json root = parse_json(read_text(file_system, path, kLongestList), {kLongestList, 8});
-  const Json* tensors = root.find("tensors");
+  const std::optional<Json> manifest = read_manifest(file_system, folder);
+  const Json* tensors = manifest ? manifest->find("tensors") : nullptr;
   if (tensors == nullptr) return digests;
+  const ErrorContext context([&] { return in_manifest(folder); });
   for (const Json& tensor : tensors->items())
     if (const Json* digest = tensor.find("digest"))
       digests[tensor.at("name").as_string()] = digest->as_string();

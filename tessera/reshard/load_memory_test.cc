@@ -73,7 +73,7 @@ class LoadMemory : public ::testing::Test {
       run_world({.ranks = load.ranks, .timeout_seconds = 60}, [&](Communicator& world) {
         const LoadedRank mine = load_ranks(world, load.files, load.train, load.wanted, options);
         world.barrier();  // everybody still has everything
-        if (world.rank() == 0) held = mine.total().held;
+        if (world.rank() == 0) held = total(mine.ranks).held;
       });
     });
     EXPECT_GE(peak, held);

@@ -1,10 +1,10 @@
 #include "tessera/reshard/load_ranks.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/reshard/internal/read_rounds.h"
 #include "tessera/reshard/internal/seen_files.h"
@@ -134,7 +134,7 @@ std::vector<std::string> notes_of(const Source& source, const MatchReport& match
 
 LoadedRank load_ranks(Communicator& world, std::span<const RankFile> files, const Strategy* train,
                       std::span<const WantedParameter> wanted, const LoadRanksOptions& options) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   require_agreement(world, "arguments of loading", describe_arguments(train, wanted, options));
   check_wanted(wanted, world.size());
   const int threads = threads_of(world, options.threads);
@@ -173,36 +173,19 @@ LoadedRank load_ranks(Communicator& world, std::span<const RankFile> files, cons
   loaded.bytes_compared = reads.bytes_compared;
   loaded.rounds = reads.round_count();
   loaded.notes = notes_of(source, loaded.match, options);
-  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-  loaded.seconds = passed.count();
+  loaded.seconds = watch.seconds();
   return loaded;
 }
 
-RankTraffic LoadedRank::total() const {
-  RankTraffic sum;
-  for (const RankTraffic& rank : ranks) {
-    sum.read += rank.read;
-    sum.sent += rank.sent;
-    sum.received += rank.received;
-    sum.held += rank.held;
-  }
-  return sum;
-}
-
 std::string to_string(const LoadedRank& loaded) {
-  const RankTraffic total = loaded.total();
-  std::string text = fmt::format(
-      "loaded in {:.3f} s: {} read{}, {} sent in {} rounds, {} held\n", loaded.seconds,
-      human_bytes(total.read),
-      loaded.bytes_compared > 0
-          ? fmt::format(" ({} of it replicas to compare)", human_bytes(loaded.bytes_compared))
-          : std::string(),
-      human_bytes(total.sent), loaded.rounds, human_bytes(total.held));
-  for (size_t r = 0; r < loaded.ranks.size(); ++r)
-    text += fmt::format("rank {}: read {}, sent {}, received {}, holds {}\n", r,
-                        human_bytes(loaded.ranks[r].read), human_bytes(loaded.ranks[r].sent),
-                        human_bytes(loaded.ranks[r].received), human_bytes(loaded.ranks[r].held));
-  return text;
+  const RankTraffic all = total(loaded.ranks);
+  return fmt::format("loaded in {:.3f} s: {} read{}, {} sent in {} rounds, {} held\n",
+                     loaded.seconds, human_bytes(all.read),
+                     loaded.bytes_compared > 0 ? fmt::format(" ({} of it replicas to compare)",
+                                                             human_bytes(loaded.bytes_compared))
+                                               : std::string(),
+                     human_bytes(all.sent), loaded.rounds, human_bytes(all.held)) +
+         traffic_lines(loaded.ranks);
 }
 
 }  // namespace tessera

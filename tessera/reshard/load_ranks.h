@@ -46,8 +46,6 @@ struct LoadedRank {
   size_t rounds = 0;
   double seconds = 0;              // of this rank, headers and planning included
   std::vector<std::string> notes;  // equal on all ranks
-
-  RankTraffic total() const;
 };
 
 /// Collective: every rank of `world` calls it with the same arguments, except that `files` are

@@ -182,9 +182,9 @@ TEST(LoadRanks, AMergedFileIsReadOnceAndHandedToAllReplicas) {
   const std::vector<LoadedRank> loaded = job.load(files, nullptr);
   expect_equal(loaded, job, tensors, "replicated");
   const uint64_t bytes = byte_count(tensors);
-  EXPECT_EQ(loaded[0].total().read, bytes);
-  EXPECT_EQ(loaded[0].total().held, kRanks * bytes);
-  EXPECT_EQ(loaded[0].total().sent, (kRanks - 1) * bytes);
+  EXPECT_EQ(total(loaded[0].ranks).read, bytes);
+  EXPECT_EQ(total(loaded[0].ranks).held, kRanks * bytes);
+  EXPECT_EQ(total(loaded[0].ranks).sent, (kRanks - 1) * bytes);
   EXPECT_GE(job.bytes_read(), bytes);
   EXPECT_LE(job.bytes_read(), bytes + kRanks * kHeaderBytes);
   for (const RankTraffic& rank : loaded[0].ranks) {
@@ -212,8 +212,8 @@ TEST(LoadRanks, EachRankMaySeeNothingButItsOwnFile) {
           job.views[static_cast<size_t>(rank)]->hide(file.path.string());
     const std::vector<LoadedRank> loaded = job.load(files, &train);
     expect_equal(loaded, job, tensors, fmt::format("{} to {}", before, after));
-    EXPECT_EQ(loaded[0].total().read, byte_count(tensors));
-    EXPECT_EQ(loaded[0].total().held, byte_count(tensors)) << "nothing is a replica";
+    EXPECT_EQ(total(loaded[0].ranks).read, byte_count(tensors));
+    EXPECT_EQ(total(loaded[0].ranks).held, byte_count(tensors)) << "nothing is a replica";
     EXPECT_LE(job.bytes_read(), byte_count(tensors) + 8 * kHeaderBytes);
   }
 }

@@ -40,11 +40,14 @@ int64_t element_count(const Shape& shape) {
   int64_t count = 1;
   bool overflow = false;
   for (const int64_t extent : shape) {
-    require(extent >= 0, "shape {} has an extent below zero", to_string(shape));
+    if (extent < 0)
+      fail(ErrorCode::kInvalidArgument, "shape {} has an extent below zero", to_string(shape));
     if (extent == 0) return 0;
     overflow |= __builtin_mul_overflow(count, extent, &count);
   }
-  require(!overflow, "shape {} has more elements than 64 bits can count", to_string(shape));
+  if (overflow)
+    fail(ErrorCode::kInvalidArgument, "shape {} has more elements than 64 bits can count",
+         to_string(shape));
   return count;
 }
 

@@ -32,6 +32,8 @@ TESSERA_MODEL(lenet5) {
   // The recipe of MindSpore's own script, bit for bit: its normalisation is a second rescale.
   constexpr std::string_view kMnist =
       "resize(32,32) rescale(1/255) rescale(1/0.3081,-0.1307/0.3081) to_chw";
+  constexpr std::string_view kImage =
+      "to_grey resize(32,32) rescale(1/255) rescale(1/0.3081,-0.1307/0.3081) to_chw";
   return {
       .doc =
           "LeNet-5 of MindSpore's model zoo: two 5×5 convolutions without bias, three dense "
@@ -40,7 +42,7 @@ TESSERA_MODEL(lenet5) {
                   {"num_channel", int64_t{1}, "channels of the image"}},
       .hub_names = {"LeNet"},
       .row_shape = row_shape,
-      .transforms = {{"mnist", kMnist}, {"digits", kMnist}, {"image", kMnist}},
+      .transforms = {{"mnist", kMnist}, {"digits", kMnist}, {"image", kImage}},
       .build = build,
   };
 }

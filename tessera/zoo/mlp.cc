@@ -32,6 +32,7 @@ Shape row_shape(const Attrs& /*options*/) {
 TESSERA_MODEL(mlp) {
   using namespace tessera;
   constexpr std::string_view kMnist = "rescale(1/255) normalize(0.1307,0.3081) to_chw";
+  constexpr std::string_view kImage = "to_grey rescale(1/255) normalize(0.1307,0.3081) to_chw";
   return {
       .doc =
           "MindSpore's quick-start network: flatten, dense layers with an activation between them.",
@@ -41,7 +42,7 @@ TESSERA_MODEL(mlp) {
                   {"bias", true, "whether the dense layers have a bias"},
                   {"num_classes", int64_t{10}, "width of the last layer"}},
       .row_shape = row_shape,
-      .transforms = {{"mnist", kMnist}, {"digits", kMnist}, {"image", kMnist}},
+      .transforms = {{"mnist", kMnist}, {"digits", kMnist}, {"image", kImage}},
       .build = build,
   };
 }

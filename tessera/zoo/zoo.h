@@ -38,9 +38,15 @@ struct ModelSpec {
 };
 
 std::span<const ModelDef> all_models();
+/// The model with every option at its default.
+ModelSpec spec_of(const ModelDef& model);
 /// Reads "name" or "name(option=value,…)"; strings need no quotes. Throws kInvalidArgument, naming
 /// the nearest models or the model's options.
 ModelSpec parse_model(std::string_view text);
+/// The model that a card calls `name`, which is its own name or one of its hub_names but for case,
+/// '-',
+/// '_' and blanks; null when there is none.
+const ModelDef* find_hub_model(std::string_view name);
 /// The full name, options that differ from their defaults only.
 std::string to_string(const ModelSpec& spec);
 

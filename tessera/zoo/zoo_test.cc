@@ -43,6 +43,19 @@ TEST(Zoo, TheMlpNamesItsLayersAsASequentialCellDoes) {
             wanted);
 }
 
+TEST(Zoo, MultiplyAddsAreThoseOfConvolutionsAndDenseLayers) {
+  const auto count = [](std::string_view model) {
+    const ModelSpec spec = parse_model(model);
+    return static_cast<int64_t>(multiply_adds(trace(spec, 1, spec.model->row_shape(spec.options))));
+  };
+  EXPECT_EQ(count("lenet5"), 416'520);
+  EXPECT_EQ(count("googlenet"), 1'497'362'432);
+  EXPECT_EQ(count("resnet50(num_classes=1000)"), 4'089'184'256);
+  // Per layer by hand: two products of the attention besides its four dense layers.
+  EXPECT_EQ(count("transformer(layers=1,hidden=8,heads=2,mlp=16,seq=4)"),
+            4 * (4 * 8 * 8) + 2 * (2 * 4 * 4 * 4) + 2 * (4 * 8 * 16));
+}
+
 TEST(Zoo, ANameWithOptionsPrintsWhatDiffersFromTheDefaults) {
   EXPECT_EQ(to_string(parse_model("mlp")), "mlp");
   EXPECT_EQ(to_string(parse_model(" mlp( bias=false , hidden=[3,4],activation=tanh )")),
@@ -66,6 +79,19 @@ TEST(Zoo, AWrongNameOrOptionIsRefusedWithWhatThereIs) {
   EXPECT_NE(refusal("mlp(hidden=[3]").find("closing"), std::string::npos);
   EXPECT_NE(refusal("mlp(bias)").find("option=value"), std::string::npos);
   EXPECT_NE(refusal("").find("known: "), std::string::npos);
+}
+
+TEST(Zoo, AVariantThatThereIsNotIsRefusedWithThoseThereAre) {
+  for (const char* model : {"resnet18(variant=torch)", "densenet121(variant=torch)"}) {
+    try {
+      trace(parse_model(model), 1, {3, 64, 64});
+      FAIL() << model;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("variant 'torch' is none of mindspore, "),
+                std::string::npos)
+          << error.what();
+    }
+  }
 }
 
 TEST(Zoo, ARowThatDoesNotFitIsRefusedWhereItDoesNotFit) {

@@ -299,9 +299,35 @@ def write_metadata_json():
     write("metadata_json", "itself", b'{"weight_map":{"w":"model.safetensors.index.json"}}')
 
 
+def write_hub_cards():
+    keys = ("backbone-name module-type fine-tunable model-version author update-time repo-link user-id used-for "
+            "mindspore-version license summary").split()
+    front = "".join("%s: x\n" % key for key in keys)
+    asset = ("asset:\n-\n    file-format: ckpt  \n    asset-link: <https://h/x.ckpt>  \n    asset-sha256: %s\n" % ("ab" * 32))
+
+    def card(name, text, before="# X\n\n---\n", after="---\n\n## Introduction\n"):
+        write("hub_card", name, (before + text + after).encode())
+
+    card("plain", "model-name: LeNet\ntrain-dataset: mnist\naccuracy: 0.98\ninput-shape: [1, 32, 32]\n" + front + asset)
+    card("windows", ("model-name: LeNet\n" + front + asset).replace("\n", "\r\n"), "\ufeff---\r\n", "---\r\n")
+    card("tabs", front + asset.replace("    ", "\t"))
+    card("wide_colon", "license\uff1aApache2.0\nmodel-name\uff1a\u6a21\u578b\n" + front)
+    card("no_yaml_values", front + "evaluation: PSNR: 38 | SSIM: 1\nnote: *best*\nother: - none\nevaluation: -\n")
+    card("not_closed", front, after="")
+    card("three_marks", front, after="---\n--- | ---\n")
+    card("laughs", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n")
+    card("deep", "a: " + "[" * 40 + "]" * 40 + "\n")
+    card("open", "a: " + "[" * 400 + "\n")
+    card("one_asset", front + "asset:\n  file-format: pth\n  asset-link: '[x](http://h/../x)'\n  asset-sha256: 12\n")
+    card("nested_twice", front + front + "asset: [1, {a: b}, [c]]\n? [k]\n: v\n")
+    write("hub_card", "bytes_in_key", b"---\n" + front.encode() + b"asset-link\xcb: x\nmodel\xff-name: y\n---\n")
+    card("block_text", front + "text: |\n  a: b\n  c\nmore: >-\n  d\n")
+
+
 write_encrypted()
 write_ckpt()
 write_safetensors()
 write_json()
 write_strategies()
 write_metadata_json()
+write_hub_cards()

@@ -146,6 +146,51 @@ TEST_F(Distributed, ArraysGoInAndComeOutGatheredOrPerRank) {
   for (size_t i = 0; i < 50; ++i) EXPECT_NEAR(dp.data<float>()[i], alone.data<float>()[i], 1e-4);
 }
 
+TEST_F(Distributed, PipelineStagesPredictWhatOneRankDoes) {
+  const std::string x = write_rows(5);
+  const auto predict = [&](const std::string& file, std::vector<std::string> more) {
+    std::vector<std::string> all{"predict", "lenet5",   "--weights",     example(), "--input",
+                                 x,         "--output", in_folder(file), "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome outcome = run_tessera(all);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.status == 0 ? number_in(outcome.out, "ranks") : 0;
+  };
+  EXPECT_EQ(predict("alone.npy", {}), 1);
+  const Tensor alone = read_npy(in_folder("alone.npy"));
+  const std::vector<std::pair<int, std::vector<std::string>>> ways = {
+      {2, {"--stages", "conv*;fc*"}},
+      {3, {"--stages", "conv*; fc1, fc2; fc3"}},
+      {4, {"--stages", "conv1;fc*", "--ranks", "4"}},
+      {4, {"--stages", "conv*;fc*", "--mesh", "tp=2", "--backend", "local"}},
+      {4, {"--stages", "conv*;fc*", "--layouts", layouts("tp=2")}},
+      {6, {"--stages", "conv*;fc*", "--layouts", layouts("tp=3"), "--deterministic"}}};
+  for (const auto& [ranks, way] : ways) {
+    EXPECT_EQ(predict("staged.npy", way), ranks) << way[1];
+    const Tensor staged = read_npy(in_folder("staged.npy"));
+    ASSERT_EQ(staged.shape(), alone.shape());
+    for (size_t i = 0; i < 50; ++i)
+      EXPECT_NEAR(staged.data<float>()[i], alone.data<float>()[i], 1e-4) << way[1];
+  }
+  EXPECT_EQ(digits_right({"--stages", "conv*;fc*", "--mesh", "dp=2"}), 2948);
+}
+
+TEST_F(Distributed, ExplainShowsEachStageWhereItsLayersAre) {
+  const Outcome text = run_tessera({"explain", "lenet5", "--stages", "conv*;fc*"});
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_NE(text.out.find("on 2 ranks"), std::string::npos) << text.out;
+  const Outcome json =
+      run_tessera({"explain", "lenet5", "--stages", "conv*;fc*", "--mesh", "tp=2", "--json"});
+  ASSERT_EQ(json.status, 0) << json.err;
+  const auto layout_of = [&](const std::string& name) {
+    const std::string key = "\"layout\": \"";
+    const size_t at = json.out.find(key, json.out.find("\"" + name + "\"")) + key.size();
+    return json.out.substr(at, json.out.find('"', at) - at);
+  };
+  EXPECT_EQ(layout_of("conv1.weight"), "{tp=2} [-, -, -, -]");
+  EXPECT_EQ(layout_of("fc1.weight"), "{tp=2 @ 2 3} [-, -]");
+}
+
 TEST_F(Distributed, DeterministicOutputsHaveTheSameBitsOnAnyRanks) {
   const std::string x = write_rows(7);
   std::string wanted;
@@ -182,6 +227,26 @@ TEST_F(Distributed, TheTutorialRunsOnEveryNumberOfRanks) {
   EXPECT_EQ(successes, has_mpirun() ? 10U : 5U) << outcome.out;
 }
 
+TEST_F(Distributed, ASearchedPlacementFitsItsMemoryAndKeepsTheAccuracy) {
+  EXPECT_EQ(digits_right({"--ranks", "3", "--auto-parallel"}), 2948);
+  const auto peak = [](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"explain", "lenet5", "--batch", "32", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_tessera(arguments);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.status == 0 ? number_in(outcome.out, "peak") : -1;
+  };
+  const double free = peak({"--ranks", "2", "--auto-parallel"});
+  const auto limit = std::to_string(static_cast<int64_t>(free * 0.85));
+  EXPECT_LE(peak({"--ranks", "2", "--memory-limit", limit}), free * 0.85);
+  EXPECT_EQ(digits_right({"--ranks", "2", "--memory-limit", limit}), 2948);
+  const Outcome outcome =
+      run_tessera({"explain", "lenet5", "--ranks", "2", "--memory-limit", "9KiB"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("fits 9.0 KiB per rank: the smallest of"), std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(Distributed, WhatDoesNotFitIsSaidBeforeAnythingRuns) {
   const auto error = [&](std::vector<std::string> more) {
     std::vector<std::string> all{"eval",   "lenet5",      "--weights", example(),
@@ -195,6 +260,13 @@ TEST_F(Distributed, WhatDoesNotFitIsSaidBeforeAnythingRuns) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
   has(error({"--ranks", "2", "--mesh", "dp=2,tp=4"}), "has 8 ranks, but 2 run");
+  has(error({"--stages", "conv*;fc*", "--mesh", "dp=2", "--ranks", "3"}),
+      "mesh {dp=2} in 2 stages has 4 ranks, but 3 run");
+  has(error({"--stages", "conv*;fc*", "--ranks", "3"}),
+      "mesh {dp=1} in 2 stages has 2 ranks, but 3 run");
+  has(error({"--stages", "conv*;fc9"}), "'fc9' of stage 1 matches no scope");
+  has(error({"--stages", "fc*;conv*"}), "of stage 0 reads what stage 1 computes");
+  has(error({"--stages", "conv*;"}), "wanted patterns of layers");
   has(error({"--layouts", write("a.txt", "mesh {tp=2}\nfc9.weight [tp, -]\n")}),
       "name 'fc9.weight', which the network has not");
   has(error({"--layouts", write("b.txt", "mesh {tp=2}\nfc1.weight [tp]\n")}), "fc1.weight");

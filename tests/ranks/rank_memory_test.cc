@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "tessera/model/rank_memory.h"
+#include "tessera/model/spread.h"
 #include "tests/support/run_program.h"
 
 namespace tessera {
@@ -62,7 +63,7 @@ TEST_P(RankMemoryTest, IsPredictedWithinATenth) {
   run.place.mesh = mesh;
   const Shape row = spec.model->row_shape(spec.options);
   const Spread spread(spec, row, run, ranks);
-  const std::vector<RankMemory> predicted = predict_memory(spread, job.rows, run);
+  const std::vector<RankMemory> predicted = predict_memory(spread.placed(job.rows), run);
   ASSERT_EQ(std::ssize(predicted), ranks);
   const std::vector<int64_t> large = held(job, job.model, job.rows);
   const std::vector<int64_t> tiny = held(job, kTiny, 1);

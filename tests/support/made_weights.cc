@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tessera/base/fnv1a.h"
 #include "tessera/base/parallel.h"
 
 namespace tessera::testing {
@@ -10,8 +11,7 @@ namespace {
 /// Sets element i to value(u, 2u - 1), u in [0,1) by the name and i.
 template <typename Value>
 Tensor made(std::string_view name, const Shape& shape, Value value) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  const uint64_t hash = fnv1a(name);
   Tensor tensor(DType::kF32, shape);
   uint64_t i = 0;
   for (float& element : tensor.mutable_data<float>()) {

@@ -7,16 +7,11 @@
 #include <thread>
 
 #include "tessera/base/parallel.h"
+#include "tessera/base/stopwatch.h"
 #include "tessera/comm/internal/backends.h"
 
 namespace tessera::internal {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -102,12 +97,12 @@ void Meeting::depart() noexcept {
 void Meeting::sleep(size_t member, uint32_t turn) {
   constexpr double kLook = 0.1;  // seconds between two looks for trouble
   const Rank rank = members_[member];
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch;
   job_.begin_wait(rank, {this, turn, calls_[member]});
   ++sleepers_;
   std::string trouble;
   while (!has_passed(turn)) {
-    const double waited = seconds_since(begin);
+    const double waited = watch.seconds();
     trouble = find_trouble(member, turn, waited);
     if (!trouble.empty() && withdraw(member, turn)) break;
     trouble.clear();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tessera/comm/internal/combine.h"
+#include "tessera/comm/combine.h"
 #include "tessera/comm/internal/messages.h"
 
 namespace tessera::internal {

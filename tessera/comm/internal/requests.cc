@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "tessera/base/error.h"
-#include "tessera/comm/internal/combine.h"
+#include "tessera/comm/combine.h"
 
 namespace tessera::internal {
 namespace {

@@ -91,19 +91,24 @@ bool ContentReader::is_packed() const {
   return state_->packed;
 }
 
-void ContentReader::read(std::span<std::byte> out) {
+size_t ContentReader::read_some(std::span<std::byte> out) {
   State& state = *state_;
-  uint64_t got = 0;
+  size_t got = 0;
   if (state.packed) {
     got = state.unpack(out);
   } else {
     got = std::min<uint64_t>(out.size(), state.file->size() - state.at);
-    if (got == out.size()) state.file->read(state.at, out);
+    state.file->read(state.at, out.first(got));
     state.at += got;
   }
-  require_valid(got == out.size(), "{} ends after {} bytes, {} are needed", state.file->name(),
-                state.produced + got, state.produced + out.size());
   state.produced += got;
+  return got;
+}
+
+void ContentReader::read(std::span<std::byte> out) {
+  const size_t got = read_some(out);
+  require_valid(got == out.size(), "{} ends after {} bytes, {} are needed", state_->file->name(),
+                state_->produced, state_->produced - got + out.size());
 }
 
 void ContentReader::finish() {

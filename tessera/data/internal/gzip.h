@@ -22,6 +22,8 @@ class ContentReader {
   bool is_packed() const;
   /// Fills `out` with the next bytes. Throws kCorruptData when there are fewer.
   void read(std::span<std::byte> out);
+  /// Fills `out` as far as the content goes and returns how many bytes that are.
+  size_t read_some(std::span<std::byte> out);
   /// Requires that nothing is left and, where packed, that the checksum is right.
   void finish();
 

@@ -21,6 +21,9 @@ class TableStep final : public RowStep {
     std::memcpy(table_.data(), table.data(), table.size());
   }
 
+  std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
+    return wanted;
+  }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     const auto from = elements<uint8_t>(row);
     const auto to = elements<Word>(out);
@@ -35,6 +38,34 @@ class TableStep final : public RowStep {
  private:
   size_t channels_;
   std::vector<Word> table_;  // [256, channels]
+};
+
+/// The same for three channels, each into a plane of its own.
+template <typename Word>
+class PlanesStep final : public RowStep {
+ public:
+  PlanesStep(RowType result, std::span<const std::byte> table)
+      : RowStep(RowStepKind::kGeneral, std::move(result)), tables_(table.size() / sizeof(Word)) {
+    const auto values = elements<Word>(table);
+    for (size_t i = 0; i < values.size(); ++i) tables_[i % 3 * kByteValues + i / 3] = values[i];
+  }
+
+  void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
+    const auto* from = reinterpret_cast<const uint8_t*>(row.data());
+    const size_t pixels = row.size() / 3;
+    Word* red = elements<Word>(out).data();
+    Word* green = red + pixels;
+    Word* blue = green + pixels;
+    const Word* table = tables_.data();
+    for (size_t i = 0; i < pixels; ++i, from += 3) {
+      red[i] = table[from[0]];
+      green[i] = table[kByteValues + from[1]];
+      blue[i] = table[2 * kByteValues + from[2]];
+    }
+  }
+
+ private:
+  std::vector<Word> tables_;  // [3, 256]
 };
 
 using Steps = std::vector<std::shared_ptr<const RowStep>>;
@@ -53,9 +84,17 @@ void run_steps(const Steps& steps, std::span<const std::byte> row, std::span<std
   }
 }
 
+template <typename Word>
+std::shared_ptr<const RowStep> table_step(RowType result, int64_t channels, bool planes,
+                                          std::span<const std::byte> table) {
+  if (planes) return std::make_shared<PlanesStep<Word>>(std::move(result), table);
+  return std::make_shared<TableStep<Word>>(std::move(result), channels, table);
+}
+
 /// `steps`, all elementwise, on unsigned bytes of `channels` channels as one table. They must have
-/// been bound to rows [256, channels].
-std::shared_ptr<const RowStep> make_table(const Steps& steps, int64_t channels, RowType result) {
+/// been bound to rows [256, channels]. `planes`: the three channels go into planes.
+std::shared_ptr<const RowStep> make_table(const Steps& steps, int64_t channels, bool planes,
+                                          RowType result) {
   std::vector<std::byte> values(static_cast<size_t>(kByteValues * channels));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<std::byte>(i / static_cast<size_t>(channels));
@@ -65,13 +104,13 @@ std::shared_ptr<const RowStep> make_table(const Steps& steps, int64_t channels, 
   run_steps(steps, values, table, scratch);
   switch (bytes) {
     case 1:
-      return std::make_shared<TableStep<uint8_t>>(std::move(result), channels, table);
+      return table_step<uint8_t>(std::move(result), channels, planes, table);
     case 2:
-      return std::make_shared<TableStep<uint16_t>>(std::move(result), channels, table);
+      return table_step<uint16_t>(std::move(result), channels, planes, table);
     case 4:
-      return std::make_shared<TableStep<uint32_t>>(std::move(result), channels, table);
+      return table_step<uint32_t>(std::move(result), channels, planes, table);
     case 8:
-      return std::make_shared<TableStep<uint64_t>>(std::move(result), channels, table);
+      return table_step<uint64_t>(std::move(result), channels, planes, table);
     default:
       return nullptr;
   }
@@ -117,9 +156,22 @@ RowChain::RowChain(std::span<const Transform> transforms, RowType row)
       tabular.push_back(def->bind(arguments, tabular.empty() ? values : tabular.back()->result()));
     }
     if (direct.empty()) continue;
-    auto table = tabular.empty() ? nullptr : make_table(tabular, values.shape[1], result_);
-    if (table) direct = {table};
+    if (!tabular.empty()) {
+      const bool planes = i < transforms.size() && transforms[i].def->gives_planes &&
+                          result_.shape.size() == 3 && result_.shape[2] == 3;
+      const RowType joined =
+          planes ? transforms[i].def->bind(transforms[i].arguments, result_)->result() : result_;
+      if (auto table = make_table(tabular, values.shape[1], planes, joined)) {
+        direct = {table};
+        i += planes ? 1 : 0;
+        result_ = joined;
+      }
+    }
     steps_.insert(steps_.end(), direct.begin(), direct.end());
+  }
+  for (size_t i = steps_.size(); i-- > 0;) {
+    if (auto part = needed_ ? steps_[i]->for_part(*needed_) : nullptr) steps_[i] = part;
+    needed_ = steps_[i]->needed(needed_);
   }
 }
 

@@ -1,9 +1,10 @@
 // The transforms of a pipeline, bound to one type of row and joined where that saves work:
 // successive elementwise steps on unsigned bytes become one table of their 256 results per channel,
-// and steps that only relabel cost nothing.
+// which also fills the planes where to_chw follows, and steps that only relabel cost nothing.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,8 @@ class RowChain {
 
   const RowType& source() const { return source_; }
   const RowType& result() const { return result_; }
+  /// The pixels of the row that the result depends on; nothing: all.
+  const std::optional<PixelBox>& needed() const { return needed_; }
 
   /// Memory that run() uses between steps; one per thread.
   struct Scratch {
@@ -28,6 +31,7 @@ class RowChain {
  private:
   RowType source_;
   RowType result_;
+  std::optional<PixelBox> needed_;
   std::vector<std::shared_ptr<const RowStep>> steps_;  // none relabels
 };
 

@@ -29,7 +29,8 @@ class Digits final : public RowSource {
   DigitSet set_;
 };
 
-std::shared_ptr<const RowSource> open_digits(std::string_view place) {
+std::shared_ptr<const RowSource> open_digits(std::string_view place,
+                                             const RowsOptions& /*options*/) {
   DigitSet set = kDigitTestSet;
   if (place == kDigitTrainSet.name) {
     set = kDigitTrainSet;

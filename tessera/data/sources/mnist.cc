@@ -114,7 +114,8 @@ Files find_files(const fs::path& place) {
        join(looked_for, ", "));
 }
 
-std::shared_ptr<const RowSource> open_mnist(std::string_view place) {
+std::shared_ptr<const RowSource> open_mnist(std::string_view place,
+                                            const RowsOptions& /*options*/) {
   require(!trim(place).empty(), "mnist needs a folder: mnist:DIR");
   const Files files = find_files(fs::path(place));
   return std::make_shared<Mnist>(fmt::format("mnist:{}", place), files.images, files.labels);

@@ -1,183 +1,114 @@
-// Resizing as OpenCV 4 does it on unsigned bytes, which is what MindSpore calls. Linear:
-//   1. Destination pixel x takes source pixels floor(f) and floor(f) + 1, f = (x + 0.5)·scale -
-//   0.5,
-//      with weights 1 - (f - floor(f)) and f - floor(f); scale is computed in double, f in float.
-//   2. Weights become integers: times 2048, rounded to nearest even. Across, pixels beyond an edge
-//      count as the edge with all the weight on it; downwards the row at the edge is taken twice.
-//   3. Across: S = a0·p0 + a1·p1. Downwards: (((b0·(S0 >> 4)) >> 16) + ((b1·(S1 >> 4)) >> 16) + 2)
-//   >> 2.
-//   4. Halving both sides is the mean of four pixels, rounded half up.
-// Nearest: source pixel floor(x·scale).
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "tessera/data/internal/arguments.h"
+#include "tessera/data/internal/resize_pixels.h"
 
 namespace tessera {
 namespace {
 
-/// Which two source positions one destination position takes, and with which weights of 2048.
-struct Tap {
-  int64_t first = 0;
-  int64_t second = 0;
-  int16_t first_weight = 0;
-  int16_t second_weight = 0;
-};
+using internal::Interpolation;
 
-double scale_of(int64_t from, int64_t to) {
-  return 1.0 / (static_cast<double>(to) / static_cast<double>(from));
-}
+constexpr std::array<std::pair<std::string_view, Interpolation>, 4> kInterpolations = {
+    {{"linear", Interpolation::kLinear},
+     {"nearest", Interpolation::kNearest},
+     {"cubic", Interpolation::kCubic},
+     {"area", Interpolation::kArea}}};
 
-int16_t fixed(float weight) {
-  return static_cast<int16_t>(std::nearbyint(weight * 2048.0F));
-}
-
-std::vector<Tap> linear_taps(int64_t from, int64_t to, bool edge_takes_all) {
-  std::vector<Tap> taps;
-  for (int64_t x = 0; x < to; ++x) {
-    auto f = static_cast<float>((static_cast<double>(x) + 0.5) * scale_of(from, to) - 0.5);
-    auto at = static_cast<int64_t>(std::floor(f));
-    f -= static_cast<float>(at);
-    if (edge_takes_all && (at < 0 || at >= from - 1)) {
-      at = std::clamp<int64_t>(at, 0, from - 1);
-      f = 0;
-    }
-    taps.push_back({std::clamp<int64_t>(at, 0, from - 1), std::clamp<int64_t>(at + 1, 0, from - 1),
-                    fixed(1.0F - f), fixed(f)});
-  }
-  return taps;
-}
-
-class LinearResize final : public RowStep {
+class Resize final : public RowStep {
  public:
-  LinearResize(const RowType& row, int64_t height, int64_t width)
-      : RowStep(RowStepKind::kGeneral, {DType::kU8, {height, width, row.shape[2]}}),
-        line_(row.shape[1] * row.shape[2]),
-        down_(linear_taps(row.shape[0], height, false)) {
-    const int64_t channels = row.shape[2];
-    for (const Tap& tap : linear_taps(row.shape[1], width, true))
-      for (int64_t c = 0; c < channels; ++c)
-        across_.push_back({tap.first * channels + c, tap.second * channels + c, tap.first_weight,
-                           tap.second_weight});
-  }
+  Resize(const RowType& row, int64_t height, int64_t width, Interpolation how)
+      : RowStep(RowStepKind::kGeneral, {row.dtype, {height, width, row.shape[2]}}),
+        row_(row),
+        how_(how) {}
 
+  std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
+    if (!wanted) return std::nullopt;
+    const Shape& to = result().shape;
+    const auto [top, bottom] = sources(wanted->top, wanted->bottom, row_.shape[0], to[0]);
+    const auto [left, right] = sources(wanted->left, wanted->right, row_.shape[1], to[1]);
+    return PixelBox{top, bottom, left, right};
+  }
+  std::shared_ptr<const RowStep> for_part(const PixelBox& wanted) const override {
+    auto step = std::make_shared<Resize>(*this);
+    step->wanted_ = wanted;
+    return step;
+  }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
-    const size_t width = across_.size();
-    std::vector<int16_t> lines(2 * width);  // two source lines after the pass across
-    int16_t* upper = lines.data();
-    int16_t* lower = lines.data() + width;
-    int64_t upper_is = -1;
-    int64_t lower_is = -1;
-    auto* to = reinterpret_cast<uint8_t*>(out.data());
-    for (const Tap& tap : down_) {
-      if (tap.first == lower_is) {
-        std::swap(upper, lower);
-        std::swap(upper_is, lower_is);
-      }
-      if (tap.first != upper_is) pass_across(row, upper_is = tap.first, upper);
-      if (tap.second != lower_is) pass_across(row, lower_is = tap.second, lower);
-      blend(upper, lower, tap, to);
-      to += width;
-    }
+    internal::resize_pixels(
+        {row_, result(), how_, wanted_ ? wanted_->bottom : 0, wanted_ ? wanted_->right : 0}, row,
+        out);
   }
 
  private:
-  void pass_across(std::span<const std::byte> row, int64_t y, int16_t* line) const {
-    const auto* from = reinterpret_cast<const uint8_t*>(row.data()) + y * line_;
-    for (const Tap& tap : across_)
-      *line++ = static_cast<int16_t>(
-          (from[tap.first] * tap.first_weight + from[tap.second] * tap.second_weight) >> 4);
-  }
-  void blend(const int16_t* upper, const int16_t* lower, const Tap& tap, uint8_t* to) const {
-    for (size_t x = 0; x < across_.size(); ++x)
-      to[x] = static_cast<uint8_t>(
-          ((tap.first_weight * upper[x] >> 16) + (tap.second_weight * lower[x] >> 16) + 2) >> 2);
+  /// The places that `begin` … `end` - 1 of the result are computed from, and a few around them:
+  /// every interpolation looks at most two places beyond where a place of the result lies.
+  static std::pair<int64_t, int64_t> sources(int64_t begin, int64_t end, int64_t from, int64_t to) {
+    constexpr int64_t kAround = 4;
+    const double scale = static_cast<double>(from) / static_cast<double>(to);
+    const auto first = static_cast<int64_t>(std::floor(static_cast<double>(begin) * scale));
+    const auto last = static_cast<int64_t>(std::ceil(static_cast<double>(end) * scale));
+    return {std::max<int64_t>(0, first - kAround), std::min(from, last + kAround)};
   }
 
-  int64_t line_;
-  std::vector<Tap> across_;
-  std::vector<Tap> down_;
-};
-
-class Halve final : public RowStep {
- public:
-  explicit Halve(const RowType& row)
-      : RowStep(RowStepKind::kGeneral,
-                {DType::kU8, {row.shape[0] / 2, row.shape[1] / 2, row.shape[2]}}),
-        line_(row.shape[1] * row.shape[2]),
-        channels_(row.shape[2]) {}
-
-  void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
-    const Shape& shape = result().shape;
-    auto* to = reinterpret_cast<uint8_t*>(out.data());
-    const auto* from = reinterpret_cast<const uint8_t*>(row.data());
-    for (int64_t y = 0; y < shape[0]; ++y)
-      for (int64_t x = 0; x < shape[1]; ++x)
-        for (int64_t c = 0; c < channels_; ++c) {
-          const uint8_t* p = from + 2 * y * line_ + 2 * x * channels_ + c;
-          *to++ = static_cast<uint8_t>(
-              (p[0] + p[channels_] + p[line_] + p[line_ + channels_] + 2) >> 2);
-        }
-  }
-
- private:
-  int64_t line_;
-  int64_t channels_;
-};
-
-class NearestResize final : public RowStep {
- public:
-  NearestResize(const RowType& row, int64_t height, int64_t width)
-      : RowStep(RowStepKind::kGeneral, {DType::kU8, {height, width, row.shape[2]}}), row_(row) {
-    for (int64_t y = 0; y < height; ++y) ys_.push_back(nearest(y, row.shape[0], height));
-    for (int64_t x = 0; x < width; ++x) xs_.push_back(nearest(x, row.shape[1], width));
-  }
-
-  void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
-    const int64_t channels = row_.shape[2];
-    std::byte* to = out.data();
-    for (const int64_t y : ys_)
-      for (const int64_t x : xs_) {
-        const std::byte* from = row.data() + (y * row_.shape[1] + x) * channels;
-        to = std::copy(from, from + channels, to);
-      }
-  }
-
- private:
-  static int64_t nearest(int64_t at, int64_t from, int64_t to) {
-    return std::min(static_cast<int64_t>(std::floor(static_cast<double>(at) * scale_of(from, to))),
-                    from - 1);
-  }
   RowType row_;
-  std::vector<int64_t> ys_;
-  std::vector<int64_t> xs_;
+  Interpolation how_;
+  std::optional<PixelBox> wanted_;  // of the result
 };
+
+Interpolation interpolation_of(std::span<const TransformArgument> words) {
+  if (words.empty()) return Interpolation::kLinear;
+  for (const auto& [name, how] : kInterpolations)
+    if (name == words[0].text) return how;
+  fail(ErrorCode::kInvalidArgument, "resize is linear, nearest, cubic or area, not '{}'",
+       words[0].text);
+}
+
+/// The other side of a picture whose shorter side becomes `size`: in float, cut, as MindSpore.
+int64_t longer_side(int64_t longer, int64_t shorter, int64_t size) {
+  return static_cast<int64_t>(static_cast<float>(longer) / static_cast<float>(shorter) *
+                              static_cast<float>(size));
+}
 
 std::unique_ptr<RowStep> bind(std::span<const TransformArgument> arguments, const RowType& row) {
-  const int64_t height = internal::extent_argument(arguments[0], "the height");
-  const int64_t width = internal::extent_argument(arguments[1], "the width");
-  constexpr int64_t kMostPixels = int64_t{1} << 28;
-  require(height * width <= kMostPixels, "{}×{} is more than {} pixels", height, width,
-          kMostPixels);
-  const std::string_view how =
-      arguments.size() > 2 ? std::string_view(arguments[2].text) : "linear";
-  require(how == "linear" || how == "nearest", "resize is linear or nearest, not '{}'", how);
-  require(row.dtype == DType::kU8 && row.shape.size() == 3,
-          "resize works on rows u8[h,w,c], not on {}: it comes before rescale and to_chw",
+  require((row.dtype == DType::kU8 || row.dtype == DType::kF32) && row.shape.size() == 3,
+          "resize works on rows u8[h,w,c] or f32[h,w,c], not on {}: it comes before to_chw",
           to_string(row));
   require(element_count(row.shape) > 0, "rows {} have no pixels to resize", to_string(row));
+  require(row.shape[2] <= internal::kMaxResizeChannels, "rows {} have more than {} channels",
+          to_string(row), internal::kMaxResizeChannels);
+  const auto word = std::find_if(arguments.begin(), arguments.end(),
+                                 [](const auto& argument) { return argument.numbers.empty(); });
+  const auto extents = arguments.first(static_cast<size_t>(word - arguments.begin()));
+  const Interpolation how = interpolation_of(arguments.subspan(extents.size()));
+  require(
+      !extents.empty() && arguments.size() - extents.size() <= 1 && extents.size() <= 2,
+      "resize is written resize(SIZE) or resize(HEIGHT,WIDTH), each with an interpolation after "
+      "it if wanted");
+  int64_t height = internal::extent_argument(
+      extents[0], extents.size() == 1 ? "the shorter side" : "the height");
+  int64_t width = height;
+  if (extents.size() == 2)
+    width = internal::extent_argument(extents[1], "the width");
+  else if (row.shape[0] < row.shape[1])
+    width = longer_side(row.shape[1], row.shape[0], height);
+  else
+    height = longer_side(row.shape[0], row.shape[1], width);
+  constexpr int64_t kMostPixels = int64_t{1} << 28;
+  require(height <= kMostPixels / width, "{}×{} is more than {} pixels", height, width,
+          kMostPixels);
   if (height == row.shape[0] && width == row.shape[1]) return internal::relabel(row);
-  if (how == "nearest") return std::make_unique<NearestResize>(row, height, width);
-  if (row.shape[0] == 2 * height && row.shape[1] == 2 * width) return std::make_unique<Halve>(row);
-  return std::make_unique<LinearResize>(row, height, width);
+  return std::make_unique<Resize>(row, height, width, how);
 }
 
 }  // namespace
 
 TransformDef transform_resize() {
-  return {.notation = "resize(HEIGHT,WIDTH[,linear|nearest])",
-          .doc = "another size; u8 as OpenCV and MindSpore's vision.Resize compute it",
-          .min_arguments = 2,
+  return {.notation = "resize(SIZE|HEIGHT,WIDTH[,linear|nearest|cubic|area])",
+          .doc = "another size, or SIZE for the shorter side, as MindSpore's vision.Resize",
+          .min_arguments = 1,
           .max_arguments = 3,
           .takes_pixels = true,
           .bind = bind};

@@ -15,13 +15,33 @@ class ToChw final : public RowStep {
         bytes_(static_cast<size_t>(byte_size(row.dtype))) {}
 
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
+    switch (bytes_) {
+      case 1:
+        return move<uint8_t>(row, out);
+      case 2:
+        return move<uint16_t>(row, out);
+      case 4:
+        return move<uint32_t>(row, out);
+      default:
+        return move_bytes(row, out);
+    }
+  }
+
+ private:
+  template <typename Word>
+  void move(std::span<const std::byte> row, std::span<std::byte> out) const {
+    const Word* from = internal::elements<Word>(row).data();
+    Word* to = internal::elements<Word>(out).data();
+    for (size_t c = 0; c < channels_; ++c, to += pixels_)
+      for (size_t pixel = 0; pixel < pixels_; ++pixel) to[pixel] = from[pixel * channels_ + c];
+  }
+  void move_bytes(std::span<const std::byte> row, std::span<std::byte> out) const {
     std::byte* to = out.data();
     for (size_t c = 0; c < channels_; ++c)
       for (size_t pixel = 0; pixel < pixels_; ++pixel, to += bytes_)
         std::memcpy(to, row.data() + (pixel * channels_ + c) * bytes_, bytes_);
   }
 
- private:
   size_t pixels_;
   size_t channels_;
   size_t bytes_;

@@ -1,20 +1,14 @@
 #include "tessera/model/internal/load_weights.h"
 
-#include <chrono>
 #include <optional>
 
+#include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/model/spread.h"
 #include "tessera/reshard/load_ranks.h"
 
 namespace tessera::internal {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The part of a parameter that no file gives: what MindSpore's cells start statistics and scales
 /// with, and zero for weights.
@@ -95,7 +89,7 @@ Weights load_weights(const ModelSource& source, const std::vector<NetworkParamet
                      const Spread* spread, LoadSummary& summary) {
   Weights weights;
   const std::vector<WantedParameter> wanted = wanted_of(parameters, spread);
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   if (!source.weights.empty()) {
     const ErrorContext context([&] {
       return fmt::format("loading the parameters of {} from {}", source.model,
@@ -120,7 +114,7 @@ Weights load_weights(const ModelSource& source, const std::vector<NetworkParamet
     else
       summary.bytes += static_cast<uint64_t>(it->second.byte_count());
   }
-  summary.seconds = seconds_since(start);
+  summary.seconds = watch.seconds();
   return weights;
 }
 

@@ -46,11 +46,12 @@ Collective make_collective(const OpCall& call) {
 
 class PreparedCollective final : public PreparedKernel {
  public:
-  PreparedCollective(const OpCall& call, RunCollective run, bool in_place)
-      : collective_(make_collective(call)), run_(run), in_place_(in_place) {
+  PreparedCollective(const OpCall& call, PlanCollective plan, bool in_place)
+      : collective_(make_collective(call)), in_place_(in_place) {
     formats_.operands.resize(1);
     formats_.results.resize(1);
     collective_.group = &call.world->group(collective_.ranks);
+    run_ = plan(collective_);
   }
 
   const Formats& formats() const override { return formats_; }
@@ -70,7 +71,7 @@ class PreparedCollective final : public PreparedKernel {
            byte_size(collective_.dtype);
   }
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    run_(collective_, operands[0], results[0]);
+    run_(operands[0], results[0]);
   }
 
  private:
@@ -119,23 +120,24 @@ Support supports_collective(const OpCall& call) {
   return Support::yes();
 }
 
-std::unique_ptr<PreparedKernel> prepare_collective(const OpCall& call, RunCollective run,
+std::unique_ptr<PreparedKernel> prepare_collective(const OpCall& call, PlanCollective plan,
                                                    bool in_place) {
-  return std::make_unique<PreparedCollective>(call, run, in_place);
+  return std::make_unique<PreparedCollective>(call, plan, in_place);
+}
+
+Tensor view_of(const Tensor& tensor, const Box& box, const Box& part) {
+  Box inner = part;
+  for (size_t d = 0; d < part.begin.size(); ++d) inner.begin[d] -= box.begin[d];
+  return tensor.slice(inner);
 }
 
 Tensor cut_out(const Tensor& tensor, const Box& box, const Box& part) {
-  if (box == part) return tensor;
-  Box inner = part;
-  for (size_t d = 0; d < part.begin.size(); ++d) inner.begin[d] -= box.begin[d];
-  return tensor.slice(inner).contiguous();
+  return box == part ? tensor : view_of(tensor, box, part).contiguous();
 }
 
 void paste(const Tensor& values, const Box& part, Tensor& tensor, const Box& box) {
   if (is_empty(part)) return;
-  Box inner = part;
-  for (size_t d = 0; d < part.begin.size(); ++d) inner.begin[d] -= box.begin[d];
-  Tensor target = tensor.slice(inner);
+  Tensor target = view_of(tensor, box, part);
   copy_elements(values, target);
 }
 

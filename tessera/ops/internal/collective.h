@@ -4,6 +4,7 @@
 //   v4 = all_reduce(v3) {axis="tp", before="{dp=2,tp=2} [dp, -] +tp", after="{dp=2,tp=2} [dp, -]"}
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "tessera/comm/communicator.h"
@@ -28,27 +29,32 @@ struct Collective {
   ReduceOp reduce_op() const;  // how the values that are partial along the axis combine
 };
 
-using RunCollective = void (*)(const Collective&, const Tensor& operand, Tensor& result);
+using RunCollective = std::function<void(const Tensor& operand, Tensor& result)>;
+/// Decides once what every run moves; the collective outlives what it gives.
+using PlanCollective = RunCollective (*)(const Collective&);
 
 /// The definition of a collective op: its attributes, its kernel over the communicator, and the
 /// identity for a rank alone.
 OpDef collective_op(std::string_view mindspore_name, std::string_view doc, Kernel over_ranks);
 
-std::unique_ptr<PreparedKernel> prepare_collective(const OpCall& call, RunCollective run,
+std::unique_ptr<PreparedKernel> prepare_collective(const OpCall& call, PlanCollective plan,
                                                    bool in_place);
 Support supports_collective(const OpCall& call);
 
-/// The kernel "comm" that runs `run`; `in_place`: the result takes over the operand's memory.
-template <RunCollective run, bool in_place = false>
+/// The kernel "comm" that runs what `plan` gives; `in_place`: the result takes over the operand's
+/// memory.
+template <PlanCollective plan, bool in_place = false>
 Kernel comm_kernel() {
   return {.name = "comm",
           .supports = supports_collective,
           .prepare = [](const OpCall& call,
-                        const Formats&) { return prepare_collective(call, run, in_place); },
+                        const Formats&) { return prepare_collective(call, plan, in_place); },
           .position_independent = true};
 }
 
-/// A tensor of its own for the elements `part` of `tensor`, which holds `box`.
+/// The elements `part` of `tensor`, which holds `box`, in its memory.
+Tensor view_of(const Tensor& tensor, const Box& box, const Box& part);
+/// The same, contiguous: in its memory where they lie together there, else a copy.
 Tensor cut_out(const Tensor& tensor, const Box& box, const Box& part);
 /// Writes `values`, which hold `part`, into `tensor`, which holds `box`.
 void paste(const Tensor& values, const Box& part, Tensor& tensor, const Box& box);

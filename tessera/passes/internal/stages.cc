@@ -10,18 +10,11 @@
 namespace tessera::internal {
 namespace {
 
-std::vector<Rank> sorted_ranks(const Mesh& mesh) {
-  std::vector<Rank> ranks = ranks_of(mesh);
-  std::sort(ranks.begin(), ranks.end());
-  return ranks;
-}
-
 /// The mesh with every rank `offset` higher.
 MeshPtr shifted(const MeshPtr& mesh, Rank offset) {
   if (offset == 0) return mesh;
-  std::vector<Rank> ranks;
-  for (int place = 0; place < mesh->rank_count(); ++place)
-    ranks.push_back(mesh->rank_at(place) + offset);
+  std::vector<Rank> ranks = mesh->all_ranks();
+  for (Rank& rank : ranks) rank += offset;
   return make_mesh(mesh->axes, std::move(ranks));
 }
 
@@ -40,15 +33,9 @@ std::optional<size_t> stage_of(const PlaceOptions& options, std::string_view sco
 
 }  // namespace
 
-std::vector<Rank> ranks_of(const Mesh& mesh) {
-  std::vector<Rank> ranks;
-  for (int place = 0; place < mesh.rank_count(); ++place) ranks.push_back(mesh.rank_at(place));
-  return ranks;
-}
-
 bool same_ranks(const Mesh& a, const Mesh& b) {
   return a.rank_count() == b.rank_count() &&
-         ((a.ranks.empty() && b.ranks.empty()) || sorted_ranks(a) == sorted_ranks(b));
+         ((a.ranks.empty() && b.ranks.empty()) || a.sorted_ranks() == b.sorted_ranks());
 }
 
 Stages::Stages(const Graph& graph, const PlaceOptions& options)
@@ -88,10 +75,9 @@ Layout Stages::moved(Layout layout, const MeshPtr& mesh) const {
   if (same_ranks(*layout.mesh, *mesh)) return layout;
   require(same_ranks(*layout.mesh, *first()), "{} has other ranks than {}", to_string(*layout.mesh),
           to_string(*first()));
-  std::vector<Rank> ranks;
-  const Rank offset = sorted_ranks(*mesh).front() - sorted_ranks(*first()).front();
-  for (int place = 0; place < layout.mesh->rank_count(); ++place)
-    ranks.push_back(layout.mesh->rank_at(place) + offset);
+  const Rank offset = mesh->sorted_ranks().front() - first()->sorted_ranks().front();
+  std::vector<Rank> ranks = layout.mesh->all_ranks();
+  for (Rank& rank : ranks) rank += offset;
   layout.mesh = make_mesh(layout.mesh->axes, std::move(ranks));
   return layout;
 }

@@ -7,8 +7,6 @@
 
 namespace tessera::internal {
 
-/// The rank at every place.
-std::vector<Rank> ranks_of(const Mesh& mesh);
 /// Whether two meshes have the same set of ranks.
 bool same_ranks(const Mesh& a, const Mesh& b);
 

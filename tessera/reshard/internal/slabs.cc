@@ -33,29 +33,30 @@ Box SlabGrid::box(uint64_t index) const {
   return box;
 }
 
-std::vector<SlabItem> make_items(const ReshardPlan& plan, const Source& source) {
+std::vector<SlabItem> make_items(
+    uint32_t count, uint64_t staging,
+    const std::function<std::optional<SlabExtent>(uint32_t)>& extent_of) {
   constexpr uint32_t kMostTogether = 1024;
   std::vector<SlabItem> items;
-  uint64_t together = 0;  // bytes of the item that still takes records
+  uint64_t together = 0;  // bytes of the item that still takes tensors
   bool is_open = false;
-  const auto& records = source.catalog().records;
-  for (uint32_t r = 0; r < records.size(); ++r) {
-    if (plan.route_of[r] == ReshardPlan::kNoRoute || element_count(records[r].shape) == 0) continue;
-    const uint64_t bytes = byte_count(records[r]);
-    if (bytes > plan.staging) {
-      const SlabGrid grid(records[r].shape, byte_size(records[r].dtype), plan.staging);
-      for (uint64_t slab = 0; slab < grid.count(); ++slab) items.push_back({r, r + 1, slab, false});
+  for (uint32_t t = 0; t < count; ++t) {
+    const std::optional<SlabExtent> extent = extent_of(t);
+    const int64_t elements = extent ? element_count(extent->shape) : 0;
+    if (elements == 0) continue;
+    const auto bytes = static_cast<uint64_t>(checked_product(elements, extent->width));
+    if (bytes > staging) {
+      const uint64_t slabs = SlabGrid(extent->shape, extent->width, staging).count();
+      for (uint64_t slab = 0; slab < slabs; ++slab) items.push_back({t, t + 1, slab, false});
       is_open = false;
-      continue;
-    }
-    if (is_open && together + bytes <= plan.staging && r - items.back().first < kMostTogether) {
-      items.back().last = r + 1;
+    } else if (is_open && together + bytes <= staging && t - items.back().first < kMostTogether) {
+      items.back().last = t + 1;
       together += bytes;
-      continue;
+    } else {
+      items.push_back({t, t + 1, 0, true});
+      together = bytes;
+      is_open = true;
     }
-    items.push_back({r, r + 1, 0, true});
-    together = bytes;
-    is_open = true;
   }
   return items;
 }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
-#include "tessera/reshard/plan.h"
+#include "tessera/tensor/box.h"
 
 namespace tessera::internal {
 
@@ -26,15 +28,24 @@ class SlabGrid {
   uint64_t per_outer_ = 1;
 };
 
-/// Work for one thread: some small records whole, or one slab of a large one.
+/// Work for one thread: some small tensors whole, or one slab of a large one.
 struct SlabItem {
-  uint32_t first = 0;  // records [first, last)
+  uint32_t first = 0;  // tensors [first, last)
   uint32_t last = 0;
-  uint64_t slab = 0;  // of the record, where it is one; see is_whole
+  uint64_t slab = 0;  // of the tensor, where it is one; see is_whole
   bool is_whole = true;
 };
 
-/// All records of the plan in order, each element in one item.
-std::vector<SlabItem> make_items(const ReshardPlan& plan, const Source& source);
+/// A tensor to cut: elements of `width` bytes.
+struct SlabExtent {
+  Shape shape;
+  int64_t width = 0;
+};
+
+/// The tensors [0, count) in order, each element in one item of about `staging` bytes at most;
+/// those that are nothing or empty are in none, or in one with others.
+std::vector<SlabItem> make_items(
+    uint32_t count, uint64_t staging,
+    const std::function<std::optional<SlabExtent>(uint32_t)>& extent_of);
 
 }  // namespace tessera::internal

@@ -7,6 +7,7 @@
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
 #include "tessera/base/text.h"
+#include "tessera/checkpoint/round_to_bf16.h"
 #include "tessera/reshard/internal/extents.h"
 
 namespace tessera::internal {
@@ -47,26 +48,25 @@ std::string why_equal(const Source& source, uint32_t record) {
 }
 
 StreamCounts Stream::run() {
-  const std::vector<SlabItem> items = make_items(plan_, source_);
+  const auto& records = source_.catalog().records;
+  const auto extent_of = [&](uint32_t r) -> std::optional<SlabExtent> {
+    if (plan_.route_of[r] == ReshardPlan::kNoRoute) return {};
+    return SlabExtent{records[r].shape, byte_size(records[r].dtype)};
+  };
+  const std::vector<SlabItem> items =
+      make_items(static_cast<uint32_t>(records.size()), plan_.staging, extent_of);
   const int threads = thread_count(plan_.options.threads);
   parallel_for(items.size(), threads, [&](size_t i) {
-    std::unique_ptr<Workspace> work;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!idle_.empty()) {
-        work = std::move(idle_.back());
-        idle_.pop_back();
-      }
-    }
-    if (work == nullptr) work = std::make_unique<Workspace>();
+    std::unique_ptr<Workspace> work = idle_.take();
     work->counts = {};
     process(items[i], *work);
+    const StreamCounts counts = work->counts;
+    idle_.give_back(std::move(work));
     const std::scoped_lock lock(mutex_);
-    total_.bytes_read += work->counts.bytes_read;
-    total_.bytes_compared += work->counts.bytes_compared;
-    total_.bytes_written += work->counts.bytes_written;
+    total_.bytes_read += counts.bytes_read;
+    total_.bytes_compared += counts.bytes_compared;
+    total_.bytes_written += counts.bytes_written;
     if (progress_) progress_(total_);
-    idle_.push_back(std::move(work));
   });
   return total_;
 }
@@ -185,13 +185,7 @@ void Stream::decode(const Slot& slot, uint32_t piece, std::span<std::byte> memor
       std::memset(memory.data(), 0, memory.size());
       return;
     case Encoding::kBF16AsF32:
-      for (size_t i = 0; i < memory.size() / sizeof(float); ++i) {
-        float value = 0;
-        std::memcpy(&value, memory.data() + i * sizeof value, sizeof value);
-        const BFloat16 rounded(value);
-        std::memcpy(memory.data() + i * sizeof rounded, &rounded, sizeof rounded);
-      }
-      return;
+      return round_to_bf16(memory.data(), memory.data(), memory.size() / sizeof(float));
   }
 }
 

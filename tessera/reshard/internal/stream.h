@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tessera/reshard/internal/idle.h"
 #include "tessera/reshard/internal/output_files.h"
 #include "tessera/reshard/internal/slabs.h"
 #include "tessera/reshard/reshard.h"
@@ -108,7 +109,7 @@ class Stream {
   SourceDigests* digests_ = nullptr;
   std::function<void(const StreamCounts&)> progress_;
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Workspace>> idle_;
+  Idle<Workspace> idle_;
   StreamCounts total_;
 };
 

@@ -223,8 +223,7 @@ bool write_into_result(Steps& steps, const Step& step, size_t i) {
   if (before.prepared->overwritten_operand() >= 0) return false;
   if (!before.prepared->write_into(channels)) return false;
   before.results[0].channels = channels;
-  replace_storage(steps, from.storage, to.storage,
-                  to.offset + channel * byte_size(to.type.dtype));
+  replace_storage(steps, from.storage, to.storage, to.offset + channel * byte_size(to.type.dtype));
   return true;
 }
 

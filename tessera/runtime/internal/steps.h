@@ -1,7 +1,7 @@
 // A program before it has memory: the steps of one run in order, and the storages they read and
-// write. Compiling a graph is: build_steps (kernels, formats, reorders), write_into_results (concats
-// whose operands are computed in place), share_overwritten (results that take over an operand's
-// memory), plan_memory.
+// write. Compiling a graph is: build_steps (kernels, formats, reorders), write_into_results
+// (concats whose operands are computed in place), share_overwritten (results that take over an
+// operand's memory), plan_memory.
 #pragma once
 
 #include <memory>

@@ -77,12 +77,34 @@ std::span<const ModelDef> all_models() {
   return models;
 }
 
+const ModelDef* find_hub_model(std::string_view name) {
+  const auto bare = [](std::string_view text) {
+    std::string out;
+    for (const char c : text)
+      if (c != '-' && c != '_' && c != ' ')
+        out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
+  };
+  const std::string wanted = bare(name);
+  for (const ModelDef& model : all_models()) {
+    if (bare(model.name) == wanted) return &model;
+    for (const std::string_view known : model.hub_names)
+      if (bare(known) == wanted) return &model;
+  }
+  return nullptr;
+}
+
+ModelSpec spec_of(const ModelDef& model) {
+  ModelSpec spec{&model, {}};
+  for (const AttrDef& option : model.options)
+    spec.options.emplace(option.name, option.default_value);
+  return spec;
+}
+
 ModelSpec parse_model(std::string_view text) {
   text = trim(text);
   const size_t open = text.find('(');
-  ModelSpec spec{&require_model(trim(text.substr(0, open))), {}};
-  for (const AttrDef& option : spec.model->options)
-    spec.options.emplace(option.name, option.default_value);
+  ModelSpec spec = spec_of(require_model(trim(text.substr(0, open))));
   if (open == std::string_view::npos) return spec;
 
   const ErrorContext context([&] { return fmt::format("reading model '{}'", printable(text)); });

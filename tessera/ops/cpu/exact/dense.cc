@@ -24,28 +24,20 @@ class PreparedDense final : public internal::DirectKernel {
       : DirectKernel(call, 0, 1),
         attrs_(call.attrs),
         matrices_(input_shape(call), weight_shape(call)) {
-    if (const float* weight = internal::known_elements(call, 1)) {
-      weight_ = matrices_.packed(weight);
-      is_packed_ = true;
-    }
+    if (const float* weight = internal::known_elements(call, 1)) matrices_.keep(weight);
   }
 
   std::string detail() const override { return matrices_.detail(); }
-  int64_t kept_bytes() const override {
-    return internal::bytes_of(weight_) + matrices_.kept_bytes();
-  }
+  int64_t kept_bytes() const override { return matrices_.kept_bytes(); }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     matrices_.run(operands[0].data<float>().data(), operands[1].data<float>().data(),
-                  is_packed_ ? weight_.data() : nullptr, internal::exact_end(attrs_, operands),
-                  results[0].mutable_data<float>().data());
+                  internal::exact_end(attrs_, operands), results[0].mutable_data<float>().data());
   }
 
  private:
   Attrs attrs_;
   internal::ExactMatrices matrices_;
-  std::vector<float> weight_;
-  bool is_packed_ = false;
 };
 
 }  // namespace

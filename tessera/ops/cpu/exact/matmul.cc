@@ -11,16 +11,11 @@ class PreparedMatmul final : public internal::DirectKernel {
   explicit PreparedMatmul(const OpCall& call)
       : DirectKernel(call, 0, 1), attrs_(call.attrs), views_(call), matrices_(views_.a, views_.b) {
     const float* b = internal::known_elements(call, 1);
-    if (b != nullptr && call.shape(1).size() <= 2) {
-      packed_ = matrices_.packed(b);
-      is_packed_ = true;
-    }
+    if (b != nullptr && call.shape(1).size() <= 2) matrices_.keep(b);
   }
 
   std::string detail() const override { return matrices_.detail(); }
-  int64_t kept_bytes() const override {
-    return internal::bytes_of(packed_) + matrices_.kept_bytes();
-  }
+  int64_t kept_bytes() const override { return matrices_.kept_bytes(); }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     const float* a = operands[0].data<float>().data();
@@ -30,8 +25,7 @@ class PreparedMatmul final : public internal::DirectKernel {
     const int64_t size = views_.a.rows * views_.b.columns;
     internal::walk<2>(views_.batch, {views_.a_strides, views_.b_strides},
                       [&](const std::array<int64_t, 2>& first) {
-                        matrices_.run(a + first[0], b + first[1],
-                                      is_packed_ ? packed_.data() : nullptr, end, out);
+                        matrices_.run(a + first[0], b + first[1], end, out);
                         out += size;
                         if (end.residual != nullptr) end.residual += size;
                       });
@@ -41,8 +35,6 @@ class PreparedMatmul final : public internal::DirectKernel {
   Attrs attrs_;
   internal::MatmulViews views_;
   internal::ExactMatrices matrices_;
-  std::vector<float> packed_;
-  bool is_packed_ = false;
 };
 
 }  // namespace

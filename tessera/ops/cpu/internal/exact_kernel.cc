@@ -2,16 +2,6 @@
 
 namespace tessera::internal {
 
-Support exact_supports(const OpCall& call) {
-  for (const std::span<const TensorType> types : {call.operands, call.results}) {
-    for (const TensorType& type : types) {
-      if (type.dtype == DType::kF32) continue;
-      return Support::no(fmt::format("{} where it computes f32", to_string(type.dtype)));
-    }
-  }
-  return Support::yes();
-}
-
 namespace {
 
 /// Multiply-adds; few rows wait for the memory of `b`, as if they were more.
@@ -48,28 +38,27 @@ ExactMatrices::ExactMatrices(const MatrixShape& a, const MatrixShape& b)
       tiles_(a.rows, simd_),
       tiles_of_a_(static_cast<size_t>(a.rows * a.columns)) {}
 
-std::vector<float> ExactMatrices::packed(const float* b) const {
+void ExactMatrices::pack(const float* b) {
   const int64_t panels = panel_count(b_.columns);
-  std::vector<float> made(static_cast<size_t>(panels * kPanel * b_.rows));
-  pack_panels(MatrixView<float>(b_, b), 0, panels, made.data());
-  return made;
+  panels_of_b_.resize(static_cast<size_t>(panels * kPanel * b_.rows));
+  parallel_ranges(panels, threads_, [&](int64_t first, int64_t last) {
+    pack_panels(MatrixView<float>(b_, b), first, last, panels_of_b_.data());
+  });
 }
 
-void ExactMatrices::run(const float* a, const float* b, const float* packed_b, const ExactEnd& end,
-                        float* out) {
+void ExactMatrices::keep(const float* b) {
+  pack(b);
+  is_kept_ = true;
+}
+
+void ExactMatrices::run(const float* a, const float* b, const ExactEnd& end, float* out) {
   const int64_t panels = panel_count(b_.columns);
   const int64_t inner = a_.columns;
   parallel_ranges(tiles_.count, threads_, [&](int64_t first, int64_t last) {
     pack_tiles(MatrixView<float>(a_, a), tiles_, first, last, tiles_of_a_.data());
   });
-  if (packed_b == nullptr) {
-    panels_of_b_.resize(static_cast<size_t>(panels * kPanel * inner));
-    parallel_ranges(panels, threads_, [&](int64_t first, int64_t last) {
-      pack_panels(MatrixView<float>(b_, b), first, last, panels_of_b_.data());
-    });
-    packed_b = panels_of_b_.data();
-  }
-  ExactProduct product{simd_, inner,      tiles_of_a_.data(), packed_b,
+  if (!is_kept_) pack(b);
+  ExactProduct product{simd_, inner,      tiles_of_a_.data(), panels_of_b_.data(),
                        out,   b_.columns, b_.columns,         end};
   if (tiles_.count >= panels) {
     parallel_ranges(tiles_.count, threads_,

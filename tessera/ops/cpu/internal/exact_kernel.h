@@ -27,20 +27,22 @@ inline int64_t bytes_of(const std::vector<float>& values) {
   return static_cast<int64_t>(values.capacity() * sizeof(float));
 }
 
-/// The product of two matrices by all threads: packs `a`, and `b` where it is not packed already.
+/// The product of two matrices by all threads: packs `a`, and `b` where it is not kept packed.
 class ExactMatrices {
  public:
   ExactMatrices(const MatrixShape& a, const MatrixShape& b);
 
-  /// All panels of `b`, for run().
-  std::vector<float> packed(const float* b) const;
-  /// Writes the row-major product of `a` and `b`, given as they are or, in `packed_b`, packed.
-  void run(const float* a, const float* b, const float* packed_b, const ExactEnd& end, float* out);
+  /// Packs the `b` of all runs to come.
+  void keep(const float* b);
+  /// Writes the row-major product; after keep() `b` is not looked at.
+  void run(const float* a, const float* b, const ExactEnd& end, float* out);
   std::string detail() const;
   /// What it packs operands into, as far as that is known before it runs.
   int64_t kept_bytes() const { return bytes_of(tiles_of_a_) + bytes_of(panels_of_b_); }
 
  private:
+  void pack(const float* b);
+
   MatrixShape a_;
   MatrixShape b_;
   Simd simd_;
@@ -48,6 +50,7 @@ class ExactMatrices {
   RowTiles tiles_;
   std::vector<float> tiles_of_a_;
   std::vector<float> panels_of_b_;
+  bool is_kept_ = false;
 };
 
 }  // namespace tessera::internal

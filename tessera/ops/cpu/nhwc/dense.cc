@@ -48,9 +48,7 @@ class PreparedDense final : public PreparedKernel {
   }
 
   const Formats& formats() const override { return formats_; }
-  std::string detail() const override {
-    return fmt::format("tiles {}", internal::to_string(conv_.simd));
-  }
+  std::string detail() const override { return std::string(internal::to_string(conv_.simd)); }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     const auto in = [&](size_t i) {

@@ -93,25 +93,35 @@ Place place_of(const WinogradConv& conv, int64_t patch) {
           in_image % conv.patch_columns() * kPatch};
 }
 
+struct Work {
+  const WinogradConv& conv;
+  const Panels& panels;
+  const float* in;
+  const float* packed;
+  float* out;
+};
+
 /// Patches that go through the transforms together: their points stay in the second cache.
 struct Block {
   int64_t begin = 0;  // patches
   int64_t count = 0;
   int64_t capacity = 0;
-  int64_t in_row = 0;  // floats of a patch at a point
+  int64_t in_row = 0;            // floats of a patch at a point
+  const float* zeros = nullptr;  // for pixels outside the image
   float* points = nullptr;
+  float* products = nullptr;  // of one panel
 
   int64_t point_pitch() const { return pitch_of(capacity * in_row); }
 };
 
-void transform_block(const WinogradConv& conv, const float* in, const float* zeros,
-                     const Block& block, int64_t begin, int64_t end) {
+void transform_block(const Work& work, const Block& block, int64_t begin, int64_t end) {
+  const WinogradConv& conv = work.conv;
   PatchIn patch;
   patch.channels = conv.in_channels;
   patch.point_pitch = block.point_pitch();
   for (int64_t i = begin; i < end; ++i) {
     const Place place = place_of(conv, block.begin + i);
-    const float* image = in + place.image * conv.in_height * conv.in_width * conv.in_pitch;
+    const float* image = work.in + place.image * conv.in_height * conv.in_width * conv.in_pitch;
     for (int64_t y = 0; y < 6; ++y) {
       const int64_t row = place.y + y - conv.pad_top;
       for (int64_t x = 0; x < 6; ++x) {
@@ -119,7 +129,7 @@ void transform_block(const WinogradConv& conv, const float* in, const float* zer
         const bool inside =
             row >= 0 && row < conv.in_height && column >= 0 && column < conv.in_width;
         patch.pixels[y * 6 + x] =
-            inside ? image + (row * conv.in_width + column) * conv.in_pitch : zeros;
+            inside ? image + (row * conv.in_width + column) * conv.in_pitch : block.zeros;
       }
     }
     patch.points = block.points + i * block.in_row;
@@ -128,8 +138,9 @@ void transform_block(const WinogradConv& conv, const float* in, const float* zer
 }
 
 /// The products of one panel of output channels at all points: [point][patch][channel of panel].
-void multiply_panel(const WinogradConv& conv, const Panels& panels, size_t p, const Block& block,
-                    const float* packed, float* products) {
+void multiply_panel(const Work& work, size_t p, const Block& block) {
+  const WinogradConv& conv = work.conv;
+  const Panels& panels = work.panels;
   const Panels::Panel& panel = panels[p];
   const int64_t width = panel.vectors * lanes(conv.simd);
   const int64_t tiles = (block.count + panels.most_rows(p) - 1) / panels.most_rows(p);
@@ -140,9 +151,10 @@ void multiply_panel(const WinogradConv& conv, const Panels& panels, size_t p, co
   tile.out_pitch = width;
   tile.columns = width;
   for (int64_t point = 0; point < kPoints; ++point) {
-    tile.weights = packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
+    tile.weights =
+        work.packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
     const float* from = block.points + point * block.point_pitch();
-    float* to = products + point * pitch_of(block.capacity * width);
+    float* to = block.products + point * pitch_of(block.capacity * width);
     const float* next =
         tile.weights + (point + 1 < kPoints ? panels.width() : 0) * conv.in_channels;
     const int64_t next_bytes = width * conv.in_channels * int64_t{sizeof(float)};
@@ -159,9 +171,9 @@ void multiply_panel(const WinogradConv& conv, const Panels& panels, size_t p, co
   }
 }
 
-void finish_panel(const WinogradConv& conv, const Panels& panels, size_t p, const Block& block,
-                  const float* products, float* out) {
-  const Panels::Panel& panel = panels[p];
+void finish_panel(const Work& work, size_t p, const Block& block) {
+  const WinogradConv& conv = work.conv;
+  const Panels::Panel& panel = work.panels[p];
   const int64_t width = panel.vectors * lanes(conv.simd);
   PatchOut patch;
   patch.point_pitch = pitch_of(block.capacity * width);
@@ -173,10 +185,10 @@ void finish_panel(const WinogradConv& conv, const Panels& panels, size_t p, cons
   for (int64_t i = 0; i < block.count; ++i) {
     const Place place = place_of(conv, block.begin + i);
     const int64_t pixel = (place.image * conv.out_height + place.y) * conv.out_width + place.x;
-    patch.points = products + i * width;
+    patch.points = block.products + i * width;
     patch.height = std::min(kPatch, conv.out_height - place.y);
     patch.width = std::min(kPatch, conv.out_width - place.x);
-    patch.out = out + pixel * conv.out_pitch + panel.begin;
+    patch.out = work.out + pixel * conv.out_pitch + panel.begin;
     if (conv.end.residual != nullptr) {
       patch.end.residual = conv.end.residual + pixel * conv.end.residual_pitch + panel.begin;
     }
@@ -207,14 +219,6 @@ int64_t products_size(const WinogradConv& conv, const Panels& panels, int64_t ca
   return kPoints * pitch_of(capacity * widest(panels, conv.simd));
 }
 
-struct Work {
-  const WinogradConv& conv;
-  const Panels& panels;
-  const float* in;
-  const float* packed;
-  float* out;
-};
-
 void run_patches(const Work& work, int64_t begin, int64_t end) {
   const WinogradConv& conv = work.conv;
   const int64_t capacity = block_capacity(conv, work.panels, end - begin);
@@ -222,14 +226,14 @@ void run_patches(const Work& work, int64_t begin, int64_t end) {
   float* memory =
       scratch(points_size(conv, capacity) + products_size(conv, work.panels, capacity) + zeros);
   std::fill_n(memory, zeros, 0.0F);
-  Block block{begin, 0, capacity, whole_vectors(conv.in_channels), memory + zeros};
-  float* products = block.points + points_size(conv, capacity);
+  Block block{begin, 0, capacity, whole_vectors(conv.in_channels), memory, memory + zeros};
+  block.products = block.points + points_size(conv, capacity);
   for (; block.begin < end; block.begin += capacity) {
     block.count = std::min(capacity, end - block.begin);
-    transform_block(conv, work.in, memory, block, 0, block.count);
+    transform_block(work, block, 0, block.count);
     for (size_t p = 0; p < work.panels.size(); ++p) {
-      multiply_panel(conv, work.panels, p, block, work.packed, products);
-      finish_panel(conv, work.panels, p, block, products, work.out);
+      multiply_panel(work, p, block);
+      finish_panel(work, p, block);
     }
   }
 }
@@ -243,10 +247,9 @@ void run_by_panels(const Work& work) {
   float* memory =
       scratch(points_size(conv, patches) + products_size(conv, work.panels, patches) + zeros);
   std::fill_n(memory, zeros, 0.0F);
-  const Block block{0, patches, patches, whole_vectors(conv.in_channels), memory + zeros};
-  parallel_ranges(patches, conv.threads, [&](int64_t begin, int64_t end) {
-    transform_block(conv, work.in, memory, block, begin, end);
-  });
+  const Block block{0, patches, patches, whole_vectors(conv.in_channels), memory, memory + zeros};
+  parallel_ranges(patches, conv.threads,
+                  [&](int64_t begin, int64_t end) { transform_block(work, block, begin, end); });
   float* own = block.points + points_size(conv, patches);
   const auto caller = &scratch_owner();
   const auto count = static_cast<int64_t>(work.panels.size());
@@ -260,9 +263,10 @@ void run_by_panels(const Work& work) {
       part.begin = patches * (i % cuts) / cuts;
       part.count = patches * (i % cuts + 1) / cuts - part.begin;
       part.points += part.begin * part.in_row;
+      part.products = products;
       if (part.count == 0) continue;
-      multiply_panel(conv, work.panels, panel, part, work.packed, products);
-      finish_panel(conv, work.panels, panel, part, products, work.out);
+      multiply_panel(work, panel, part);
+      finish_panel(work, panel, part);
     }
   });
 }

@@ -1,11 +1,11 @@
-#include "tessera/comm/internal/combine.h"
+#include "tessera/comm/combine.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <type_traits>
 
-namespace tessera::internal {
+namespace tessera {
 namespace {
 
 /// In which type values of T are combined.
@@ -115,4 +115,4 @@ void combine(DType dtype, ReduceOp op, std::span<const std::byte* const> sources
   });
 }
 
-}  // namespace tessera::internal
+}  // namespace tessera

@@ -6,7 +6,7 @@
 #include "tessera/tensor/dtype.h"
 #include "tessera/tensor/rank.h"
 
-namespace tessera::internal {
+namespace tessera {
 
 /// Throws kUnsupported, with the reason, unless elements of `dtype` combine by `op`.
 void require_combinable(DType dtype, ReduceOp op);
@@ -17,4 +17,4 @@ void require_combinable(DType dtype, ReduceOp op);
 void combine(DType dtype, ReduceOp op, std::span<const std::byte* const> sources,
              std::span<std::byte* const> destinations, int64_t count);
 
-}  // namespace tessera::internal
+}  // namespace tessera

@@ -1,0 +1,13 @@
+# tessera_hub_cards(): the cards of tessera/hub/cards as gen/tessera/hub_cards.inc, one {uid, text} each.
+function(tessera_hub_cards)
+  set(folder ${CMAKE_SOURCE_DIR}/tessera/hub/cards)
+  file(GLOB_RECURSE files RELATIVE ${folder} CONFIGURE_DEPENDS ${folder}/*.md)
+  set(text "")
+  foreach(file ${files})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/${file})
+    file(READ ${folder}/${file} card)
+    string(REGEX REPLACE "\\.md$" "" uid ${file})
+    string(APPEND text "{\"${uid}\", R\"card(${card})card\"},\n")
+  endforeach()
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/gen/tessera/hub_cards.inc CONTENT "${text}")
+endfunction()

@@ -1,0 +1,104 @@
+// Parts of JPEGs against the whole, with every sampling of the colours.
+#include "tessera/data/internal/jpeg.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <random>
+
+#include <jpeglib.h>
+
+namespace tessera::internal {
+namespace {
+
+struct Coding {
+  int across = 2;  // samples of brightness for one of colour
+  int down = 2;
+  bool progressive = false;
+};
+
+std::vector<std::byte> make_jpeg(int64_t height, int64_t width, const Coding& coding) {
+  jpeg_compress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&jpeg);
+  unsigned char* memory = nullptr;
+  unsigned long size = 0;  // NOLINT: the type that libjpeg takes
+  jpeg_mem_dest(&jpeg, &memory, &size);
+  jpeg.image_width = static_cast<JDIMENSION>(width);
+  jpeg.image_height = static_cast<JDIMENSION>(height);
+  jpeg.input_components = 3;
+  jpeg.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&jpeg);
+  jpeg.comp_info[0].h_samp_factor = coding.across;
+  jpeg.comp_info[0].v_samp_factor = coding.down;
+  if (coding.progressive) jpeg_simple_progression(&jpeg);
+  jpeg_start_compress(&jpeg, TRUE);
+  std::vector<unsigned char> line(static_cast<size_t>(3 * width));
+  for (int64_t y = 0; y < height; ++y) {
+    for (size_t i = 0; i < line.size(); ++i)
+      line[i] = static_cast<unsigned char>(
+          128 + 100 * std::sin(0.07 * static_cast<double>(i * (1 + i % 3)) +
+                               0.11 * static_cast<double>(y * (2 + static_cast<int>(i % 3)))));
+    JSAMPROW row = line.data();
+    jpeg_write_scanlines(&jpeg, &row, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  const auto* begin = reinterpret_cast<const std::byte*>(memory);
+  std::vector<std::byte> file(begin, begin + size);
+  jpeg_destroy_compress(&jpeg);
+  std::free(memory);  // NOLINT: libjpeg allocated it
+  return file;
+}
+
+constexpr int64_t kMost = 1 << 20;
+
+/// Whether the pixels of `box` are those of `whole`.
+bool has_part(const Tensor& part, const Tensor& whole, const PixelBox& box) {
+  const int64_t width = whole.shape()[1];
+  for (int64_t y = box.top; y < box.bottom; ++y) {
+    const auto at = static_cast<size_t>((y * width + box.left) * 3);
+    const auto count = static_cast<size_t>((box.right - box.left) * 3);
+    const auto a = part.bytes().subspan(at, count);
+    const auto b = whole.bytes().subspan(at, count);
+    if (!std::equal(a.begin(), a.end(), b.begin())) return false;
+  }
+  return true;
+}
+
+TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
+  std::mt19937 random(5);
+  const auto below = [&](int64_t end) { return static_cast<int64_t>(random() % end); };
+  for (const Coding coding : {Coding{1, 1}, Coding{2, 1}, Coding{2, 2}, Coding{1, 2}, Coding{4, 1},
+                              Coding{4, 2}, Coding{2, 2, true}, Coding{1, 1, true}})
+    for (int trial = 0; trial < 40; ++trial) {
+      const int64_t height = 1 + below(trial < 10 ? 40 : 200);
+      const int64_t width = 1 + below(trial < 10 ? 40 : 200);
+      const auto file = make_jpeg(height, width, coding);
+      const Tensor whole = decode_jpeg(file, kMost).clone();
+      PixelBox box;
+      box.top = below(height);
+      box.bottom = box.top + 1 + below(height - box.top);
+      box.left = below(width);
+      box.right = box.left + 1 + below(width - box.left);
+      const Tensor part = decode_jpeg(file, kMost, [&](const RowType&) { return box; });
+      ASSERT_TRUE(has_part(part, whole, box))
+          << coding.across << "x" << coding.down << (coding.progressive ? " progressive " : " ")
+          << height << "x" << width << " [" << box.top << "," << box.bottom << ")x[" << box.left
+          << "," << box.right << ")";
+    }
+}
+
+TEST(Jpeg, DamageOutsideThePartIsFound) {
+  for (const bool progressive : {false, true}) {
+    auto file = make_jpeg(200, 200, {2, 2, progressive});
+    const auto part = [](const RowType&) { return PixelBox{16, 32, 16, 32}; };
+    decode_jpeg(file, kMost, part);
+    file.resize(file.size() * 3 / 4);
+    EXPECT_THROW(decode_jpeg(file, kMost, part), Error);
+  }
+}
+
+}  // namespace
+}  // namespace tessera::internal
