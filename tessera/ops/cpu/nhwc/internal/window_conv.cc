@@ -285,26 +285,47 @@ int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t ta
 }
 
 void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
-                         const float* weights, float* packed) {
+                         const RawWeights& raw, float* packed) {
   const int64_t inner = in_channels * taps;
-  const double work = static_cast<double>(inner * panels.width());
-  const auto count = static_cast<int64_t>(panels.size());
-  parallel_ranges(count, worthwhile_threads(work, count), [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      const auto p = static_cast<size_t>(i);
-      const Panels::Panel& panel = panels[p];
-      const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
-      const int64_t width = next - panels.width_before(p);
-      float* to = packed + panels.width_before(p) * inner;
-      for (int64_t o = panel.columns; o < width; ++o) {
-        for (int64_t k = 0; k < inner; ++k) to[k * width + o] = 0;
-      }
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        for (int64_t c = 0; c < in_channels; ++c, to += width) {
-          const float* from = weights + (panel.begin * in_channels + c) * taps + tap;
-          for (int64_t o = 0; o < panel.columns; ++o) to[o] = from[o * inner];
+  // Products [first, last) of a filter, as it lies in [i,h,w], of one panel.
+  const auto pack_part = [&](size_t p, int64_t first, int64_t last) {
+    const Panels::Panel& panel = panels[p];
+    const int64_t width = panels.width_of(p);
+    float* to = packed + panels.width_before(p) * inner;
+    const auto row = [&](int64_t k) { return to + (k % taps * in_channels + k / taps) * width; };
+    const auto pack_one = [&](int64_t o, int64_t k) {
+      const bool is_there = o < panel.columns;
+      const int64_t channel = panel.begin + o;
+      row(k)[o] = is_there ? raw.weights[channel * inner + k] * raw.scale_of(channel) : 0.0F;
+    };
+    int64_t k = first;
+    for (; k + 8 <= last; k += 8) {
+      float* rows[8];
+      int64_t o = 0;
+      for (; o + 8 <= panel.columns; o += 8) {
+        float scales[8];
+        for (int64_t i = 0; i < 8; ++i) {
+          rows[i] = row(k + i) + o;
+          scales[i] = raw.scale_of(panel.begin + o + i);
         }
+        transpose8(raw.weights + (panel.begin + o) * inner + k, inner, scales, rows);
       }
+      for (; o < width; ++o) {
+        for (int64_t i = 0; i < 8; ++i) pack_one(o, k + i);
+      }
+    }
+    for (; k < last; ++k) {
+      for (int64_t o = 0; o < width; ++o) pack_one(o, k);
+    }
+  };
+  constexpr int64_t kPart = 512;
+  const int64_t parts = (inner + kPart - 1) / kPart;
+  const int64_t count = static_cast<int64_t>(panels.size()) * parts;
+  const double work = static_cast<double>(inner * panels.width());
+  parallel_ranges(count, worthwhile_threads(work, count), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % parts * kPart;
+      pack_part(static_cast<size_t>(i / parts), first, std::min(first + kPart, inner));
     }
   });
 }
