@@ -23,7 +23,8 @@ class MemoryFormat {
   virtual std::string to_string() const = 0;
   virtual int64_t byte_count() const = 0;  // with the padding that the format asks for
   /// A kernel that brings a row-major tensor into this format, for formats that constants alone
-  /// have; null for others.
+  /// have; null for others. It may be given a second operand, of one factor per element of dim 0,
+  /// by which it multiplies.
   virtual std::unique_ptr<PreparedKernel> packer() const;
 };
 /// How a tensor lies in memory: null is plain, row-major.
@@ -91,6 +92,9 @@ struct Kernel {
   /// on however many threads, as long as no reduced factor is cut: what deterministic programs are
   /// made of.
   bool position_independent = false;
+  /// Whether prepare() looks at the types of constants alone: their values are asked for in the
+  /// formats of the prepared kernel.
+  bool takes_constants_packed = false;
 };
 
 /// A kernel that is a plain function over row-major tensors: the oracle of all others, and the last

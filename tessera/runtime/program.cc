@@ -20,6 +20,10 @@ void check_tensor(const Tensor& tensor, const Graph& graph, ValueId id, std::str
           tensor.is_defined() ? describe(tensor) : "undefined", to_string(wanted));
 }
 
+const std::byte* address_of(const Tensor& tensor) {
+  return tensor.buffer()->data() + tensor.byte_offset();
+}
+
 /// Rows [begin, end) of a row-major tensor.
 Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t end) {
   Shape shape = tensor.shape();
@@ -48,7 +52,7 @@ struct Program::State {
   std::vector<Lane> lanes;
   std::vector<Piece> pieces;  // empty: the graph is not cut
   std::unique_ptr<Workers> workers;
-  std::set<const Buffer*> parameters;  // where those given lie; not owned
+  std::set<const std::byte*> parameters;  // where those given lie; not owned
   bool plan_only = false;
 
   const internal::Executor& first() const { return lanes[0].executors[0]; }
@@ -109,8 +113,8 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   auto state = std::make_unique<State>();
   state->graph = std::make_shared<const Graph>(graph);
   state->plan_only = options.plan_only;
-  for (const Tensor& tensor : parameters) state->parameters.insert(tensor.buffer().get());
-  internal::Constants constants(*state->graph, parameters, options.world, options.plan_only);
+  for (const Tensor& tensor : parameters) state->parameters.insert(address_of(tensor));
+  internal::Constants constants(*state->graph, parameters, options);
   CompileOptions decided = options;
   decided.threads = thread_count(decided.threads);
   if (!state->cut_batch(constants, decided)) {
@@ -216,13 +220,13 @@ int64_t Program::weight_bytes() const {
 
 ProgramMemory Program::memory() const {
   ProgramMemory memory;
-  std::set<const Buffer*> seen = state_->parameters;
+  std::set<const std::byte*> seen = state_->parameters;
   for (const State::Lane& lane : state_->lanes) {
     int64_t running = 0;  // of a lane: it runs one executor at a time
     for (const internal::Executor& executor : lane.executors) {
       for (const internal::Storage& storage : executor.steps().storages) {
         if (storage.kind != internal::StorageKind::kConstant) continue;
-        if (seen.insert(storage.constant.buffer().get()).second) memory.formatted += storage.bytes;
+        if (seen.insert(address_of(storage.constant)).second) memory.formatted += storage.bytes;
       }
       for (const internal::Step& step : executor.steps().steps) {
         if (step.prepared == nullptr) continue;

@@ -73,7 +73,7 @@ class StepBuilder {
     std::vector<const Tensor*> constants;
     Formats offered;
     for (const ValueId id : node.operands) {
-      constants.push_back(is_known(id) ? &constants_.value(id) : nullptr);
+      constants.push_back(is_known(id) ? &constants_.placeholder(id) : nullptr);
       offered.operands.push_back(is_known(id) ? nullptr : forms_[index(id)].front().format);
     }
     const OpCall call{step.operand_types, step.result_types, node.attrs, constants, options_.world};
@@ -106,6 +106,7 @@ class StepBuilder {
       if (support.ok && kernel.suits != nullptr) support = kernel.suits(call, offered);
       if (support.ok) {
         step.kernel = kernel.name;
+        if (!kernel.takes_constants_packed) compute_constants(*step.node);
         step.prepared =
             is_reference ? prepare_reference(kernel, call) : kernel.prepare(call, offered);
         return;
@@ -115,6 +116,13 @@ class StepBuilder {
     std::string reasons;
     for (const std::string& reason : step.refused) reasons += "; " + reason;
     fail(ErrorCode::kUnsupported, "no kernel computes {}{}", step.node->op->name, reasons);
+  }
+
+  /// Before a kernel that looks at the values of its constants is prepared.
+  void compute_constants(const Node& node) const {
+    for (const ValueId id : node.operands) {
+      if (is_known(id)) (void)constants_.value(id);
+    }
   }
 
   /// The value in this format: at hand, or reordered now (constants) or in a step (activations).

@@ -147,7 +147,8 @@ TESSERA_KERNEL(conv2d, cpu_nhwc) {
             const bool by_winograd = winograd_is_faster(call, conv.window, conv.simd);
             return std::make_unique<PreparedConv>(
                 call, conv, PackedWeights(conv.simd, call.shape(1), by_winograd));
-          }};
+          },
+          .takes_constants_packed = true};
 }
 
 }  // namespace tessera

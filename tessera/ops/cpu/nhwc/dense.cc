@@ -75,7 +75,8 @@ TESSERA_KERNEL(dense, cpu_nhwc) {
           .supports = supports,
           .prepare = [](const OpCall& call, const Formats&) -> std::unique_ptr<PreparedKernel> {
             return std::make_unique<PreparedDense>(call);
-          }};
+          },
+          .takes_constants_packed = true};
 }
 
 }  // namespace tessera

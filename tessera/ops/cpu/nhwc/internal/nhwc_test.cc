@@ -147,7 +147,7 @@ std::vector<Simd> present() {
 
 std::vector<float> packed(const Case& made, const PackedWeights& format) {
   std::vector<float> to(static_cast<size_t>(format.byte_count()) / sizeof(float));
-  format.pack(made.weights.data(), to.data());
+  format.pack(made.weights.data(), nullptr, to.data());
   return to;
 }
 
@@ -203,6 +203,22 @@ TEST(Nhwc, WinogradGivesTheSameSums) {
       run_winograd(as_winograd(made.conv), format.panels(), made.in.data(),
                    packed(made, format).data(), found.data());
       ASSERT_LT(difference(made, found), 6e-5) << "seed " << seed << " " << to_string(simd);
+    }
+  }
+}
+
+TEST(Nhwc, PackingScaledIsPackingWhatWasScaled) {
+  for (const Simd simd : present()) {
+    for (uint32_t seed = 0; seed < 100; ++seed) {
+      Maker maker(seed);
+      Case made = maker.conv(simd, seed % 2 == 0);
+      const std::vector<float> scale = maker.floats(made.conv.out_channels);
+      const PackedWeights format = format_of(made, seed % 2 == 0);
+      std::vector<float> found(static_cast<size_t>(format.byte_count()) / sizeof(float), 77.0F);
+      format.pack(made.weights.data(), scale.data(), found.data());
+      const size_t filter = made.weights.size() / scale.size();
+      for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
+      ASSERT_EQ(found, packed(made, format)) << "seed " << seed << " " << to_string(simd);
     }
   }
 }

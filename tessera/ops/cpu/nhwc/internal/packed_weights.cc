@@ -15,7 +15,8 @@ class Packer final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     auto* to = results[0].buffer()->mutable_data() + results[0].byte_offset();
-    format_.pack(operands[0].data<float>().data(), reinterpret_cast<float*>(to));
+    const float* scale = operands.size() > 1 ? operands[1].data<float>().data() : nullptr;
+    format_.pack(operands[0].data<float>().data(), scale, reinterpret_cast<float*>(to));
   }
 
  private:
@@ -63,11 +64,11 @@ std::unique_ptr<PreparedKernel> PackedWeights::packer() const {
   return std::make_unique<Packer>(*this);
 }
 
-void PackedWeights::pack(const float* weights, float* packed) const {
+void PackedWeights::pack(const float* weights, const float* scale, float* packed) const {
   if (is_winograd_) {
-    pack_winograd_weights(panels_, shape_[1], weights, packed);
+    pack_winograd_weights(panels_, shape_[1], {weights, scale}, packed);
   } else {
-    pack_window_weights(panels_, shape_[1], taps(), weights, packed);
+    pack_window_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
   }
 }
 

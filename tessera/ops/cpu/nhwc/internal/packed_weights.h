@@ -22,7 +22,8 @@ class PackedWeights final : public MemoryFormat {
 
   const Panels& panels() const { return panels_; }
   bool is_winograd() const { return is_winograd_; }
-  void pack(const float* weights, float* packed) const;
+  /// `scale`: per output channel a factor, or null.
+  void pack(const float* weights, const float* scale, float* packed) const;
 
  private:
   int64_t taps() const { return shape_[2] * shape_[3]; }

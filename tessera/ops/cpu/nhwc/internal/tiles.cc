@@ -111,6 +111,10 @@ LineRange::LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts)
 }
 
 #if defined(__x86_64__)
+void transpose8(const float* from, int64_t from_pitch, const float* scales, float* const* to) {
+  avx2::transpose8(from, from_pitch, scales, to);
+}
+
 TileKernel tile_kernel(Simd simd, int64_t rows, int vectors) {
   if (simd == Simd::kAvx512) {
     switch (vectors) {
@@ -128,6 +132,7 @@ TileKernel tile_kernel(Simd simd, int64_t rows, int vectors) {
 }
 #else
 // Never called: the kernels say that the processor has no vectors they know.
+void transpose8(const float*, int64_t, const float*, float* const*) {}
 TileKernel tile_kernel(Simd, int64_t, int) {
   return nullptr;
 }

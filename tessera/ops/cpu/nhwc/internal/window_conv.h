@@ -39,7 +39,7 @@ struct WindowConv {
 /// Weights [o,i,h,w] as [panel][row of the window][column][i][o in the panel].
 int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t taps);
 void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
-                         const float* weights, float* packed);
+                         const RawWeights& raw, float* packed);
 void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
                      const float* packed, float* out);
 
