@@ -50,6 +50,9 @@ class PreparedKernel {
   /// Operand of result 0's type and format whose memory the result may take over where nothing else
   /// needs it, or -1: the kernel reads every element before it writes the one in its place.
   virtual int reusable_operand() const { return -1; }
+  /// Whether result `result` may lie where operand `operand` lies: every element is read before the
+  /// one in its place is written.
+  virtual bool writes_in_place(size_t /*operand*/, size_t /*result*/) const { return false; }
   /// Asks the kernel to leave result 0 as some of the channels of an image of `channels` channels,
   /// channels last, that begins where the result is given. False, and nothing changed, where it
   /// cannot.

@@ -24,6 +24,7 @@ bool moves_every_run(const Node& node) {
 std::vector<bool> needed_nodes(const Graph& graph) {
   std::vector<bool> value_needed(graph.values.size(), false);
   for (const ValueId id : graph.outputs) value_needed[index(id)] = true;
+  for (const Update& update : graph.updates) value_needed[index(update.value)] = true;
   std::vector<bool> needed(graph.nodes.size(), false);
   for (size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
@@ -62,7 +63,14 @@ Constants::Constants(const Graph& graph, std::span<const Tensor> parameters,
       values_(graph.values.size()),
       forms_(graph.values.size()) {
   for (size_t i = 0; i < parameters.size(); ++i) {
+    given_.emplace(graph.parameters[i], parameters[i]);
     values_[index(graph.parameters[i])] = parameters[i].contiguous();
+  }
+  for (const Update& update : graph.updates) {
+    require(given(update.parameter).is_contiguous(),
+            "parameter '{}' is updated where it lies: it must be row-major",
+            graph.values[index(update.parameter)].name);
+    values_[index(update.parameter)] = Tensor();
   }
   for (const auto& [id, tensor] : graph.constants) values_[index(id)] = tensor;
   const std::vector<bool> needed = needed_nodes(graph);

@@ -2,6 +2,7 @@
 // once. Programs of several parts share them, in whatever formats their kernels want.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ class Constants {
   Constants(const Graph& graph, std::span<const Tensor> parameters, const CompileOptions& options);
 
   bool has(ValueId id) const { return values_[static_cast<size_t>(id)].is_defined(); }
+  /// A parameter as it was given, whether it is constant or not.
+  const Tensor& given(ValueId parameter) const { return given_.at(parameter); }
   /// Computed when it is asked for first.
   const Tensor& value(ValueId id);
   /// The value with its type, its elements computed or not yet.
@@ -64,6 +67,7 @@ class Constants {
   bool plan_only_;
   int threads_;
   Slabs slabs_;
+  std::map<ValueId, Tensor> given_;
   std::vector<Scaled> scaled_;  // per value
   std::vector<Tensor> values_;
   std::vector<std::vector<Form>> forms_;
