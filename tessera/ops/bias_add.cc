@@ -1,6 +1,8 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/numeric.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -24,6 +26,15 @@ void check_bias_add(const OpCall& call) {
           to_string(call.operands[0]));
 }
 
+Gradients bias_add_gradient(const GradientCall& call) {
+  Gradients gradients(2, call.gradient());
+  Ints axis = {0};
+  for (size_t d = 2; d < call.gradient().shape().size(); ++d)
+    axis.push_back(static_cast<int64_t>(d));
+  if (call.wanted[1]) gradients[1] = reduce_sum(call.gradient(), {{"axis", axis}});
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(bias_add) {
@@ -37,6 +48,7 @@ TESSERA_OP(bias_add) {
             return x + ", d1 -> " + x;
           },
       .check = check_bias_add,
+      .gradient = bias_add_gradient,
       .kernels = {reference(bias_add_cpu)},
       .examples = {{{{2, 3, 4, 5}, {3}}}, {{{5, 4}, {4}}}, {{{0, 3, 2}, {3}}}},
   };

@@ -2,35 +2,22 @@
 
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/fused.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/window.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
 
 using internal::FusedEnd;
 
-/// The indices of output along one dim for which tap `tap` of the window lies inside the input.
-struct Range {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
-
-Range covered(const WindowDim& dim, int64_t tap) {
-  const int64_t shift = tap * dim.dilation - dim.pad_begin;  // input index of output index 0
-  Range range;
-  range.begin = shift >= 0 ? 0 : (-shift + dim.stride - 1) / dim.stride;
-  range.end = shift >= dim.input ? 0 : (dim.input - shift - 1) / dim.stride + 1;
-  range.end = std::min(range.end, dim.output);
-  return range;
-}
-
 /// sums[y,x] += the convolution of one input plane with one filter plane.
 template <typename T>
 void add_plane(const Window& window, const T* plane, const T* filter, std::vector<double>& sums) {
   for (int64_t p = 0; p < window.y.kernel; ++p) {
-    const Range rows = covered(window.y, p);
+    const TapRange rows = covered(window.y, p);
     for (int64_t q = 0; q < window.x.kernel; ++q) {
-      const Range columns = covered(window.x, q);
+      const TapRange columns = covered(window.x, q);
       const double weight = internal::widen(filter[p * window.x.kernel + q]);
       for (int64_t y = rows.begin; y < rows.end; ++y) {
         const T* in = plane + (window.y.begin(y) + p * window.y.dilation) * window.x.input +
@@ -104,14 +91,31 @@ std::string conv2d_rule(const OpCall& call) {
 }
 
 std::vector<AttrDef> conv2d_attrs() {
-  std::vector<AttrDef> attrs = {
-      {"stride", Ints{1, 1}, "vertical and horizontal step"},
-      {"pad_mode", "same", "same, valid or pad"},
-      {"padding", Ints{0, 0, 0, 0}, "top, bottom, left, right; for pad_mode \"pad\""},
-      {"dilation", Ints{1, 1}, "distance of the window's elements"},
-      {"groups", int64_t{1}, "groups of channels that see only each other"}};
+  std::vector<AttrDef> attrs = conv_attrs();
   for (const AttrDef& attr : activation_attrs()) attrs.push_back(attr);
   return attrs;
+}
+
+Gradients conv2d_gradient(const GradientCall& call) {
+  const Value x = call.operands[0], weight = call.operands[1];
+  const Value sums = internal::gradient_of_sums(call, "conv2d");
+  Attrs window;
+  for (const AttrDef& attr : conv_attrs())
+    window.emplace(attr.name, call.attrs.find(attr.name)->second);
+  Gradients gradients(call.operands.size(), sums);
+  if (call.wanted[0]) {
+    Attrs attrs = window;
+    attrs["size"] = Ints{x.shape()[2], x.shape()[3]};
+    gradients[0] = conv2d_input_grad(sums, weight, attrs);
+  }
+  if (call.wanted[1]) {
+    Attrs attrs = window;
+    attrs["kernel"] = Ints{weight.shape()[2], weight.shape()[3]};
+    gradients[1] = conv2d_weight_grad(x, sums, attrs);
+  }
+  if (call.operands.size() > internal::kBiasOperand && call.wanted[internal::kBiasOperand])
+    gradients[internal::kBiasOperand] = reduce_sum(sums, {{"axis", Ints{0, 2, 3}}});
+  return gradients;
 }
 
 }  // namespace
@@ -129,6 +133,7 @@ TESSERA_OP(conv2d) {
       .attrs = conv2d_attrs(),
       .rule = conv2d_rule,
       .check = check_conv2d,
+      .gradient = conv2d_gradient,
       .kernels = {reference(conv2d_cpu)},
       .examples = {{{{2, 3, 8, 7}, {4, 3, 3, 3}}},
                    {{{2, 4, 9, 6}, {6, 2, 3, 2}, {6}}, {{"groups", 2}, {"stride", Ints{2, 3}}}},

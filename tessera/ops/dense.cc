@@ -1,6 +1,8 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/matrix.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -37,6 +39,26 @@ std::string dense_rule(const OpCall& call) {
   return rule + " -> " + y;
 }
 
+/// `x` as a matrix whose rows are its last dim.
+Value as_rows(Value x) {
+  if (x.shape().size() == 2) return x;
+  const int64_t row = x.shape().back();
+  const int64_t rows = internal::axis_view(x.shape(), x.shape().size() - 1).outer;
+  return reshape(x, {{"shape", Ints{rows, row}}});
+}
+
+Gradients dense_gradient(const GradientCall& call) {
+  const Value x = call.operands[0], weight = call.operands[1];
+  const Value sums = internal::gradient_of_sums(call, "dense");
+  Gradients gradients(call.operands.size(), sums);
+  if (call.wanted[0]) gradients[0] = matmul(sums, weight);
+  if (call.wanted[1]) gradients[1] = matmul(as_rows(sums), as_rows(x), {{"transpose_a", true}});
+  if (call.operands.size() > internal::kBiasOperand && call.wanted[internal::kBiasOperand])
+    gradients[internal::kBiasOperand] =
+        internal::sum_to(sums, call.operands[internal::kBiasOperand]);
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(dense) {
@@ -52,6 +74,7 @@ TESSERA_OP(dense) {
       .attrs = activation_attrs(),
       .rule = dense_rule,
       .check = check_dense,
+      .gradient = dense_gradient,
       .kernels = {reference(dense_cpu)},
       .examples = {{{{5, 7}, {4, 7}}},
                    {{{5, 7}, {4, 7}, {4}}, {{"activation", "relu"}}},

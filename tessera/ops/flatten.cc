@@ -1,5 +1,6 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/reshape.h"
 
 namespace tessera {
@@ -29,6 +30,9 @@ TESSERA_OP(flatten) {
           [](const OpCall& call) {
             return internal::reshape_rule(call.global(0), flat_shape(call));
           },
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {internal::reshape_as(call.gradient(), call.operands[0])};
+      },
       .is_view = true,
       .kernels = {reference(internal::copy_as_is)},
       .examples = {{{{4, 3, 2, 5}}},

@@ -1,5 +1,7 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/pool.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -24,6 +26,9 @@ TESSERA_OP(max_pool) {
       .operands = {{"x"}},
       .attrs = pool_attrs(),
       .rule = pool_rule,
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {max_pool_grad(call.operands[0], call.gradient(), call.attrs)};
+      },
       .kernels = {reference(max_pool_cpu)},
       .examples = {{{{2, 3, 8, 7}}, {{"kernel", Ints{2, 2}}, {"stride", Ints{2, 2}}}},
                    {{{2, 3, 7, 9}},

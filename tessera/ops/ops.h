@@ -64,6 +64,17 @@ Value conv2d(Value x, Value weight, const Attrs& attrs = {});
 Value conv2d(Value x, Value weight, Value bias, const Attrs& attrs = {});
 Value conv2d(Value x, Value weight, Value bias, Value residual, const Attrs& attrs = {});
 
+/// x'[n,i,h,w] = sum over o and the windows that see the element of gradient[n,o,y,x] *
+/// weight[o,i,p,q]: what a gradient of conv2d's result gives its x. Attributes: stride = [1,1],
+/// pad_mode = "same", padding = [0,0,0,0], dilation = [1,1], groups = 1, size (a list of integers,
+/// must be given).
+Value conv2d_input_grad(Value gradient, Value weight, const Attrs& attrs = {});
+
+/// weight'[o,i,p,q] = sum over n,y,x of x[n,i,y*s+p*d,x*s+q*d] * gradient[n,o,y,x]: what a gradient
+/// of conv2d's result gives its weight. Attributes: stride = [1,1], pad_mode = "same", padding =
+/// [0,0,0,0], dilation = [1,1], groups = 1, kernel (a list of integers, must be given).
+Value conv2d_weight_grad(Value x, Value gradient, const Attrs& attrs = {});
+
 /// Every rank keeps its part of what it has; nothing moves. Attributes: before = "{a=1} [...]",
 /// after = "{a=1} [...]", axis = "", every_run = true.
 Value cut(Value x, const Attrs& attrs = {});
@@ -124,6 +135,11 @@ Value matmul(Value a, Value b, Value bias, Value residual, const Attrs& attrs = 
 /// ceil_mode = false.
 Value max_pool(Value x, const Attrs& attrs = {});
 
+/// The gradient of every window's result at the first of the window's largest elements; those of
+/// windows that overlap add up. Attributes: kernel (a list of integers, must be given), stride =
+/// [1,1], pad_mode = "valid", padding = [0,0,0,0], ceil_mode = false.
+Value max_pool_grad(Value x, Value gradient, const Attrs& attrs = {});
+
 /// y = a * b, broadcast from the right; integers wrap around.
 Value mul(Value a, Value b, const Attrs& attrs = {});
 
@@ -178,6 +194,11 @@ Value softmax_cross_entropy(Value logits, Value labels, const Attrs& attrs = {})
 /// loss[n] = log(sum over c of e^logits[n,c]) - logits[n,labels[n]]; a label outside [0,c) is an
 /// error.
 Value sparse_softmax_cross_entropy(Value logits, Value labels, const Attrs& attrs = {});
+
+/// logits'[n,c] = gradient[n] * (softmax(logits)[n,c] - (1 where c is labels[n], 0 elsewhere)); a
+/// label outside [0,c) is an error.
+Value sparse_softmax_cross_entropy_grad(Value logits, Value labels, Value gradient,
+                                        const Attrs& attrs = {});
 
 /// y = sqrt(x); NaN below zero.
 Value sqrt(Value x, const Attrs& attrs = {});

@@ -1,5 +1,6 @@
 #include "tessera/ops/internal/reshape.h"
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
 
 namespace tessera {
 namespace {
@@ -42,6 +43,9 @@ TESSERA_OP(reshape) {
           [](const OpCall& call) {
             return internal::reshape_rule(call.global(0), target_shape(call));
           },
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {internal::reshape_as(call.gradient(), call.operands[0])};
+      },
       .is_view = true,
       .kernels = {reference(internal::copy_as_is)},
       .examples = {{{{6, 4}}, {{"shape", Ints{2, 3, -1}}}},

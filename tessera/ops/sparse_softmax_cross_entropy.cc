@@ -1,5 +1,7 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/softmax_row.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -14,9 +16,7 @@ void sparse_softmax_cross_entropy_cpu(const OpCall&, std::span<const Tensor> ope
     const T* row = operands[0].data<T>().data();
     const std::span<T> loss = results[0].mutable_data<T>();
     for (int64_t n = 0; n < rows; ++n, row += classes) {
-      const int64_t label = labels.data<int64_t>()[static_cast<size_t>(n)];
-      require(label >= 0 && label < classes, "label {} of row {} is not one of {} classes", label,
-              n, classes);
+      const int64_t label = internal::label_of(labels, n, classes);
       const internal::SoftmaxRow stats = internal::softmax_row(row, classes, 1);
       loss[static_cast<size_t>(n)] =
           internal::narrow<T>(-stats.log_probability(internal::widen(row[label])));
@@ -34,6 +34,10 @@ TESSERA_OP(sparse_softmax_cross_entropy) {
           "[0,c) is an error.",
       .operands = {{"logits"}, {"labels", DTypes::kIndex}},
       .rule = OpDef::fixed_rule("n [c], n -> n"),
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {
+            sparse_softmax_cross_entropy_grad(call.operands[0], call.operands[1], call.gradient())};
+      },
       .kernels = {reference(sparse_softmax_cross_entropy_cpu)},
       .examples =
           {{.shapes = {{4, 5}, {4}}, .dtypes = {DType::kF32, DType::kI32}, .index_limit = 5},

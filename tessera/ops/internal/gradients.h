@@ -12,6 +12,16 @@ Value sum_to(Value gradient, Value like);
 /// `like` again: every element stands where those were that became it.
 Value spread_as(Value x, Value like, const Ints& axis);
 
+/// The gradient of the sum of products, bias and residual that the activation of `call`, a call of
+/// the fusable op `op`, ends.
+Value gradient_of_sums(const GradientCall& call, std::string_view op);
+
+/// `x` under the shape of `like`.
+Value reshape_as(Value x, Value like);
+
+/// `shape` as the value of an attribute.
+Ints ints(const Shape& shape);
+
 /// A constant scalar of the dtype of `like`.
 Value scalar(double value, Value like);
 

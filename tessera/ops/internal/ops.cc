@@ -67,6 +67,14 @@ Value conv2d(Value x, Value weight, Value bias, Value residual, const Attrs& att
   return internal::emit("conv2d", std::array{x, weight, bias, residual}, attrs);
 }
 
+Value conv2d_input_grad(Value gradient, Value weight, const Attrs& attrs) {
+  return internal::emit("conv2d_input_grad", std::array{gradient, weight}, attrs);
+}
+
+Value conv2d_weight_grad(Value x, Value gradient, const Attrs& attrs) {
+  return internal::emit("conv2d_weight_grad", std::array{x, gradient}, attrs);
+}
+
 Value cut(Value x, const Attrs& attrs) {
   return internal::emit("cut", std::array{x}, attrs);
 }
@@ -143,6 +151,10 @@ Value max_pool(Value x, const Attrs& attrs) {
   return internal::emit("max_pool", std::array{x}, attrs);
 }
 
+Value max_pool_grad(Value x, Value gradient, const Attrs& attrs) {
+  return internal::emit("max_pool_grad", std::array{x, gradient}, attrs);
+}
+
 Value mul(Value a, Value b, const Attrs& attrs) {
   return internal::emit("mul", std::array{a, b}, attrs);
 }
@@ -205,6 +217,12 @@ Value softmax_cross_entropy(Value logits, Value labels, const Attrs& attrs) {
 
 Value sparse_softmax_cross_entropy(Value logits, Value labels, const Attrs& attrs) {
   return internal::emit("sparse_softmax_cross_entropy", std::array{logits, labels}, attrs);
+}
+
+Value sparse_softmax_cross_entropy_grad(Value logits, Value labels, Value gradient,
+                                        const Attrs& attrs) {
+  return internal::emit("sparse_softmax_cross_entropy_grad", std::array{logits, labels, gradient},
+                        attrs);
 }
 
 Value sqrt(Value x, const Attrs& attrs) {

@@ -1,4 +1,4 @@
-// The loop that both pools share.
+// The loop that the pools and their gradients share.
 #pragma once
 
 #include "tessera/ops/internal/numeric.h"
@@ -16,6 +16,19 @@ struct Patch {
   int64_t right = 0;
 };
 
+/// Calls visit(patch) for every window of one plane, in row-major order.
+template <typename Visit>
+void each_patch(const Window& window, Visit visit) {
+  for (int64_t y = 0; y < window.y.output; ++y) {
+    for (int64_t x = 0; x < window.x.output; ++x) {
+      const int64_t top = window.y.begin(y);
+      const int64_t left = window.x.begin(x);
+      visit(Patch{y, x, std::max<int64_t>(0, top), std::min(window.y.input, top + window.y.kernel),
+                  std::max<int64_t>(0, left), std::min(window.x.input, left + window.x.kernel)});
+    }
+  }
+}
+
 /// Sets every result to reduce(plane, patch), where plane is one [h,w] of the input and the value
 /// is float or double.
 template <typename Reduce>
@@ -27,21 +40,8 @@ void pool(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor
     using T = typename decltype(tag)::type;
     const T* plane = operands[0].data<T>().data();
     T* out = results[0].mutable_data<T>().data();
-    for (int64_t p = 0; p < shape[0] * shape[1]; ++p, plane += shape[2] * shape[3]) {
-      for (int64_t y = 0; y < window.y.output; ++y) {
-        for (int64_t x = 0; x < window.x.output; ++x) {
-          const int64_t top = window.y.begin(y);
-          const int64_t left = window.x.begin(x);
-          const Patch patch{y,
-                            x,
-                            std::max<int64_t>(0, top),
-                            std::min(shape[2], top + window.y.kernel),
-                            std::max<int64_t>(0, left),
-                            std::min(shape[3], left + window.x.kernel)};
-          *out++ = narrow<T>(reduce(plane, patch));
-        }
-      }
-    }
+    for (int64_t p = 0; p < shape[0] * shape[1]; ++p, plane += shape[2] * shape[3])
+      each_patch(window, [&](const Patch& patch) { *out++ = narrow<T>(reduce(plane, patch)); });
   });
 }
 

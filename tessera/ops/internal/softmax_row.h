@@ -29,6 +29,14 @@ SoftmaxRow softmax_row(const T* row, int64_t count, int64_t stride) {
   return stats;
 }
 
+/// The class of row `n`, from labels of i64; throws kInvalidArgument where it is none of them.
+inline int64_t label_of(const Tensor& labels, int64_t n, int64_t classes) {
+  const int64_t label = labels.data<int64_t>()[static_cast<size_t>(n)];
+  require(label >= 0 && label < classes, "label {} of row {} is not one of {} classes", label, n,
+          classes);
+  return label;
+}
+
 /// Sets every element of the result to function(x, stats of x's row along `axis`).
 template <typename Function>
 void map_softmax_rows(const OpCall& call, std::span<const Tensor> operands,

@@ -64,19 +64,37 @@ Window placed(const OpCall& call, Window window, bool ceil_mode) {
 
 }  // namespace
 
+TapRange covered(const WindowDim& dim, int64_t tap) {
+  const int64_t shift = tap * dim.dilation - dim.pad_begin;  // input index of output index 0
+  TapRange range;
+  range.begin = shift >= 0 ? 0 : (-shift + dim.stride - 1) / dim.stride;
+  range.end = shift >= dim.input ? 0 : (dim.input - shift - 1) / dim.stride + 1;
+  range.end = std::min(range.end, dim.output);
+  return range;
+}
+
 Window conv_window(const OpCall& call) {
-  const Shape& x = call.global(0);
-  const Shape& weight = call.global(1);
+  return conv_window(call, call.global(0), call.global(1));
+}
+
+Window conv_window(const OpCall& call, const Shape& x, const Shape& weight) {
   require(x.size() == 4 && weight.size() == 4,
-          "conv2d wants x [n,c,h,w] and weight [o,i,h,w], found {} and {}",
-          to_string(call.operands[0]), to_string(call.operands[1]));
-  require(weight[2] > 0 && weight[3] > 0, "weight is {}, its window is empty",
-          to_string(call.operands[1]));
+          "conv2d wants x [n,c,h,w] and weight [o,i,h,w], found {} and {}", to_string(x),
+          to_string(weight));
+  require(weight[2] > 0 && weight[3] > 0, "weight is {}, its window is empty", to_string(weight));
   const Ints& dilation = ints(call, "dilation", 2, 1);
   Window window;
   window.y = {.input = x[2], .kernel = weight[2], .dilation = dilation[0]};
   window.x = {.input = x[3], .kernel = weight[3], .dilation = dilation[1]};
   return placed(call, window, false);
+}
+
+std::vector<AttrDef> conv_attrs() {
+  return {{"stride", Ints{1, 1}, "vertical and horizontal step"},
+          {"pad_mode", "same", "same, valid or pad"},
+          {"padding", Ints{0, 0, 0, 0}, "top, bottom, left, right; for pad_mode \"pad\""},
+          {"dilation", Ints{1, 1}, "distance of the window's elements"},
+          {"groups", int64_t{1}, "groups of channels that see only each other"}};
 }
 
 ConvGroups conv_groups(const Shape& x, const Shape& weight) {
@@ -88,8 +106,11 @@ ConvGroups conv_groups(const Shape& x, const Shape& weight) {
 }
 
 Window pool_window(const OpCall& call) {
-  const Shape& x = call.global(0);
-  require(x.size() == 4, "pooling wants x [n,c,h,w], found {}", to_string(call.operands[0]));
+  return pool_window(call, call.global(0));
+}
+
+Window pool_window(const OpCall& call, const Shape& x) {
+  require(x.size() == 4, "pooling wants x [n,c,h,w], found {}", to_string(x));
   const Ints& kernel = ints(call, "kernel", 2, 1);
   Window window;
   window.y = {.input = x[2], .kernel = kernel[0]};
@@ -100,6 +121,12 @@ Window pool_window(const OpCall& call) {
             "padding {} and {} is not below the window's {}: some windows would see no element",
             dim->pad_begin, dim->pad_end, dim->kernel);
   return window;
+}
+
+void check_pooled(const Window& window, const Shape& gradient) {
+  require(gradient.size() == 4 && gradient[2] == window.y.output && gradient[3] == window.x.output,
+          "gradient is {}, the pool has {}x{} windows", to_string(gradient), window.y.output,
+          window.x.output);
 }
 
 std::vector<AttrDef> pool_attrs() {

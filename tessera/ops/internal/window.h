@@ -31,8 +31,19 @@ struct Window {
   WindowDim x;
 };
 
+/// The indices of output along one dim for which tap `tap` of the window lies inside the input.
+struct TapRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+TapRange covered(const WindowDim& dim, int64_t tap);
+
 /// The windows of a conv2d call; checks its attributes. Throws kInvalidArgument.
 Window conv_window(const OpCall& call);
+/// Those of a call of a gradient, whose operands are not conv2d's: of global shapes x and weight.
+Window conv_window(const OpCall& call, const Shape& x, const Shape& weight);
+/// The attributes of conv2d that say where its windows lie.
+std::vector<AttrDef> conv_attrs();
 /// Groups of a conv2d call, output channels per group and input channels per group of what is here.
 /// Ranks hold whole groups, or parts of a single one.
 struct ConvGroups {
@@ -45,6 +56,10 @@ ConvGroups conv_groups(const Shape& x, const Shape& weight);
 /// The windows of a max_pool or avg_pool call. With ceil_mode the last window may reach beyond the
 /// padding, but begins inside the input or the padding before it.
 Window pool_window(const OpCall& call);
+/// Those of a call whose operand 0 is not the input: of global shape x.
+Window pool_window(const OpCall& call, const Shape& x);
+/// Refuses a gradient that has not the windows of a pool's result.
+void check_pooled(const Window& window, const Shape& gradient);
 /// The attributes that both pools have.
 std::vector<AttrDef> pool_attrs();
 /// "n c [h] [w] -> n c [y=4] [x=5]".
