@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tessera/base/parallel.h"
+#include "tessera/base/random.h"
 #include "tessera/data/internal/row_chain.h"
 #include "tessera/data/internal/spare_buffers.h"
 
@@ -18,15 +19,11 @@ namespace tessera {
 std::vector<int64_t> shuffled_rows(int64_t rows, uint64_t seed) {
   std::vector<int64_t> order(static_cast<size_t>(rows));
   std::iota(order.begin(), order.end(), 0);
-  uint64_t state = seed;
+  SplitMix64 numbers(seed);
   for (uint64_t i = order.size(); i-- > 1;) {
-    state += 0x9E3779B97F4A7C15U;
-    uint64_t r = state;
-    r = (r ^ r >> 30) * 0xBF58476D1CE4E5B9U;
-    r = (r ^ r >> 27) * 0x94D049BB133111EBU;
-    r ^= r >> 31;
     __extension__ using Wide = unsigned __int128;
-    std::swap(order[i], order[static_cast<size_t>(static_cast<Wide>(r) * (i + 1) >> 64)]);
+    const auto place = static_cast<Wide>(numbers.next()) * (i + 1) >> 64;
+    std::swap(order[i], order[static_cast<size_t>(place)]);
   }
   return order;
 }

@@ -15,15 +15,6 @@
 namespace tessera {
 namespace {
 
-std::vector<NetworkParameter> parameters_of(const Graph& graph) {
-  std::vector<NetworkParameter> parameters;
-  for (const ValueId id : graph.parameters) {
-    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
-    parameters.push_back({value.name, value.dtype, value.shape});
-  }
-  return parameters;
-}
-
 /// The mean of one loss per row.
 double mean_loss(const std::string& op, const Tensor& outputs, const Tensor& labels) {
   const std::vector<Tensor> operands{outputs, labels};
@@ -44,13 +35,13 @@ Model Model::open(const ModelSource& source, const RunOptions& options) {
                                               : source.row_shape;
   if (options.world != nullptr)
     model.spread_ = std::make_shared<const Spread>(model.spec_, model.row_shape_, options);
-  model.weights_ =
-      internal::load_weights(source, model.parameters(), model.spread_.get(), model.loaded_);
+  model.weights_ = internal::load_weights(source, trace(model.spec_, 1, model.row_shape_),
+                                          model.spread_.get(), model.loaded_);
   return model;
 }
 
 std::vector<NetworkParameter> Model::parameters() const {
-  return parameters_of(trace(spec_, 1, row_shape_));
+  return internal::parameters_of(trace(spec_, 1, row_shape_));
 }
 
 const Tensor& Model::weight(std::string_view name) const {

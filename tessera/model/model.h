@@ -27,7 +27,10 @@ namespace tessera {
 struct ModelSource {
   std::string model;                           // in the notation of zoo.h
   const ModelDef* network = nullptr;           // a network of your own, instead of `model`
-  std::vector<std::filesystem::path> weights;  // empty: all parameters zero, for looking at graphs
+  std::vector<std::filesystem::path> weights;  // empty: all parameters are new
+  /// Parameters that no file gives are new: what the network's initialisers make of this seed, the
+  /// same for any ranks and threads.
+  uint64_t seed = 0;
   /// How the weights were cut, where `weights` are the files of a job's ranks, in their order, or
   /// the one folder that holds them.
   std::filesystem::path strategy = {};
@@ -67,7 +70,7 @@ struct RunOptions {
 /// What loading found.
 struct LoadSummary {
   std::vector<std::string> not_used;    // stored, but not of the network: optimizer state, counters
-  std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and zero
+  std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and new
   std::vector<std::string> notes;       // what was accepted only because it was allowed
   bool unchecked_crc = false;           // a file carries a CRC that nobody asked to check
   uint64_t bytes = 0;                   // of the parameters, of many ranks this one's parts

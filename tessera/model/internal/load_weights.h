@@ -12,10 +12,13 @@ namespace tessera::internal {
 
 using Weights = std::map<std::string, Tensor, std::less<>>;
 
-/// One tensor per parameter that lies here: loaded, or as MindSpore's cells begin where no file is
-/// given or the parameter may be missing. `spread`: null for a model that runs alone; else
-/// collective.
-Weights load_weights(const ModelSource& source, const std::vector<NetworkParameter>& parameters,
-                     const Spread* spread, LoadSummary& summary);
+/// The parameters of a graph, in its order.
+std::vector<NetworkParameter> parameters_of(const Graph& network);
+
+/// One tensor per parameter that lies here: loaded, or what the network's initialisers say where
+/// no file is given or the parameter may be missing. `spread`: null for a model that runs alone;
+/// else collective.
+Weights load_weights(const ModelSource& source, const Graph& network, const Spread* spread,
+                     LoadSummary& summary);
 
 }  // namespace tessera::internal
