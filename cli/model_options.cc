@@ -56,8 +56,9 @@ RunOptions ModelOptions::run_options(int threads) const {
 }
 
 Model ModelOptions::open(const WeightFiles& weights, const CheckpointOptions& checkpoint,
-                         const Shape& row_shape, const RunOptions& run) const {
+                         const Shape& row_shape, const RunOptions& run, uint64_t seed) const {
   ModelSource source{.model = model, .weights = {}, .row_shape = row_shape};
+  source.seed = seed;
   source.strategy = weights.strategy;
   if (weights.place.empty()) {
     checkpoint.require_unused();

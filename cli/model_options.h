@@ -30,7 +30,7 @@ struct ModelOptions {
   ModelSpec spec() const;
   /// The model for rows of `row_shape` (empty: its own) with these weights.
   Model open(const WeightFiles& weights, const CheckpointOptions& checkpoint,
-             const Shape& row_shape, const RunOptions& run) const;
+             const Shape& row_shape, const RunOptions& run, uint64_t seed = 0) const;
 };
 
 }  // namespace tessera::cli

@@ -42,12 +42,15 @@ struct Pipeline::Plan {
   std::optional<RowType> first;                       // of the first row; none of an empty source
   std::shared_ptr<const internal::RowChain> chain;    // null for an empty source
   std::shared_ptr<const std::vector<int64_t>> order;  // null: the source's order
+  int64_t skipped = 0;                                // rows of the order
+  uint64_t seed = 0;                                  // of the order
 
   void read_first();
   void bind() {
     if (first) chain = std::make_shared<internal::RowChain>(transforms, *first);
   }
   int64_t source_index(int64_t row) const {
+    row += skipped;
     return order ? (*order)[static_cast<size_t>(row)] : row;
   }
   int64_t batches_ahead() const {
@@ -67,7 +70,8 @@ struct Pipeline::Plan {
     return std::clamp<int64_t>(kPartBytes / std::max<int64_t>(bytes, 1), 1, kMostRows);
   }
   int64_t row_count() const {
-    const int64_t rows = std::min(source->size(), limit.value_or(source->size()));
+    const int64_t all = std::min(source->size(), limit.value_or(source->size()));
+    const int64_t rows = std::max<int64_t>(0, all - skipped);
     return drop_remainder ? rows / batch_rows * batch_rows : rows;
   }
   int64_t batch_count() const { return (row_count() + batch_rows - 1) / batch_rows; }
@@ -363,6 +367,18 @@ Pipeline Pipeline::shuffle(uint64_t seed) const {
   Plan plan = change();
   plan.order =
       std::make_shared<const std::vector<int64_t>>(shuffled_rows(plan.source->size(), seed));
+  plan.seed = seed;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::epoch(int64_t epoch) const {
+  return plan_->order == nullptr ? *this : shuffle(plan_->seed + static_cast<uint64_t>(epoch));
+}
+
+Pipeline Pipeline::skip(int64_t batches) const {
+  require(batches >= 0, "{} batches cannot be left out", batches);
+  Plan plan = change();
+  plan.skipped += batches * plan.batch_rows;
   return Pipeline(std::move(plan));
 }
 

@@ -68,8 +68,14 @@ class Pipeline {
   Pipeline map(std::span<const Transform> transforms) const;
   /// Reads in the order of shuffled_rows(source size, seed).
   Pipeline shuffle(uint64_t seed) const;
+  /// The same for another reading of it: shuffled rows come in an order of their own in each epoch,
+  /// that of shuffled_rows(source size, seed + epoch).
+  Pipeline epoch(int64_t epoch) const;
   /// The first `rows` rows only, after shuffling.
   Pipeline limit(int64_t rows) const;
+  /// Without the first `batches` batches, of the size that is said by then; source_index and
+  /// first_row count from behind them.
+  Pipeline skip(int64_t batches) const;
   /// Rows per batch, 1 unless said. The last batch is smaller where the rows do not divide, or,
   /// with `drop_remainder`, left out.
   Pipeline batch(int64_t rows, bool drop_remainder = false) const;

@@ -102,6 +102,7 @@ struct EvalOptions {
 };
 
 class Spread;
+class Trainer;
 
 class Model {
  public:
@@ -141,6 +142,7 @@ class Model {
   const Placed* placed(int64_t rows) const;
 
  private:
+  friend class Trainer;  // changes the weights where they lie
   Model() = default;
   Tensor run(const Tensor& part, int64_t rows);
   Tensor part_of_batch(const Tensor& x) const;

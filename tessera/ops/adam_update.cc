@@ -9,9 +9,9 @@ void adam_update_cpu(const OpCall& call, std::span<const Tensor> operands,
                      std::span<Tensor> results) {
   const auto weight_decay = call.attr<double>("weight_decay");
   const bool nesterov = call.attr<bool>("nesterov");
-  const float beta1_power = internal::scalar_operand(operands, 5);
-  const float beta2_power = internal::scalar_operand(operands, 6);
-  const float step =
+  const double beta1_power = internal::scalar_operand(operands, 5);
+  const double beta2_power = internal::scalar_operand(operands, 6);
+  const double step =
       internal::scalar_operand(operands, 4) * std::sqrt(1 - beta2_power) / (1 - beta1_power);
   internal::visit_floating(operands[0].dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -6,11 +6,11 @@ namespace tessera {
 namespace {
 
 void lamb_update_cpu(const OpCall&, std::span<const Tensor> operands, std::span<Tensor> results) {
-  const float of_parameter = internal::scalar_operand(operands, 3);
-  const float of_direction = internal::scalar_operand(operands, 4);
+  const double of_parameter = internal::scalar_operand(operands, 3);
+  const double of_direction = internal::scalar_operand(operands, 4);
   const bool both = of_parameter > 0 && of_direction > 0;
-  const float step = internal::scalar_operand(operands, 2) *
-                     (both ? std::sqrt(of_parameter) / std::sqrt(of_direction) : 1.0F);
+  const double step = internal::scalar_operand(operands, 2) *
+                      (both ? std::sqrt(of_parameter) / std::sqrt(of_direction) : 1.0);
   internal::visit_floating(operands[0].dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using Number = internal::Wide<T>;

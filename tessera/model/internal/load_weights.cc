@@ -123,4 +123,17 @@ Weights load_weights(const ModelSource& source, const Graph& network, const Spre
   return weights;
 }
 
+Weights load_wanted(const ModelSource& source, const std::vector<WantedParameter>& wanted,
+                    Communicator* world) {
+  Weights weights;
+  LoadSummary ignored;
+  if (world != nullptr) {
+    load_parts(*world, source, wanted, weights, ignored);
+  } else {
+    run_world({.backend = "single"},
+              [&](Communicator& alone) { load_parts(alone, source, wanted, weights, ignored); });
+  }
+  return weights;
+}
+
 }  // namespace tessera::internal

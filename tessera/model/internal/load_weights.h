@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tessera/model/model.h"
+#include "tessera/reshard/load_ranks.h"
 
 namespace tessera::internal {
 
@@ -20,5 +21,10 @@ std::vector<NetworkParameter> parameters_of(const Graph& network);
 /// else collective.
 Weights load_weights(const ModelSource& source, const Graph& network, const Spread* spread,
                      LoadSummary& summary);
+
+/// The tensors of these that lie here, all of which must be stored. Collective where there is a
+/// world.
+Weights load_wanted(const ModelSource& source, const std::vector<WantedParameter>& wanted,
+                    Communicator* world);
 
 }  // namespace tessera::internal

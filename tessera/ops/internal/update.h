@@ -23,9 +23,9 @@ struct UpdatedElement {
   std::array<T, kStates> states;
 };
 
-/// Scalar operand `i`, f32.
-inline float scalar_operand(std::span<const Tensor> operands, size_t i) {
-  return operands[i].data<float>()[0];
+/// Scalar operand `i`, of any floating-point dtype.
+inline double scalar_operand(std::span<const Tensor> operands, size_t i) {
+  return operands[i].cast(DType::kF64).data<double>()[0];
 }
 
 /// Calls step(UpdatedElement&) for every element, with numbers of T; what it leaves is written.
