@@ -138,7 +138,8 @@ void print_text(const Request& request, const Model& model, const TrainReport& r
     fmt::print("{} on {}: {}\n", metric.name, request.eval_data, to_string(metric));
 }
 
-ModelCheckpoint make_saver(const Request& request, const Model& model, Communicator* world) {
+std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model& model,
+                                            Communicator* world) {
   CheckpointConfig config;
   config.save_checkpoint_steps = request.save_steps;
   config.keep_checkpoint_max = request.keep;
@@ -147,8 +148,9 @@ ModelCheckpoint make_saver(const Request& request, const Model& model, Communica
   config.append_info = {"epoch_num", "step_num"};
   std::filesystem::path folder = request.folder;
   if (request.slices && world != nullptr) folder /= fmt::format("rank_{}_ckpt", world->rank());
-  return {request.prefix.empty() ? std::string(model.spec().model->name) : request.prefix, folder,
-          config};
+  const std::string prefix =
+      request.prefix.empty() ? std::string(model.spec().model->name) : request.prefix;
+  return std::make_unique<ModelCheckpoint>(prefix, folder, config);
 }
 
 /// What one rank does; rank 0 tells the result.
@@ -183,9 +185,9 @@ void train_on(const Request& request, Communicator* world) {
   TimeMonitor times;
   if (request.loss_every > 0 && !request.common.json)
     callbacks.insert(callbacks.end(), {&losses, &times});
-  std::optional<ModelCheckpoint> saver;
+  std::unique_ptr<ModelCheckpoint> saver;
   if (!request.folder.empty())
-    callbacks.push_back(&saver.emplace(make_saver(request, model, world)));
+    callbacks.push_back((saver = make_saver(request, model, world)).get());
   TrainLog log(request.log, request.page);
   if (tells) callbacks.push_back(&log);
   const TrainReport report = trainer.train(request.epochs, rows, callbacks);

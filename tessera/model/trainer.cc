@@ -55,8 +55,8 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
   model_.programs_.clear();
-  for (const RunningPower& power : optimizer().powers)
-    powers_.push_back(power_after(power_factor(powers_.size()), 1));
+  for (size_t i = 0; i < optimizer().powers.size(); ++i)
+    powers_.push_back(power_after(power_factor(i), 1));
   // What is wrong with the recipe is said now, and the order of what is kept is known.
   const TrainGraph step = make_train_graph(network(1), recipe_);
   for (const KeptTensor& kept : step.kept) kept_order_.push_back(kept.name);

@@ -138,10 +138,12 @@ class Builder {
     return {&graph(), graph().add_constant(graph().unused_name("number"),
                                            Tensor::scalar(static_cast<float>(value)))};
   }
-  Value like(Value scalar, Value tensor) {
-    if (tensor.dtype() == DType::kF32) return scalar;
-    return cast(scalar, {{"dtype", std::string(to_string(tensor.dtype()))}});
+  static Value as(Value value, DType dtype) {
+    if (value.dtype() == dtype) return value;
+    return cast(value, {{"dtype", std::string(to_string(dtype))}});
   }
+  static Value as_f32(Value value) { return as(value, DType::kF32); }
+  static Value like(Value scalar, Value tensor) { return as(scalar, tensor.dtype()); }
 
   Value add_loss() {
     Graph& g = graph();
@@ -156,7 +158,7 @@ class Builder {
     const ValueId labels = g.add_input("labels", DType::kI32, {rows});
     const InScope scope(g, "loss");
     const Value losses{&g, g.emit(op, {output.id, labels}, {}, "loss")[0]};
-    return cast(reduce_mean(losses), {{"dtype", "f32"}});
+    return as_f32(reduce_mean(losses));
   }
 
   std::vector<Value> backward() {
@@ -214,7 +216,7 @@ class Builder {
     if (recipe_.clip_norm <= 0) return;
     std::optional<Value> squares;
     for (const Value gradient : gradients) {
-      const Value sum = cast(reduce_sum(mul(gradient, gradient)), {{"dtype", "f32"}});
+      const Value sum = as_f32(reduce_sum(mul(gradient, gradient)));
       squares = squares ? add(*squares, sum) : sum;
     }
     const Value limit = number(recipe_.clip_norm);
@@ -264,7 +266,7 @@ class Builder {
     if (loss_) bad = nothing_of(*loss_);
     if (recipe_.scales_loss) {
       for (const Value gradient : gradients) {
-        const Value sum = nothing_of(cast(reduce_sum(gradient), {{"dtype", "f32"}}));
+        const Value sum = nothing_of(as_f32(reduce_sum(gradient)));
         bad = bad ? add(*bad, sum) : sum;
       }
     }
