@@ -1,39 +1,30 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/pool.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
 
-/// How many elements of one dim the window divides by: with padding counted, as far as the padding
-/// reaches.
-int64_t counted(const WindowDim& dim, int64_t index, bool with_padding) {
-  const int64_t begin = dim.begin(index);
-  const int64_t end = begin + dim.kernel;
-  if (with_padding) return std::min(end, dim.input + dim.pad_end) - begin;
-  return std::min(end, dim.input) - std::max<int64_t>(begin, 0);
-}
-
 void avg_pool_cpu(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor> results) {
   const Window window = pool_window(call);
-  const bool with_padding =
-      call.attr<std::string>("pad_mode") == "pad" && call.attr<bool>("count_include_pad");
+  const bool with_padding = internal::counts_padding(call);
   const int64_t width = window.x.input;
   internal::pool(call, operands, results, [&](const auto* plane, const internal::Patch& patch) {
     double sum = 0;
     for (int64_t y = patch.top; y < patch.bottom; ++y)
       for (int64_t x = patch.left; x < patch.right; ++x)
         sum += internal::widen(plane[y * width + x]);
-    const int64_t count =
-        counted(window.y, patch.y, with_padding) * counted(window.x, patch.x, with_padding);
+    const int64_t count = averaged_count(window, patch, with_padding);
     return sum / static_cast<double>(count);
   });
 }
 
-std::vector<AttrDef> avg_pool_attrs() {
-  std::vector<AttrDef> attrs = pool_attrs();
-  attrs.push_back({"count_include_pad", true,
-                   "divide by the padding's elements too; only for pad_mode \"pad\""});
-  return attrs;
+Gradients avg_pool_gradient(const GradientCall& call) {
+  const Shape& x = call.operands[0].shape();
+  Attrs attrs = call.attrs;
+  attrs["size"] = Ints{x[2], x[3]};
+  return {avg_pool_grad(call.gradient(), attrs)};
 }
 
 }  // namespace
@@ -45,8 +36,9 @@ TESSERA_OP(avg_pool) {
           "y[n,c,y,x] = the mean of x in the window; in pad_mode same over the elements inside "
           "the input.",
       .operands = {{"x"}},
-      .attrs = avg_pool_attrs(),
+      .attrs = internal::avg_pool_attrs(),
       .rule = pool_rule,
+      .gradient = avg_pool_gradient,
       .kernels = {reference(avg_pool_cpu)},
       .examples = {{{{2, 3, 8, 7}}, {{"kernel", Ints{2, 2}}, {"stride", Ints{2, 2}}}},
                    {{{2, 3, 7, 9}},

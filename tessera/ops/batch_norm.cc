@@ -2,7 +2,9 @@
 
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/numeric.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -39,6 +41,26 @@ std::string batch_norm_rule(const OpCall& call) {
   return x + ", d1, d1, d1, d1 -> " + x;
 }
 
+Gradients batch_norm_gradient(const GradientCall& call) {
+  const Value x = call.operands[0], gamma = call.operands[1], mean = call.operands[3];
+  const Value g = call.gradient();
+  const size_t ndim = x.shape().size();
+  Ints of_channel(ndim - 1, 1);
+  of_channel[0] = gamma.shape()[0];
+  Ints summed = {0};
+  for (size_t d = 2; d < ndim; ++d) summed.push_back(static_cast<int64_t>(d));
+  const auto along_x = [&](Value v) { return reshape(v, {{"shape", of_channel}}); };
+  const auto sum = [&](Value v) { return reduce_sum(v, {{"axis", summed}}); };
+  const Value deviation =
+      sqrt(add(call.operands[4], internal::scalar(call.attr<double>("epsilon"), x)));
+  const Value scale = div(gamma, deviation);
+  const Value centred = sum(mul(g, sub(x, along_x(mean))));
+  const Value total = sum(g);
+  const Value of_gamma = div(centred, deviation);
+  const Value of_variance = div(mul(of_gamma, scale), mul(deviation, internal::scalar(-2, x)));
+  return {mul(g, along_x(scale)), of_gamma, total, neg(mul(total, scale)), of_variance};
+}
+
 }  // namespace
 
 TESSERA_OP(batch_norm) {
@@ -51,6 +73,7 @@ TESSERA_OP(batch_norm) {
       .attrs = {{"epsilon", 1e-5, "added to the variance"}},
       .rule = batch_norm_rule,
       .check = check_batch_norm,
+      .gradient = batch_norm_gradient,
       .kernels = {reference(batch_norm_cpu)},
       .examples = {{.shapes = {{2, 3, 4, 5}, {3}, {3}, {3}, {3}}, .positive = true},
                    {.shapes = {{4, 5}, {5}, {5}, {5}, {5}},

@@ -1,4 +1,6 @@
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -30,9 +32,14 @@ TESSERA_OP(cast) {
       .rule = OpDef::fixed_rule("... -> ..."),
       .result_dtypes = [](const OpCall& call) { return std::vector<DType>{target_dtype(call)}; },
       .check = check_cast,
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {
+            cast(call.gradient(), {{"dtype", std::string(to_string(call.operands[0].dtype()))}})};
+      },
       .kernels = {reference(cast_cpu)},
       .examples = {{{{5, 7}}, {{"dtype", "f16"}}},
                    {{{5, 7}}, {{"dtype", "i32"}}},
+                   {{{2, 3, 4}}, {{"dtype", "f64"}}},
                    {.shapes = {{2, 3}}, .dtypes = {DType::kI64}, .index_limit = 9},
                    {.shapes = {{6}}, .attrs = {{"dtype", "bool"}}, .dtypes = {DType::kBF16}}},
   };

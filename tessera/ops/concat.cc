@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
-#include "tessera/ops/internal/strided_copy.h"
+#include "tessera/ops/internal/moves/strided_copy.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -35,6 +37,21 @@ std::string concat_rule(const OpCall& call) {
   return rule + " -> " + internal::spell(words);
 }
 
+Gradients concat_gradient(const GradientCall& call) {
+  const size_t axis =
+      internal::wrap_axis(call.attr<int64_t>("axis"), call.results[0].shape().size());
+  Gradients gradients(call.operands.size());
+  Ints begin(axis + 1, 0);
+  for (size_t i = 0; i < call.operands.size(); ++i) {
+    const Shape shape = call.operands[i].shape();
+    Ints end(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(axis) + 1);
+    end[axis] += begin[axis];
+    if (call.wanted[i]) gradients[i] = slice(call.gradient(), {{"begin", begin}, {"end", end}});
+    begin[axis] = end[axis];
+  }
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(concat) {
@@ -44,6 +61,7 @@ TESSERA_OP(concat) {
       .operands = {{.name = "x", .dtypes = DTypes::kAny, .variadic = true}},
       .attrs = {{"axis", int64_t{0}, "along which they follow each other"}},
       .rule = concat_rule,
+      .gradient = concat_gradient,
       .kernels = {reference(concat_cpu)},
       .examples = {{{{2, 3, 4}, {5, 3, 4}}},
                    {{{2, 3, 4}, {2, 1, 4}, {2, 2, 4}}, {{"axis", 1}}},

@@ -1,5 +1,7 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/elementwise.h"
+#include "tessera/ops/internal/gradients.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -21,6 +23,15 @@ std::vector<DType> quotient_dtype(const OpCall& call) {
   return {internal::promote(a, b)};
 }
 
+Gradients div_gradient(const GradientCall& call) {
+  const Value a = call.operands[0], b = call.operands[1];
+  const Value share = div(call.gradient(), b);
+  Gradients gradients(2);
+  if (call.wanted[0]) gradients[0] = internal::sum_to(share, a);
+  if (call.wanted[1]) gradients[1] = internal::sum_to(neg(mul(share, call.results[0])), b);
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(div) {
@@ -30,6 +41,7 @@ TESSERA_OP(div) {
       .operands = {{"a", DTypes::kMixed}, {"b", DTypes::kMixed}},
       .rule = OpDef::fixed_rule("..., ... -> ..."),
       .result_dtypes = quotient_dtype,
+      .gradient = div_gradient,
       .kernels = {reference(div_cpu)},
       .examples = {{.shapes = {{5, 7}, {5, 7}}, .positive = true},
                    {.shapes = {{2, 3, 4}, {3, 1}}, .positive = true},

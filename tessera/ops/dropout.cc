@@ -1,5 +1,6 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
-#include "tessera/ops/internal/reshape.h"
+#include "tessera/ops/internal/moves/reshape.h"
 
 namespace tessera {
 
@@ -15,6 +16,7 @@ TESSERA_OP(dropout) {
             const auto p = call.attr<double>("p");
             require(p >= 0 && p < 1, "p is {}, wants a probability below 1", p);
           },
+      .gradient = [](const GradientCall& call) -> Gradients { return {call.gradient()}; },
       .is_view = true,
       .kernels = {reference(internal::copy_as_is)},
       .examples = {{{{5, 7}}, {{"p", 0.2}}}, {{{2, 3, 4}}}},

@@ -1,5 +1,7 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/lookup.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -19,6 +21,10 @@ TESSERA_OP(embedding) {
       .rule = OpDef::fixed_rule("..., v d -> ... d"),
       .result_dtypes =
           [](const OpCall& call) { return std::vector<DType>{call.operands[1].dtype}; },
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {std::nullopt, embedding_grad(call.operands[0], call.gradient(),
+                                             {{"rows", call.operands[1].shape()[0]}})};
+      },
       .kernels = {reference(embedding_cpu)},
       .examples =
           {{.shapes = {{2, 4}, {7, 3}}, .dtypes = {DType::kI32, DType::kF32}, .index_limit = 7},

@@ -2,6 +2,8 @@
 
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/elementwise.h"
+#include "tessera/ops/internal/gradients.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -18,6 +20,9 @@ TESSERA_OP(exp) {
       .doc = "y = e^x.",
       .operands = {{"x"}},
       .rule = OpDef::fixed_rule("... -> ..."),
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {mul(call.gradient(), call.results[0])};
+      },
       .kernels = {reference(exp_cpu)},
       .examples = {{{{5, 7}}}, {{{2, 3, 4}}}, {{{}}}},
   };

@@ -1,7 +1,7 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/gradients.h"
-#include "tessera/ops/internal/reshape.h"
+#include "tessera/ops/internal/moves/reshape.h"
 
 namespace tessera {
 namespace {

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/lookup.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -28,6 +30,14 @@ std::string gather_rule(const OpCall& call) {
                      internal::spell(y));
 }
 
+Gradients gather_gradient(const GradientCall& call) {
+  const Shape& x = call.operands[0].shape();
+  const size_t axis = internal::wrap_axis(call.attr<int64_t>("axis"), x.size());
+  const int64_t rows = x[axis];
+  return {embedding_grad(call.operands[1], call.gradient(),
+                         {{"rows", rows}, {"axis", static_cast<int64_t>(axis)}})};
+}
+
 }  // namespace
 
 TESSERA_OP(gather) {
@@ -39,6 +49,7 @@ TESSERA_OP(gather) {
       .operands = {{"x", DTypes::kAny}, {"indices", DTypes::kIndex}},
       .attrs = {{"axis", int64_t{0}, "along which the indices count"}},
       .rule = gather_rule,
+      .gradient = gather_gradient,
       .kernels = {reference(gather_cpu)},
       .examples =
           {{.shapes = {{5, 3}, {2, 4}}, .dtypes = {DType::kF32, DType::kI32}, .index_limit = 5},

@@ -1,6 +1,8 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/activation.h"
 #include "tessera/ops/internal/elementwise.h"
+#include "tessera/ops/internal/gradients.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -23,6 +25,9 @@ TESSERA_OP(gelu) {
       .operands = {{"x"}},
       .attrs = {{"approximate", true, "by tanh, as MindSpore does by default"}},
       .rule = OpDef::fixed_rule("... -> ..."),
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {gelu_grad(call.gradient(), call.operands[0], call.attrs)};
+      },
       .kernels = {reference(gelu_cpu)},
       .examples = {{{{5, 7}}}, {{{2, 3, 4}}, {{"approximate", false}}}},
   };

@@ -1,6 +1,8 @@
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/activation.h"
 #include "tessera/ops/internal/elementwise.h"
+#include "tessera/ops/internal/gradients.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -20,6 +22,9 @@ TESSERA_OP(leaky_relu) {
       .operands = {{"x"}},
       .attrs = {{"alpha", 0.2, "the slope below zero"}},
       .rule = OpDef::fixed_rule("... -> ..."),
+      .gradient = [](const GradientCall& call) -> Gradients {
+        return {leaky_relu_grad(call.gradient(), call.operands[0], call.attrs)};
+      },
       .kernels = {reference(leaky_relu_cpu)},
       .examples = {{{{5, 7}}}, {{{2, 3, 5, 5}}, {{"alpha", 0.01}}}},
   };

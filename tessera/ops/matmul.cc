@@ -1,6 +1,8 @@
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/matrix.h"
 #include "tessera/ops/internal/walk.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -81,6 +83,59 @@ std::vector<AttrDef> matmul_attrs() {
   return attrs;
 }
 
+Value with_shape(Value x, const Ints& shape) {
+  return x.shape() == Shape(std::span(shape)) ? x : reshape(x, {{"shape", shape}});
+}
+
+Value as_matrix(Value x, bool vector_is_row) {
+  if (x.shape().size() > 1) return x;
+  const int64_t extent = x.shape()[0];
+  return with_shape(x, vector_is_row ? Ints{1, extent} : Ints{extent, 1});
+}
+
+/// A vector as matrix has no batches: those of the other operand add up.
+Value summed_batches(Value product) {
+  Ints batches;
+  for (size_t d = 0; d + 2 < product.shape().size(); ++d)
+    batches.push_back(static_cast<int64_t>(d));
+  return batches.empty() ? product : reduce_sum(product, {{"axis", batches}});
+}
+
+/// `product` of matrices, or of vectors as matrices, as the gradient of `like`.
+Value as_operand(Value product, Value like) {
+  return like.shape().size() == 1 ? internal::reshape_as(summed_batches(product), like)
+                                  : internal::sum_to(product, like);
+}
+
+/// The gradient of matrices a and b, for that of a * b.
+Gradients matmul_gradient(const GradientCall& call) {
+  const Value a = call.operands[0], b = call.operands[1];
+  const bool transposed_a = call.attr<bool>("transpose_a");
+  const bool transposed_b = call.attr<bool>("transpose_b");
+  const Value sums = internal::gradient_of_sums(call, "matmul");
+  // Vectors are matrices of one row (a) or one column (b).
+  const Value x = as_matrix(a, true);
+  const Value y = as_matrix(b, false);
+  Ints shape = internal::ints(sums.shape());
+  if (b.shape().size() == 1) shape.push_back(1);
+  if (a.shape().size() == 1) shape.insert(shape.end() - 1, 1);
+  const Value g = with_shape(sums, shape);
+  Gradients gradients(call.operands.size(), sums);
+  const auto product = [](Value p, Value q, bool first, bool second) {
+    return matmul(p, q, {{"transpose_a", first}, {"transpose_b", second}});
+  };
+  if (call.wanted[0])
+    gradients[0] = as_operand(
+        transposed_a ? product(y, g, transposed_b, true) : product(g, y, false, !transposed_b), a);
+  if (call.wanted[1])
+    gradients[1] = as_operand(
+        transposed_b ? product(g, x, true, transposed_a) : product(x, g, !transposed_a, false), b);
+  if (call.operands.size() > internal::kBiasOperand && call.wanted[internal::kBiasOperand])
+    gradients[internal::kBiasOperand] =
+        internal::sum_to(sums, call.operands[internal::kBiasOperand]);
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(matmul) {
@@ -96,6 +151,7 @@ TESSERA_OP(matmul) {
       .attrs = matmul_attrs(),
       .rule = matmul_rule,
       .check = check_matmul,
+      .gradient = matmul_gradient,
       .kernels = {reference(matmul_cpu)},
       .examples = {{{{5, 7}, {7, 4}}},
                    {{{7, 5}, {4, 7}}, {{"transpose_a", true}, {"transpose_b", true}}},

@@ -1,5 +1,7 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/elementwise.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -24,6 +26,7 @@ TESSERA_OP(neg) {
       .doc = "y = -x; integers wrap around.",
       .operands = {{"x", DTypes::kNumber}},
       .rule = OpDef::fixed_rule("... -> ..."),
+      .gradient = [](const GradientCall& call) -> Gradients { return {neg(call.gradient())}; },
       .kernels = {reference(neg_cpu)},
       .examples = {{{{5, 7}}}, {{{2, 3, 4}}}, {.shapes = {{6, 2}}, .dtypes = {DType::kI64}}},
   };

@@ -37,10 +37,42 @@ Value argmax(Value x, const Attrs& attrs = {});
 /// padding = [0,0,0,0], ceil_mode = false, count_include_pad = true.
 Value avg_pool(Value x, const Attrs& attrs = {});
 
+/// The gradient of every window's mean in equal shares at the window's elements; those of windows
+/// that overlap add up. Attributes: kernel (a list of integers, must be given), stride = [1,1],
+/// pad_mode = "valid", padding = [0,0,0,0], ceil_mode = false, count_include_pad = true, size (a
+/// list of integers, must be given).
+Value avg_pool_grad(Value gradient, const Attrs& attrs = {});
+
+/// mean[r,c] = the mean of x[n,c,...] over all dims but c and the rows of group r. Attributes:
+/// groups = 1.
+Value batch_mean(Value x, const Attrs& attrs = {});
+
 /// y[n,c,...] = (x[n,c,...] - mean[c]) / sqrt(variance[c] + epsilon) * gamma[c] + beta[c]: with the
 /// statistics that training left. Attributes: epsilon = 1e-05.
 Value batch_norm(Value x, Value gamma, Value beta, Value mean, Value variance,
                  const Attrs& attrs = {});
+
+/// sum[r,c] of the gradient, and product[r,c] of the gradient times (x - mean) / sqrt(variance +
+/// epsilon), over all dims but c and the rows of group r: what beta and gamma get. Attributes:
+/// epsilon = 1e-05, groups = 1.
+Value batch_norm_sums_grad(Value x, Value mean, Value variance, Value gradient,
+                           const Attrs& attrs = {});
+
+/// y[n,c,...] = (x[n,c,...] - mean[r,c]) / sqrt(variance[r,c] + epsilon) * gamma[c] + beta[c] for
+/// row n of group r: with the statistics of x itself, through which x's gradient flows too.
+/// Attributes: epsilon = 1e-05, groups = 1.
+Value batch_norm_train(Value x, Value gamma, Value beta, Value mean, Value variance,
+                       const Attrs& attrs = {});
+
+/// x' = gamma / d * (gradient - sum / m - (x - mean) / d * product / m) with d = sqrt(variance +
+/// epsilon) and m elements per mean; sum and product as batch_norm_sums_grad gives them.
+/// Attributes: epsilon = 1e-05, groups = 1.
+Value batch_norm_train_grad(Value x, Value gamma, Value mean, Value variance, Value gradient,
+                            Value sum, Value product, const Attrs& attrs = {});
+
+/// variance[r,c] = the mean of (x[n,c,...] - mean[r,c])^2 over all dims but c and the rows of group
+/// r. Attributes: groups = 1.
+Value batch_variance(Value x, Value mean, const Attrs& attrs = {});
 
 /// y[n,c,...] = x[n,c,...] + bias[c].
 Value bias_add(Value x, Value bias, const Attrs& attrs = {});
@@ -91,8 +123,20 @@ Value div(Value a, Value b, const Attrs& attrs = {});
 /// y = x: elements are dropped in training only. Attributes: p = 0.5.
 Value dropout(Value x, const Attrs& attrs = {});
 
+/// y = 0 with probability p, else x / (1 - p). What is dropped follows from seed, node, step and
+/// the element's place in the whole x. Attributes: p = 0.5, seed = 0, node = 0.
+Value dropout_train(Value x, Value step, const Attrs& attrs = {});
+
 /// y[...,d] = table[indices[...],d]; an index outside [-v,v) is an error.
 Value embedding(Value indices, Value table, const Attrs& attrs = {});
+
+/// table'[a,v,b] = sum of gradient[a,i,b] over the indices[i] that are v, the axis between a and b:
+/// what gradients of gather and embedding give their table. Attributes: rows (an integer, must be
+/// given), axis = 0.
+Value embedding_grad(Value indices, Value gradient, const Attrs& attrs = {});
+
+/// Whether a is b, broadcast from the right; NaN is nothing's equal.
+Value equal(Value a, Value b, const Attrs& attrs = {});
 
 /// Every rank fetches its new box from the ranks that hold it, on whatever meshes. Attributes:
 /// before = "{a=1} [...]", after = "{a=1} [...]", axis = "", every_run = true.
@@ -113,12 +157,28 @@ Value gather(Value x, Value indices, const Attrs& attrs = {});
 /// 0.044715 * x^3))). Attributes: approximate = true.
 Value gelu(Value x, const Attrs& attrs = {});
 
+/// The gradient times the slope of gelu at x. Attributes: approximate = true.
+Value gelu_grad(Value gradient, Value x, const Attrs& attrs = {});
+
 /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance over the dims from
 /// begin_norm_axis on. Attributes: begin_norm_axis = -1, begin_params_axis = -1, epsilon = 1e-07.
 Value layer_norm(Value x, Value gamma, Value beta, const Attrs& attrs = {});
 
+/// gamma' = sum over the dims before begin_params_axis of gradient * (x - mean(x)) / deviation:
+/// what a gradient of layer_norm's result gives its gamma. Attributes: begin_norm_axis = -1,
+/// begin_params_axis = -1, epsilon = 1e-07.
+Value layer_norm_gamma_grad(Value x, Value gradient, const Attrs& attrs = {});
+
+/// x' = (g - mean(g) - n * mean(g * n)) / deviation with g = gradient * gamma and n = (x - mean(x))
+/// / deviation: what a gradient of layer_norm's result gives its x. Attributes: begin_norm_axis =
+/// -1, begin_params_axis = -1, epsilon = 1e-07.
+Value layer_norm_grad(Value x, Value gamma, Value gradient, const Attrs& attrs = {});
+
 /// y = x where x > 0, alpha * x elsewhere. Attributes: alpha = 0.2.
 Value leaky_relu(Value x, const Attrs& attrs = {});
+
+/// The gradient where x > 0, alpha times the gradient elsewhere. Attributes: alpha = 0.2.
+Value leaky_relu_grad(Value gradient, Value x, const Attrs& attrs = {});
 
 /// y = x - log(sum of e^x along the axis). Attributes: axis = -1.
 Value log_softmax(Value x, const Attrs& attrs = {});
@@ -139,6 +199,10 @@ Value max_pool(Value x, const Attrs& attrs = {});
 /// windows that overlap add up. Attributes: kernel (a list of integers, must be given), stride =
 /// [1,1], pad_mode = "valid", padding = [0,0,0,0], ceil_mode = false.
 Value max_pool_grad(Value x, Value gradient, const Attrs& attrs = {});
+
+/// Every element of the gradient added to the one that pad, in mode reflect or symmetric, took it
+/// from. Attributes: paddings (a list of integers, must be given), mode = "reflect".
+Value mirror_pad_grad(Value gradient, const Attrs& attrs = {});
 
 /// y = a * b, broadcast from the right; integers wrap around.
 Value mul(Value a, Value b, const Attrs& attrs = {});
@@ -170,6 +234,9 @@ Value relu(Value x, const Attrs& attrs = {});
 /// y = min(max(x, 0), 6).
 Value relu6(Value x, const Attrs& attrs = {});
 
+/// The gradient where 0 < x <= 6, and 0 elsewhere.
+Value relu6_grad(Value gradient, Value x, const Attrs& attrs = {});
+
 /// The gradient where relu gave more than 0, and 0 elsewhere.
 Value relu_grad(Value gradient, Value y, const Attrs& attrs = {});
 
@@ -184,6 +251,11 @@ Value sigmoid(Value x, const Attrs& attrs = {});
 /// Attributes: begin (a list of integers, must be given), end (a list of integers, must be given),
 /// strides = [].
 Value slice(Value x, const Attrs& attrs = {});
+
+/// The gradient's elements where slice took them from x, and 0 elsewhere. Attributes: begin (a list
+/// of integers, must be given), end (a list of integers, must be given), strides = [], shape (a
+/// list of integers, must be given).
+Value slice_grad(Value gradient, const Attrs& attrs = {});
 
 /// y = e^x / (sum of e^x along the axis). Attributes: axis = -1.
 Value softmax(Value x, const Attrs& attrs = {});

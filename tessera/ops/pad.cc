@@ -5,17 +5,12 @@
 #include "tessera/base/text.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
+#include "tessera/ops/internal/gradients.h"
+#include "tessera/ops/internal/moves/mirror.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
-
-/// The index of the element that stands `distance` before the first or behind the last one; `edge`
-/// is 1 where the mirror lies on the outermost element (reflect), 0 where it lies beside it.
-int64_t mirrored(int64_t index, int64_t extent, int64_t edge) {
-  if (index < 0) return -index - 1 + edge;
-  if (index >= extent) return 2 * extent - index - 1 - edge;
-  return index;
-}
 
 /// `from` with `begin` and `end` elements more along one axis.
 struct Padding {
@@ -38,7 +33,7 @@ Tensor padded(const Tensor& from, const Padding& padding, std::string_view mode,
     for (int64_t i = -padding.begin; i < view.extent + padding.end; ++i, out += row) {
       const bool inside = i >= 0 && i < view.extent;
       if (inside || mode != "constant") {
-        const int64_t at = mirrored(i, view.extent, mode == "reflect" ? 1 : 0);
+        const int64_t at = internal::mirrored(i, view.extent, mode == "reflect" ? 1 : 0);
         std::memcpy(out, in + static_cast<size_t>(o * view.extent + at) * row, row);
       } else {
         for (size_t k = 0; k < row; k += element)
@@ -92,6 +87,20 @@ std::string pad_rule(const OpCall& call) {
   return internal::spell(from) + " -> " + internal::spell(to);
 }
 
+Gradients pad_gradient(const GradientCall& call) {
+  const Ints& paddings = call.attr<Ints>("paddings");
+  if (call.attr<std::string>("mode") != "constant")
+    return {mirror_pad_grad(call.gradient(),
+                            {{"paddings", paddings}, {"mode", call.attr<std::string>("mode")}})};
+  Ints begin, end;
+  const Shape& shape = call.operands[0].shape();
+  for (size_t d = 0; d < shape.size(); ++d) {
+    begin.push_back(paddings[2 * d]);
+    end.push_back(paddings[2 * d] + shape[d]);
+  }
+  return {slice(call.gradient(), {{"begin", begin}, {"end", end}})};
+}
+
 }  // namespace
 
 TESSERA_OP(pad) {
@@ -106,6 +115,7 @@ TESSERA_OP(pad) {
                 {"value", 0.0, "for mode constant"}},
       .rule = pad_rule,
       .check = check_pad,
+      .gradient = pad_gradient,
       .kernels = {reference(pad_cpu)},
       .examples = {{{{3, 4}}, {{"paddings", Ints{1, 2, 2, 1}}, {"value", 0.5}}},
                    {{{3, 4}}, {{"paddings", Ints{1, 2, 2, 1}}, {"mode", "reflect"}}},

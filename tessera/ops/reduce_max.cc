@@ -1,7 +1,9 @@
 #include <limits>
 
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/reduction.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -27,6 +29,17 @@ void check_reduce_max(const OpCall& call) {
           to_string(call.operands[0]));
 }
 
+/// Equal elements share the gradient, as in MindSpore.
+Gradients reduce_max_gradient(const GradientCall& call) {
+  const Value x = call.operands[0];
+  const Ints& axis = call.attr<Ints>("axis");
+  const Value largest = internal::spread_as(call.results[0], x, axis);
+  const Value here = cast(equal(x, largest), {{"dtype", std::string(to_string(x.dtype()))}});
+  const Value count =
+      reduce_sum(here, {{"axis", axis}, {"keep_dims", call.attr<bool>("keep_dims")}});
+  return {mul(here, internal::spread_as(div(call.gradient(), count), x, axis))};
+}
+
 }  // namespace
 
 TESSERA_OP(reduce_max) {
@@ -37,6 +50,7 @@ TESSERA_OP(reduce_max) {
       .attrs = internal::reduction_attrs(),
       .rule = [](const OpCall& call) { return internal::reduction_rule(call, "max:"); },
       .check = check_reduce_max,
+      .gradient = reduce_max_gradient,
       .kernels = {reference(reduce_max_cpu)},
       .examples = {{{{5, 7}}},
                    {{{2, 3, 4, 5}}, {{"axis", Ints{2, 3}}, {"keep_dims", true}}},

@@ -1,4 +1,4 @@
-#include "tessera/ops/internal/reshape.h"
+#include "tessera/ops/internal/moves/reshape.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/gradients.h"
 

@@ -1,5 +1,7 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/softmax_row.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -23,6 +25,19 @@ void softmax_cross_entropy_cpu(const OpCall&, std::span<const Tensor> operands,
   });
 }
 
+Gradients softmax_cross_entropy_gradient(const GradientCall& call) {
+  const Value logits = call.operands[0], labels = call.operands[1];
+  const int64_t rows = logits.shape()[0];
+  const Value scale = reshape(call.gradient(), {{"shape", Ints{rows, 1}}});
+  Gradients gradients(2);
+  if (call.wanted[0]) {
+    const Value total = reduce_sum(labels, {{"axis", 1}, {"keep_dims", true}});
+    gradients[0] = mul(sub(mul(softmax(logits), total), labels), scale);
+  }
+  if (call.wanted[1]) gradients[1] = neg(mul(log_softmax(logits), scale));
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(softmax_cross_entropy) {
@@ -31,6 +46,7 @@ TESSERA_OP(softmax_cross_entropy) {
       .doc = "loss[n] = -(sum over c of labels[n,c] * log(softmax(logits)[n,c])).",
       .operands = {{"logits"}, {"labels"}},
       .rule = OpDef::fixed_rule("n [c], n [c] -> n"),
+      .gradient = softmax_cross_entropy_gradient,
       .kernels = {reference(softmax_cross_entropy_cpu)},
       .examples = {{{{4, 5}, {4, 5}}}, {{{7, 3}, {7, 3}}}},
   };

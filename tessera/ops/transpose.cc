@@ -1,6 +1,8 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
-#include "tessera/ops/internal/strided_copy.h"
+#include "tessera/ops/internal/moves/strided_copy.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -34,6 +36,14 @@ std::string transpose_rule(const OpCall& call) {
   return internal::spell(from) + " -> " + internal::spell(to);
 }
 
+Gradients transpose_gradient(const GradientCall& call) {
+  const Ints& perm = call.attr<Ints>("perm");
+  Ints back(perm.size());
+  for (size_t d = 0; d < perm.size(); ++d)
+    back[internal::wrap_axis(perm[d], perm.size())] = static_cast<int64_t>(d);
+  return {transpose(call.gradient(), {{"perm", back}})};
+}
+
 }  // namespace
 
 TESSERA_OP(transpose) {
@@ -43,6 +53,7 @@ TESSERA_OP(transpose) {
       .operands = {{"x", DTypes::kAny}},
       .attrs = {{"perm", Ints{}, "a permutation of the dims", true}},
       .rule = transpose_rule,
+      .gradient = transpose_gradient,
       .kernels = {reference(transpose_cpu)},
       .examples = {{{{2, 3, 4, 5}}, {{"perm", Ints{0, 2, 3, 1}}}},
                    {{{5, 7}}, {{"perm", Ints{1, 0}}}},

@@ -50,6 +50,20 @@ F gelu_erf(F x) {
   return x / F(2) * (F(1) + std::erf(x * F(0.70710678118654752440)));
 }
 
+/// The slopes of both forms of gelu.
+template <typename F>
+F gelu_tanh_slope(F x) {
+  constexpr F kScale = F(0.79788456080286535588);
+  const F t = std::tanh(kScale * (x + F(0.044715) * x * x * x));
+  return (F(1) + t + x * (F(1) - t * t) * kScale * (F(1) + F(3 * 0.044715) * x * x)) / F(2);
+}
+template <typename F>
+F gelu_erf_slope(F x) {
+  constexpr F kDensity = F(0.39894228040143267794);  // 1 / sqrt(2 pi)
+  const F share = (F(1) + std::erf(x * F(0.70710678118654752440))) / F(2);
+  return share + x * kDensity * std::exp(x * x / F(-2));
+}
+
 template <typename F>
 F activate(Activation activation, double alpha, F x) {
   switch (activation) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tessera/ops/internal/reshape.h"
+#include "tessera/ops/internal/moves/reshape.h"
 
 namespace tessera::internal {
 namespace {

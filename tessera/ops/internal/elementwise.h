@@ -32,6 +32,19 @@ void map_number(std::span<const Tensor> operands, std::span<Tensor> results, Fun
   });
 }
 
+/// results[0] = function(operands[0], operands[1]) of two tensors of one shape; the function takes
+/// two floats or doubles.
+template <typename Function>
+void map_pairs(std::span<const Tensor> operands, std::span<Tensor> results, Function function) {
+  visit_floating(operands[0].dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const std::span<const T> a = operands[0].data<T>();
+    const std::span<const T> b = operands[1].data<T>();
+    const std::span<T> y = results[0].mutable_data<T>();
+    for (size_t i = 0; i < y.size(); ++i) y[i] = narrow<T>(function(widen(a[i]), widen(b[i])));
+  });
+}
+
 /// The dtype of a op b where the dtypes may differ, as MindSpore promotes: floating point before
 /// integers, the wider of two integers, f16 with bf16 gives f32. u16, u32 and u64 mix with nothing
 /// and bool is no number of its own. Throws kUnsupported.

@@ -31,8 +31,36 @@ Value avg_pool(Value x, const Attrs& attrs) {
   return internal::emit("avg_pool", std::array{x}, attrs);
 }
 
+Value avg_pool_grad(Value gradient, const Attrs& attrs) {
+  return internal::emit("avg_pool_grad", std::array{gradient}, attrs);
+}
+
+Value batch_mean(Value x, const Attrs& attrs) {
+  return internal::emit("batch_mean", std::array{x}, attrs);
+}
+
 Value batch_norm(Value x, Value gamma, Value beta, Value mean, Value variance, const Attrs& attrs) {
   return internal::emit("batch_norm", std::array{x, gamma, beta, mean, variance}, attrs);
+}
+
+Value batch_norm_sums_grad(Value x, Value mean, Value variance, Value gradient,
+                           const Attrs& attrs) {
+  return internal::emit("batch_norm_sums_grad", std::array{x, mean, variance, gradient}, attrs);
+}
+
+Value batch_norm_train(Value x, Value gamma, Value beta, Value mean, Value variance,
+                       const Attrs& attrs) {
+  return internal::emit("batch_norm_train", std::array{x, gamma, beta, mean, variance}, attrs);
+}
+
+Value batch_norm_train_grad(Value x, Value gamma, Value mean, Value variance, Value gradient,
+                            Value sum, Value product, const Attrs& attrs) {
+  return internal::emit("batch_norm_train_grad",
+                        std::array{x, gamma, mean, variance, gradient, sum, product}, attrs);
+}
+
+Value batch_variance(Value x, Value mean, const Attrs& attrs) {
+  return internal::emit("batch_variance", std::array{x, mean}, attrs);
 }
 
 Value bias_add(Value x, Value bias, const Attrs& attrs) {
@@ -99,8 +127,20 @@ Value dropout(Value x, const Attrs& attrs) {
   return internal::emit("dropout", std::array{x}, attrs);
 }
 
+Value dropout_train(Value x, Value step, const Attrs& attrs) {
+  return internal::emit("dropout_train", std::array{x, step}, attrs);
+}
+
 Value embedding(Value indices, Value table, const Attrs& attrs) {
   return internal::emit("embedding", std::array{indices, table}, attrs);
+}
+
+Value embedding_grad(Value indices, Value gradient, const Attrs& attrs) {
+  return internal::emit("embedding_grad", std::array{indices, gradient}, attrs);
+}
+
+Value equal(Value a, Value b, const Attrs& attrs) {
+  return internal::emit("equal", std::array{a, b}, attrs);
 }
 
 Value exchange(Value x, const Attrs& attrs) {
@@ -123,12 +163,28 @@ Value gelu(Value x, const Attrs& attrs) {
   return internal::emit("gelu", std::array{x}, attrs);
 }
 
+Value gelu_grad(Value gradient, Value x, const Attrs& attrs) {
+  return internal::emit("gelu_grad", std::array{gradient, x}, attrs);
+}
+
 Value layer_norm(Value x, Value gamma, Value beta, const Attrs& attrs) {
   return internal::emit("layer_norm", std::array{x, gamma, beta}, attrs);
 }
 
+Value layer_norm_gamma_grad(Value x, Value gradient, const Attrs& attrs) {
+  return internal::emit("layer_norm_gamma_grad", std::array{x, gradient}, attrs);
+}
+
+Value layer_norm_grad(Value x, Value gamma, Value gradient, const Attrs& attrs) {
+  return internal::emit("layer_norm_grad", std::array{x, gamma, gradient}, attrs);
+}
+
 Value leaky_relu(Value x, const Attrs& attrs) {
   return internal::emit("leaky_relu", std::array{x}, attrs);
+}
+
+Value leaky_relu_grad(Value gradient, Value x, const Attrs& attrs) {
+  return internal::emit("leaky_relu_grad", std::array{gradient, x}, attrs);
 }
 
 Value log_softmax(Value x, const Attrs& attrs) {
@@ -153,6 +209,10 @@ Value max_pool(Value x, const Attrs& attrs) {
 
 Value max_pool_grad(Value x, Value gradient, const Attrs& attrs) {
   return internal::emit("max_pool_grad", std::array{x, gradient}, attrs);
+}
+
+Value mirror_pad_grad(Value gradient, const Attrs& attrs) {
+  return internal::emit("mirror_pad_grad", std::array{gradient}, attrs);
 }
 
 Value mul(Value a, Value b, const Attrs& attrs) {
@@ -191,6 +251,10 @@ Value relu6(Value x, const Attrs& attrs) {
   return internal::emit("relu6", std::array{x}, attrs);
 }
 
+Value relu6_grad(Value gradient, Value x, const Attrs& attrs) {
+  return internal::emit("relu6_grad", std::array{gradient, x}, attrs);
+}
+
 Value relu_grad(Value gradient, Value y, const Attrs& attrs) {
   return internal::emit("relu_grad", std::array{gradient, y}, attrs);
 }
@@ -205,6 +269,10 @@ Value sigmoid(Value x, const Attrs& attrs) {
 
 Value slice(Value x, const Attrs& attrs) {
   return internal::emit("slice", std::array{x}, attrs);
+}
+
+Value slice_grad(Value gradient, const Attrs& attrs) {
+  return internal::emit("slice_grad", std::array{gradient}, attrs);
 }
 
 Value softmax(Value x, const Attrs& attrs) {

@@ -16,6 +16,28 @@ struct Patch {
   int64_t right = 0;
 };
 
+/// Whether avg_pool divides by the padding's elements too.
+inline bool counts_padding(const OpCall& call) {
+  return call.attr<std::string>("pad_mode") == "pad" && call.attr<bool>("count_include_pad");
+}
+/// By how many elements avg_pool divides what it sums up in a window: with padding counted, as far
+/// as the padding reaches.
+inline int64_t averaged_count(const Window& window, const Patch& patch, bool with_padding) {
+  if (!with_padding) return (patch.bottom - patch.top) * (patch.right - patch.left);
+  const auto counted = [](const WindowDim& dim, int64_t index) {
+    const int64_t begin = dim.begin(index);
+    return std::min(begin + dim.kernel, dim.input + dim.pad_end) - begin;
+  };
+  return counted(window.y, patch.y) * counted(window.x, patch.x);
+}
+/// Those of the pools, and whether padding counts.
+inline std::vector<AttrDef> avg_pool_attrs() {
+  std::vector<AttrDef> attrs = pool_attrs();
+  attrs.push_back({"count_include_pad", true,
+                   "divide by the padding's elements too; only for pad_mode \"pad\""});
+  return attrs;
+}
+
 /// Calls visit(patch) for every window of one plane, in row-major order.
 template <typename Visit>
 void each_patch(const Window& window, Visit visit) {

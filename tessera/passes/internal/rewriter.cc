@@ -93,6 +93,20 @@ ValueId Rewriter::constant(std::string_view wish, Tensor value) {
   return id;
 }
 
+ValueId Rewriter::input(std::string_view name, DType dtype, const Shape& shape) {
+  if (const std::optional<ValueId> known = made_.find(name)) {
+    const bool is_input =
+        std::find(made_.inputs.begin(), made_.inputs.end(), *known) != made_.inputs.end();
+    require(is_input && made_.type(*known) == TensorType(dtype, shape),
+            "'{}' is {}, not an input of {}", name, to_string(made_.type(*known)),
+            to_string(TensorType(dtype, shape)));
+    return *known;
+  }
+  const ValueId id = made_.add_input(std::string(name), dtype, shape);
+  producers_.push_back(-1);
+  return id;
+}
+
 void Rewriter::constant_for(ValueId old, Tensor value) {
   const ValueId id = constant("folded", std::move(value));
   made_.rename(id, name_of(old));

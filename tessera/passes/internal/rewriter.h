@@ -38,6 +38,10 @@ class Rewriter {
   void emit_for(ValueId old, const Node& node);
   ValueId constant(std::string_view wish, Tensor value);
   void constant_for(ValueId old, Tensor value);
+  /// A further input of the new graph: the one of this name, where the source has it.
+  ValueId input(std::string_view name, DType dtype, const Shape& shape);
+  /// A further update; both are of the new graph.
+  void update(ValueId parameter, ValueId value) { made_.updates.push_back({parameter, value}); }
   /// From now on `made` stands for `old`.
   void stand_for(ValueId old, ValueId made) { map_[static_cast<size_t>(old)] = made; }
 

@@ -1,4 +1,4 @@
-#include "tessera/ops/internal/reshape.h"
+#include "tessera/ops/internal/moves/reshape.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "tessera/ops/internal/strided_copy.h"
+#include "tessera/ops/internal/moves/strided_copy.h"
 
 #include <cstring>
 

@@ -1,0 +1,173 @@
+// The first steps of training a network with batch norm, by reference kernels, against what
+// MindSpore recorded in ../shared/data/mindspore/train.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "tessera/checkpoint/load_plan.h"
+#include "tessera/data/pipeline.h"
+#include "tessera/io/json.h"
+#include "tessera/ops/ops.h"
+#include "tessera/passes/gradients.h"
+#include "tessera/passes/training.h"
+#include "tests/support/made_weights.h"
+#include "tests/support/shared_data.h"
+#include "tests/sweep/evaluate_graph.h"
+
+namespace tessera::testing {
+namespace {
+
+constexpr int64_t kBatch = 32;
+
+/// The network that the README beside the runs calls BnNet.
+class BnNet {
+ public:
+  BnNet() {
+    const Value x{&graph_, graph_.add_input("x", DType::kF32, {kBatch, 1, 32, 32})};
+    const Value a = relu(norm("bn1", conv("conv1", x, {8, 1, 3, 3})));
+    const Value b = norm("bn2", conv("conv2", a, {16, 8, 3, 3}));
+    const Value c = norm("bn3", conv("down", a, {16, 8, 1, 1}));
+    const Value mean = reduce_mean(relu(add(b, c)), {{"axis", Ints{2, 3}}});
+    graph_.outputs = {dense(mean, parameter("fc.weight", {10, 16}), parameter("fc.bias", {10})).id};
+  }
+  const Graph& graph() const { return graph_; }
+
+ private:
+  Value parameter(std::string name, const Shape& shape) {
+    return {&graph_, graph_.add_parameter(std::move(name), DType::kF32, shape)};
+  }
+  Value conv(const std::string& name, Value x, const Shape& shape) {
+    return conv2d(x, parameter(name + ".weight", shape), {{"stride", Ints{2, 2}}});
+  }
+  Value norm(const std::string& name, Value x) {
+    const Shape channels = {x.shape()[1]};
+    const Value gamma = parameter(name + ".gamma", channels);
+    const Value beta = parameter(name + ".beta", channels);
+    const Value mean = parameter(name + ".moving_mean", channels);
+    return batch_norm(x, gamma, beta, mean, parameter(name + ".moving_variance", channels));
+  }
+  Graph graph_;
+};
+
+/// The graph of one step: outputs are the loss and the gradient of every parameter that is not
+/// moved.
+struct Step {
+  Graph graph;
+  std::vector<size_t> trained;  // which parameters
+};
+
+Step make_step() {
+  Step step{to_training(BnNet().graph()), {}};
+  Graph& graph = step.graph;
+  const Value logits{&graph, graph.outputs[0]};
+  const Value labels{&graph, graph.add_input("labels", DType::kI32, {kBatch})};
+  const ValueId loss = reduce_mean(sparse_softmax_cross_entropy(logits, labels)).id;
+  std::vector<ValueId> wanted;
+  for (size_t p = 0; p < graph.parameters.size(); ++p) {
+    const ValueId id = graph.parameters[p];
+    if (graph.values[static_cast<size_t>(id)].name.find("moving") != std::string::npos) continue;
+    step.trained.push_back(p);
+    wanted.push_back(id);
+  }
+  graph.outputs = {loss};
+  for (const ValueId id : add_gradients(graph, loss, wanted)) graph.outputs.push_back(id);
+  return step;
+}
+
+std::vector<Tensor> first_weights(const Graph& graph) {
+  std::vector<Tensor> weights;
+  for (const ValueId id : graph.parameters) {
+    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
+    weights.push_back(made_parameter(value.name, value.shape, 3));
+    if (value.name.ends_with("moving_mean"))
+      std::ranges::fill(weights.back().mutable_data<float>(), 0.0F);
+    if (value.name.ends_with("moving_variance"))
+      std::ranges::fill(weights.back().mutable_data<float>(), 1.0F);
+  }
+  return weights;
+}
+
+Json recorded() {
+  std::ifstream file(shared_data() / "mindspore/train/train.json");
+  std::stringstream text;
+  text << file.rdbuf();
+  return parse_json(text.str()).at("cases").at("bn_momentum");
+}
+
+Pipeline batches() {
+  return Pipeline(open_rows("mnist:" + (shared_data() / "mnist/train").string()))
+      .map("resize(32,32) rescale(1/255) rescale(1/0.3081,-0.1307/0.3081) to_chw")
+      .batch(kBatch, true);
+}
+
+void expect_gradients(const Step& step, const std::vector<Tensor>& outputs, const Json& wanted) {
+  for (size_t g = 0; g < step.trained.size(); ++g) {
+    const ValueId id = step.graph.parameters[step.trained[g]];
+    const std::string& name = step.graph.values[static_cast<size_t>(id)].name;
+    double squares = 0, largest = 0;
+    for (const float x : outputs[1 + g].data<float>()) {
+      squares += double{x} * x;
+      largest = std::max(largest, std::abs(double{x}));
+    }
+    const Json& norms = wanted.at(name);
+    EXPECT_NEAR(std::sqrt(squares) / norms.items()[0].as_double(), 1, 2e-5) << name;
+    EXPECT_NEAR(largest / norms.items()[1].as_double(), 1, 1e-4) << name;
+  }
+}
+
+/// Momentum as MindSpore counts it: m = 0.9 m + g; w = w - 0.05 m.
+void move(Tensor& weight, Tensor& moment, const Tensor& gradient) {
+  for (size_t i = 0; i < static_cast<size_t>(weight.size()); ++i) {
+    float& m = moment.mutable_data<float>()[i];
+    m = 0.9F * m + gradient.data<float>()[i];
+    weight.mutable_data<float>()[i] -= 0.05F * m;
+  }
+}
+
+/// Of the relative loss: training is chaotic, two correct implementations drift apart.
+double tolerance_at(size_t step) {
+  if (step < 20) return 1e-5;
+  return step < 30 ? 1e-4 : 1e-2;
+}
+
+TEST(RecordedTraining, OfBatchNormHasTheGradientsLossesAndStatisticsOfMindSpore) {
+  TESSERA_NEEDS_SHARED_DATA();
+  const Json wanted = recorded();
+  const Step step = make_step();
+  std::vector<Tensor> weights = first_weights(step.graph);
+  std::vector<Tensor> moments;
+  for (const size_t p : step.trained) {
+    moments.emplace_back(DType::kF32, weights[p].shape());
+    std::ranges::fill(moments.back().mutable_data<float>(), 0.0F);
+  }
+  Pipeline rows = batches();
+  for (size_t s = 0; s < 60; ++s) {
+    const std::optional<Batch> batch = rows.next();
+    std::vector<Tensor> given = {batch->data, batch->labels};
+    given.insert(given.end(), weights.begin(), weights.end());
+    const std::vector<Tensor> outputs = evaluate_graph(step.graph, given);
+    const double loss = wanted.at("losses").items()[s].as_double();
+    EXPECT_NEAR(outputs[0].data<float>()[0] / loss, 1, tolerance_at(s)) << "step " << s;
+    if (s == 0) expect_gradients(step, outputs, wanted.at("first_step_gradients_l2_and_max"));
+    for (size_t g = 0; g < step.trained.size(); ++g)
+      move(weights[step.trained[g]], moments[g], outputs[1 + g]);
+    for (size_t u = 0; u < step.graph.updates.size(); ++u) {
+      const auto at = std::ranges::find(step.graph.parameters, step.graph.updates[u].parameter);
+      weights[static_cast<size_t>(at - step.graph.parameters.begin())] =
+          outputs[1 + step.trained.size() + u];
+    }
+  }
+  const Checkpoint last = open_checkpoint(shared_data() / "mindspore/train/bn_momentum.ckpt");
+  for (size_t p = 0; p < weights.size(); ++p) {
+    const ValueInfo& value = step.graph.values[static_cast<size_t>(step.graph.parameters[p])];
+    const std::vector<Target> target = {{value.name, value.dtype, value.shape, whole(value.shape)}};
+    const Tensor left = load_tensors(last, target)[0];
+    for (size_t i = 0; i < static_cast<size_t>(left.size()); ++i)
+      EXPECT_NEAR(weights[p].data<float>()[i], left.data<float>()[i], 0.03) << value.name;
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
