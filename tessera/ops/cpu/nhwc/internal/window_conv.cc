@@ -77,7 +77,7 @@ class PartRunner {
         Tile& tile = tiles_[p];
         place(tile, p, first);
         tile.ahead = ahead;
-        tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+        kernel(count, p)(tile);
         ahead.first += panel_lines_[0] * ahead.first_step;
         ahead.second += panel_lines_[1] * ahead.second_step;
       }
@@ -123,12 +123,17 @@ class PartRunner {
       const LineRange early(weights_of(next), next_bytes, 2 * t, 2 * tiles);
       const LineRange late(weights_of(next), next_bytes, 2 * t + 1, 2 * tiles);
       tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
-      tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+      kernel(count, p)(tile);
     }
   }
 
   const float* weights_of(size_t p) const {
     return packed_ + panels_.width_before(p) * taps_ * inner_;
+  }
+
+  TileKernel kernel(int64_t rows, size_t p) const {
+    return conv_.pairs ? pair_tile_kernel(conv_.simd, rows, panels_[p].vectors)
+                       : tile_kernel(conv_.simd, rows, panels_[p].vectors);
   }
 
   /// A tile of panel `p`, wherever it lies.
