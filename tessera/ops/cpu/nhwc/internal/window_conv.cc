@@ -363,7 +363,7 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
       run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last)});
     });
   } else {
-    parallel_ranges(pixels, conv.threads, [&](int64_t begin, int64_t end) {
+    parallel_parts(pixels, 2 * conv.threads, conv.threads, [&](int64_t begin, int64_t end) {
       run({begin, end, 0, panels.size()});
     });
   }
