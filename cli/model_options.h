@@ -18,6 +18,7 @@ struct ModelOptions {
   std::string model;
   std::string kernels = "best";
   bool deterministic = false;
+  std::string precision = "f32";
   std::vector<std::string> reinit;
   HubOptions hub;
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tessera/graph/op_call.h"
+#include "tessera/graph/precision.h"
 
 namespace tessera {
 
@@ -98,6 +99,8 @@ struct Kernel {
   /// Whether prepare() looks at the types of constants alone: their values are asked for in the
   /// formats of the prepared kernel.
   bool takes_constants_packed = false;
+  /// A kernel of less than f32 is for programs that ask for it, and comes first there.
+  Precision precision = Precision::kF32;
 };
 
 /// A kernel that is a plain function over row-major tensors: the oracle of all others, and the last

@@ -40,6 +40,19 @@ Model Model::open(const ModelSource& source, const RunOptions& options) {
   return model;
 }
 
+Model Model::with_precision(Precision precision) const {
+  Model model;
+  model.spec_ = spec_;
+  model.row_shape_ = row_shape_;
+  model.options_ = options_;
+  model.options_.precision = precision;
+  model.options_.on_first_program = nullptr;
+  model.loaded_ = loaded_;
+  model.spread_ = spread_;
+  model.weights_ = weights_;
+  return model;
+}
+
 std::vector<NetworkParameter> Model::parameters() const {
   return internal::parameters_of(trace(spec_, 1, row_shape_));
 }
@@ -81,6 +94,7 @@ Program& Model::program(int64_t rows) {
   const CompileOptions compile{.threads = options_.threads,
                                .reference_only = options_.reference_only,
                                .deterministic = options_.deterministic,
+                               .precision = options_.precision,
                                .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;

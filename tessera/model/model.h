@@ -54,6 +54,7 @@ struct RunOptions {
   /// f32 results are bit-identical for any number of ranks and threads, and any placement, on one
   /// type of processor; see docs/decisions/0010-deterministic.md.
   bool deterministic = false;
+  Precision precision = Precision::kF32;  // as CompileOptions has it
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
@@ -109,6 +110,8 @@ class Model {
   /// Builds the graph, runs the inference passes, loads the weights. Programs are compiled when a
   /// batch size is first seen; they share the weights.
   static Model open(const ModelSource& source, const RunOptions& options = {});
+  /// The same network with the same weights, which are shared, in another precision.
+  Model with_precision(Precision precision) const;
 
   /// x [n, row...] of the row shape -> the model's outputs [n, ...]. One call at a time. Of many
   /// ranks each gives all of x and gets all outputs, unless place.gather_outputs is false.

@@ -6,6 +6,7 @@
 
 #include "tessera/base/parallel.h"
 #include "tessera/base/workers.h"
+#include "tessera/ops/precision_support.h"
 #include "tessera/runtime/internal/batch.h"
 #include "tessera/runtime/internal/executor.h"
 #include "tessera/runtime/internal/explain.h"
@@ -22,6 +23,15 @@ void check_tensor(const Tensor& tensor, const Graph& graph, ValueId id, std::str
 
 const std::byte* address_of(const Tensor& tensor) {
   return tensor.buffer()->data() + tensor.byte_offset();
+}
+
+void check_precision(const CompileOptions& options) {
+  require_precision(options.precision);
+  require(
+      options.precision == Precision::kF32 || (!options.deterministic && !options.reference_only),
+      "precision {} goes neither with deterministic programs nor with reference kernels: those "
+      "compute in f32",
+      to_string(options.precision));
 }
 
 /// Rows [begin, end) of a row-major tensor.
@@ -104,6 +114,7 @@ Program::~Program() = default;
 Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
                          const CompileOptions& options) {
   verify(graph);
+  check_precision(options);
   require(parameters.size() == graph.parameters.size(),
           "the graph has {} parameters, {} tensors are given", graph.parameters.size(),
           parameters.size());

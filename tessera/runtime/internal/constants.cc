@@ -38,18 +38,16 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   return needed;
 }
 
-Tensor Slabs::tensor(const TensorType& type, int64_t bytes) {
+Tensor Slabs::bytes(int64_t count) {
   constexpr int64_t kSlab = int64_t{16} << 20;
   constexpr int64_t kAlignment = 64;
-  if (bytes > kSlab / 2) {
-    return Tensor::view(Buffer::allocate(bytes), 0, type.dtype, type.shape());
-  }
-  if (slab_ == nullptr || used_ + bytes > slab_->size()) {
+  if (count > kSlab / 2) return Tensor::view(Buffer::allocate(count), 0, DType::kU8, {count});
+  if (slab_ == nullptr || used_ + count > slab_->size()) {
     slab_ = Buffer::allocate(kSlab);
     used_ = 0;
   }
-  Tensor made = Tensor::view(slab_, used_, type.dtype, type.shape());
-  used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  Tensor made = Tensor::view(slab_, used_, DType::kU8, {count});
+  used_ += (count + kAlignment - 1) / kAlignment * kAlignment;
   return made;
 }
 
@@ -158,8 +156,7 @@ Tensor Constants::in_format(ValueId id, const Format& format) {
     operands = {value(id)};
     packer = prepare_reorder({operands[0].dtype(), operands[0].shape()}, nullptr, format);
   }
-  const TensorType type = graph_.type(id);
-  Tensor made = slabs_.tensor({type.dtype, type.shape()}, format->byte_count());
+  Tensor made = slabs_.bytes(format->byte_count());
   if (!plan_only_) packer->run(operands, std::span(&made, 1));
   forms_[index(id)].push_back({format, made});
   return made;

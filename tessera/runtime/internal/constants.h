@@ -19,8 +19,8 @@ std::vector<bool> needed_nodes(const Graph& graph);
 /// much less.
 class Slabs {
  public:
-  /// Uninitialised, aligned to 64 bytes.
-  Tensor tensor(const TensorType& type, int64_t bytes);
+  /// u8 [bytes], uninitialised, aligned to 64 bytes.
+  Tensor bytes(int64_t count);
 
  private:
   std::shared_ptr<Buffer> slab_;
@@ -40,7 +40,8 @@ class Constants {
   const Tensor& value(ValueId id);
   /// The value with its type, its elements computed or not yet.
   const Tensor& placeholder(ValueId id) const { return values_[static_cast<size_t>(id)]; }
-  /// The value in this format: reordered when it is asked for first.
+  /// The value in this format, reordered when it is asked for first: bytes that the kernels of the
+  /// format know to read, unless it is plain.
   Tensor in_format(ValueId id, const Format& format);
   /// "w2 = mul", one per node that was computed.
   const std::vector<std::string>& notes() const { return notes_; }

@@ -101,5 +101,8 @@ struct LineRange {
 using TileKernel = void (*)(const Tile&);
 /// The loop for `rows` pixels (1 to most_rows) by a panel of `vectors` vectors.
 TileKernel tile_kernel(Simd simd, int64_t rows, int vectors);
+/// The same where floats of pixels and weights are pairs of bf16, whose products are both added:
+/// kAvx512 by the instruction for it, kAvx2 by f32's.
+TileKernel pair_tile_kernel(Simd simd, int64_t rows, int vectors);
 
 }  // namespace tessera::internal

@@ -77,7 +77,7 @@ class PartRunner {
         Tile& tile = tiles_[p];
         place(tile, p, first);
         tile.ahead = ahead;
-        tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+        kernel(count, p)(tile);
         ahead.first += panel_lines_[0] * ahead.first_step;
         ahead.second += panel_lines_[1] * ahead.second_step;
       }
@@ -123,12 +123,17 @@ class PartRunner {
       const LineRange early(weights_of(next), next_bytes, 2 * t, 2 * tiles);
       const LineRange late(weights_of(next), next_bytes, 2 * t + 1, 2 * tiles);
       tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
-      tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+      kernel(count, p)(tile);
     }
   }
 
   const float* weights_of(size_t p) const {
     return packed_ + panels_.width_before(p) * taps_ * inner_;
+  }
+
+  TileKernel kernel(int64_t rows, size_t p) const {
+    return conv_.pairs ? pair_tile_kernel(conv_.simd, rows, panels_[p].vectors)
+                       : tile_kernel(conv_.simd, rows, panels_[p].vectors);
   }
 
   /// A tile of panel `p`, wherever it lies.
@@ -358,7 +363,7 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
       run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last)});
     });
   } else {
-    parallel_ranges(pixels, conv.threads, [&](int64_t begin, int64_t end) {
+    parallel_parts(pixels, 2 * conv.threads, conv.threads, [&](int64_t begin, int64_t end) {
       run({begin, end, 0, panels.size()});
     });
   }

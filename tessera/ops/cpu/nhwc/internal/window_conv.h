@@ -8,6 +8,7 @@ namespace tessera::internal {
 
 struct WindowConv {
   Simd simd = Simd::kNone;
+  bool pairs = false;  // of bf16 in the place of every float read: cpu/bf16/internal/pairs.h
   Window window;
   int64_t images = 0;
   int64_t in_channels = 0;
