@@ -241,10 +241,11 @@ void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
     return;
   }
   const internal::RowChain& chain = chain_for({source->data.dtype(), source->data.shape()}, worker);
-  require(chain.result() == plan_->chain->result(),
-          "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
-          "gives them one",
-          to_string(chain.result()), to_string(plan_->chain->result()));
+  if (!(chain.result() == plan_->chain->result()))
+    fail(ErrorCode::kInvalidArgument,
+         "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
+         "gives them one",
+         to_string(chain.result()), to_string(plan_->chain->result()));
   chain.run(source->data.bytes(), out, worker.scratch);
 }
 
@@ -423,8 +424,16 @@ int64_t Pipeline::batch_count() const {
   return plan_->batch_count();
 }
 
-std::optional<Batch> Pipeline::next() {
+int64_t Pipeline::batch_rows() const {
+  return std::min(plan_->batch_rows, plan_->row_count());
+}
+
+void Pipeline::start() {
   if (!run_) run_ = std::make_unique<Run>(plan_);
+}
+
+std::optional<Batch> Pipeline::next() {
+  start();
   return run_->next();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace tessera::internal {
 namespace {
@@ -168,19 +169,25 @@ void LinearResize::prepare_pairs() {
   }
 }
 
+template <typename Count>
+void LinearResize::sum_columns(std::span<const Taps> columns, Count channels, const uint8_t* line,
+                               int16_t* sums) {
+  for (const Taps& taps : columns)
+    for (int64_t c = 0; c < channels; ++c)
+      *sums++ = static_cast<int16_t>(
+          (line[taps.near_at + c] * taps.near_weight + line[taps.far_at + c] * taps.far_weight) >>
+          kKeptShift);
+}
+
 void LinearResize::resize_line(const uint8_t* line, int16_t* sums) const {
   const auto pairs = std::ssize(pair_places_);
   if (pairs > 0)
     resize_pairs(line, {pair_places_.data(), pair_choices_.data(), pair_weights_.data()}, pairs,
                  sums);
   sums += 2 * pairs * channels_;
-  for (auto i = static_cast<size_t>(2 * pairs); i < columns_.size(); ++i, sums += channels_) {
-    const Taps& taps = columns_[i];
-    for (int64_t c = 0; c < channels_; ++c)
-      sums[c] = static_cast<int16_t>(
-          (line[taps.near_at + c] * taps.near_weight + line[taps.far_at + c] * taps.far_weight) >>
-          kKeptShift);
-  }
+  const std::span<const Taps> rest = std::span(columns_).subspan(static_cast<size_t>(2 * pairs));
+  if (channels_ == 1) return sum_columns(rest, std::integral_constant<int64_t, 1>(), line, sums);
+  sum_columns(rest, channels_, line, sums);
 }
 
 void LinearResize::run(const uint8_t* from, uint8_t* to) const {

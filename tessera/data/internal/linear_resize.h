@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "tessera/data/row_source.h"
@@ -36,6 +37,10 @@ class LinearResize {
   static Taps taps_of(int64_t place, int64_t from, int64_t to);
   void prepare_columns(int64_t from, int64_t to);
   void prepare_pairs();
+  /// `channels`: a number, or one known at compile time.
+  template <typename Count>
+  static void sum_columns(std::span<const Taps> columns, Count channels, const uint8_t* line,
+                          int16_t* sums);
   void resize_line(const uint8_t* line, int16_t* sums) const;
 
   int64_t channels_;
