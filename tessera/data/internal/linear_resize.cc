@@ -12,8 +12,7 @@ namespace {
 
 constexpr float kOne = 2048;   // a weight of 1
 constexpr int kKeptShift = 4;  // sums across lose these bits before they are added down
-constexpr int64_t kColour = 3;
-constexpr int64_t kPairWords = 16;  // near and far of four channels, twice
+constexpr int64_t kSlots = 8;  // sums of a group: of its columns each channel, or a 0 behind three
 constexpr int64_t kSlack = 16;
 
 bool has_avx2() {
@@ -27,40 +26,41 @@ double scale_of(int64_t from, int64_t to) {
 
 #define TESSERA_AVX2 __attribute__((target("avx2")))
 
-/// Columns of three bytes, in pairs: each pair is read by one load of sixteen bytes.
-struct WidePairs {
-  const int32_t* places;   // of the load, per pair
-  const int8_t* choices;   // which of its bytes become words, kPairWords * 2 per pair
-  const int16_t* weights;  // of these words: near and far for each channel
+/// Columns in groups: each group is read by one load of sixteen bytes.
+struct Groups {
+  const int32_t* places;   // of the load, per group
+  const int8_t* choices;   // which of its bytes become words, two per word
+  const int16_t* weights;  // of these words: near and far for each slot
 };
 
 TESSERA_AVX2 __m256i load(const void* from) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(from));
 }
 
-/// The sums of a pair's columns: three channels and a 0, twice.
-TESSERA_AVX2 __m256i sum_pair(const uint8_t* line, const WidePairs& pairs, int64_t pair) {
+/// The sums of a group's slots.
+TESSERA_AVX2 __m256i sum_group(const uint8_t* line, const Groups& groups, int64_t group) {
   const __m256i bytes = _mm256_broadcastsi128_si256(
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(line + pairs.places[pair])));
-  const __m256i words = _mm256_shuffle_epi8(bytes, load(pairs.choices + 2 * kPairWords * pair));
-  const __m256i sums = _mm256_madd_epi16(words, load(pairs.weights + kPairWords * pair));
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(line + groups.places[group])));
+  const __m256i words = _mm256_shuffle_epi8(bytes, load(groups.choices + 4 * kSlots * group));
+  const __m256i sums = _mm256_madd_epi16(words, load(groups.weights + 2 * kSlots * group));
   return _mm256_srli_epi32(sums, kKeptShift);
 }
 
-/// Two pairs at a time; `sums` has room for two words behind.
-TESSERA_AVX2 void resize_pairs(const uint8_t* line, const WidePairs& pairs, int64_t count,
-                               int16_t* sums) {
+/// Two groups at a time. Of eight slots `used` stand for something, 6 or 8; `sums` has room for the
+/// others behind.
+TESSERA_AVX2 void resize_groups(const uint8_t* line, const Groups& groups, int64_t count,
+                                int64_t used, int16_t* sums) {
+  // Where a column has three channels, its fourth slot goes.
   const __m256i close = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1,  //
                                          0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1);
-  for (int64_t i = 0; i < count; i += 2, sums += 4 * kColour) {
-    // Packing works on each half: columns 0, 2 and 1, 3.
+  for (int64_t i = 0; i < count; i += 2, sums += 2 * used) {
+    // Packing works on each half: slots 0-3, 8-11 and 4-7, 12-15.
     const __m256i halves =
-        _mm256_packs_epi32(sum_pair(line, pairs, i), sum_pair(line, pairs, i + 1));
-    const __m256i four =
-        _mm256_shuffle_epi8(_mm256_permute4x64_epi64(halves, 0b11'01'10'00), close);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums), _mm256_castsi256_si128(four));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + 2 * kColour),
-                     _mm256_extracti128_si256(four, 1));
+        _mm256_packs_epi32(sum_group(line, groups, i), sum_group(line, groups, i + 1));
+    __m256i both = _mm256_permute4x64_epi64(halves, 0b11'01'10'00);
+    if (used < kSlots) both = _mm256_shuffle_epi8(both, close);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums), _mm256_castsi256_si128(both));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + used), _mm256_extracti128_si256(both, 1));
   }
 }
 
@@ -141,30 +141,39 @@ void LinearResize::prepare_columns(int64_t from, int64_t to) {
     taps.far_at *= static_cast<int32_t>(channels_);
     columns_.push_back(taps);
   }
-  if (channels_ == kColour && has_avx2()) prepare_pairs();
+  if (channels_ <= 4 && has_avx2()) prepare_groups();
 }
 
-void LinearResize::prepare_pairs() {
+void LinearResize::prepare_groups() {
   constexpr int64_t kLoad = 16;
-  const auto fits = [&](size_t first) {
-    const int32_t begin = columns_[first].near_at;
-    return columns_[first + 1].far_at + kColour <= begin + kLoad && begin + kLoad <= from_line_;
+  const int64_t slots = channels_ == 3 ? 4 : channels_;  // of a column
+  group_columns_ = static_cast<size_t>(kSlots / slots);
+  const auto begin_of = [&](size_t column) {
+    const auto first = columns_[column / group_columns_ * group_columns_].near_at;
+    return static_cast<int32_t>(std::min<int64_t>(first, from_line_ - kLoad));
   };
-  size_t count = 0;  // of columns
-  while (count + 4 <= columns_.size() && fits(count) && fits(count + 2)) count += 4;
-  pair_choices_.assign(count * kPairWords, -1);
-  pair_weights_.resize(count * kPairWords / 2);
-  int8_t* choice = pair_choices_.data();
-  int16_t* weight = pair_weights_.data();
+  const auto fits = [&](size_t first) {
+    const int32_t begin = begin_of(first);
+    return begin >= 0 && columns_[first + group_columns_ - 1].far_at + channels_ <= begin + kLoad;
+  };
+  size_t count = 0;  // of columns, in pairs of groups
+  while (count + 2 * group_columns_ <= columns_.size() && fits(count) &&
+         fits(count + group_columns_))
+    count += 2 * group_columns_;
+  group_choices_.assign(count * static_cast<size_t>(4 * slots), -1);
+  group_weights_.resize(count * static_cast<size_t>(2 * slots));
+  int8_t* choice = group_choices_.data();
+  int16_t* weight = group_weights_.data();
   for (size_t i = 0; i < count; ++i) {
     const Taps& taps = columns_[i];
-    if (i % 2 == 0) pair_places_.push_back(taps.near_at);
-    for (int32_t c = 0; c <= kColour; ++c, choice += 4, weight += 2) {
+    const int32_t begin = begin_of(i);
+    if (i % group_columns_ == 0) group_places_.push_back(begin);
+    for (int32_t c = 0; c < slots; ++c, choice += 4, weight += 2) {
       weight[0] = taps.near_weight;
       weight[1] = taps.far_weight;
-      if (c == kColour) continue;  // 0 comes of it
-      choice[0] = static_cast<int8_t>(taps.near_at + c - pair_places_.back());
-      choice[2] = static_cast<int8_t>(taps.far_at + c - pair_places_.back());
+      if (c == channels_) continue;  // 0 comes of it
+      choice[0] = static_cast<int8_t>(taps.near_at + c - begin);
+      choice[2] = static_cast<int8_t>(taps.far_at + c - begin);
     }
   }
 }
@@ -180,12 +189,14 @@ void LinearResize::sum_columns(std::span<const Taps> columns, Count channels, co
 }
 
 void LinearResize::resize_line(const uint8_t* line, int16_t* sums) const {
-  const auto pairs = std::ssize(pair_places_);
-  if (pairs > 0)
-    resize_pairs(line, {pair_places_.data(), pair_choices_.data(), pair_weights_.data()}, pairs,
-                 sums);
-  sums += 2 * pairs * channels_;
-  const std::span<const Taps> rest = std::span(columns_).subspan(static_cast<size_t>(2 * pairs));
+  const size_t groups = group_places_.size();
+  if (groups > 0) {
+    const int64_t used = channels_ == 3 ? 6 : kSlots;
+    resize_groups(line, {group_places_.data(), group_choices_.data(), group_weights_.data()},
+                  static_cast<int64_t>(groups), used, sums);
+    sums += used * static_cast<int64_t>(groups);
+  }
+  const std::span<const Taps> rest = std::span(columns_).subspan(groups * group_columns_);
   if (channels_ == 1) return sum_columns(rest, std::integral_constant<int64_t, 1>(), line, sums);
   sum_columns(rest, channels_, line, sums);
 }

@@ -36,7 +36,7 @@ class LinearResize {
   };
   static Taps taps_of(int64_t place, int64_t from, int64_t to);
   void prepare_columns(int64_t from, int64_t to);
-  void prepare_pairs();
+  void prepare_groups();
   /// `channels`: a number, or one known at compile time.
   template <typename Count>
   static void sum_columns(std::span<const Taps> columns, Count channels, const uint8_t* line,
@@ -49,10 +49,11 @@ class LinearResize {
   PixelBox part_;
   std::vector<Taps> lines_;    // places are lines
   std::vector<Taps> columns_;  // places are bytes of a line
-  /// Of the first columns, where there are three channels and the processor has AVX2.
-  std::vector<int32_t> pair_places_;
-  std::vector<int8_t> pair_choices_;
-  std::vector<int16_t> pair_weights_;
+  /// Of the first columns, where the processor has AVX2; see Groups.
+  size_t group_columns_ = 1;
+  std::vector<int32_t> group_places_;
+  std::vector<int8_t> group_choices_;
+  std::vector<int16_t> group_weights_;
 };
 
 }  // namespace tessera::internal

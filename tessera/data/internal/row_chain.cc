@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "tessera/data/internal/arguments.h"
@@ -13,39 +14,27 @@ namespace {
 
 constexpr int64_t kByteValues = 256;
 
-/// Looks results up by byte and channel.
-template <typename Word>
-class TableStep final : public RowStep {
- public:
-  TableStep(RowType result, int64_t channels, std::span<const std::byte> table)
-      : RowStep(RowStepKind::kElementwise, std::move(result)),
-        channels_(static_cast<size_t>(channels)),
-        table_(table.size() / sizeof(Word)) {
-    std::memcpy(table_.data(), table.data(), table.size());
-  }
+bool has_avx2() {
+  static const bool has = __builtin_cpu_supports("avx2") != 0;
+  return has;
+}
 
-  std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
-    return wanted;
+/// The first elements of one channel, eight at a time; returns how many.
+__attribute__((target("avx2"))) size_t look_up_avx2(std::span<const uint8_t> from, const int* table,
+                                                    uint32_t* out) {
+  size_t i = 0;
+  for (; i + 8 <= from.size(); i += 8) {
+    const __m256i places =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(&from[i])));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
+                        _mm256_i32gather_epi32(table, places, 4));
   }
-  void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
-    const auto from = elements<uint8_t>(row);
-    const auto to = elements<Word>(out);
-    if (channels_ == 1) {
-      for (size_t i = 0; i < from.size(); ++i) to[i] = table_[from[i]];
-      return;
-    }
-    for (size_t i = 0; i + channels_ <= from.size(); i += channels_)
-      for (size_t c = 0; c < channels_; ++c) to[i + c] = table_[from[i + c] * channels_ + c];
-  }
-
- private:
-  size_t channels_;
-  std::vector<Word> table_;  // [256, channels]
-};
+  return i;
+}
 
 /// What PlanesStep does with the first pixels, eight at a time; returns how many.
-__attribute__((target("avx2"))) size_t look_up_avx2(const uint8_t* from, size_t pixels,
-                                                    const int* tables, uint32_t* out) {
+__attribute__((target("avx2"))) size_t look_up_planes_avx2(const uint8_t* from, size_t pixels,
+                                                           const int* tables, uint32_t* out) {
   // Every third byte of twelve, from byte c on, becomes a word.
   const auto choice = [](char c) {
     const auto at = [&](int i) { return static_cast<char>(c + 3 * i); };
@@ -70,12 +59,40 @@ __attribute__((target("avx2"))) size_t look_up_avx2(const uint8_t* from, size_t 
   return i;
 }
 
-size_t look_up_wide(const uint8_t* from, size_t pixels, std::span<const uint32_t> tables,
-                    std::span<uint32_t> out) {
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-  if (!has_avx2) return 0;
-  return look_up_avx2(from, pixels, reinterpret_cast<const int*>(tables.data()), out.data());
-}
+/// Looks results up by byte and channel.
+template <typename Word>
+class TableStep final : public RowStep {
+ public:
+  TableStep(RowType result, int64_t channels, std::span<const std::byte> table)
+      : RowStep(RowStepKind::kElementwise, std::move(result)),
+        channels_(static_cast<size_t>(channels)),
+        table_(table.size() / sizeof(Word)) {
+    std::memcpy(table_.data(), table.data(), table.size());
+  }
+
+  std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
+    return wanted;
+  }
+  void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
+    const auto from = elements<uint8_t>(row);
+    const auto to = elements<Word>(out);
+    if (channels_ == 1) {
+      size_t i = 0;
+      if constexpr (std::is_same_v<Word, uint32_t>) {
+        if (has_avx2())
+          i = look_up_avx2(from, reinterpret_cast<const int*>(table_.data()), to.data());
+      }
+      for (; i < from.size(); ++i) to[i] = table_[from[i]];
+      return;
+    }
+    for (size_t i = 0; i + channels_ <= from.size(); i += channels_)
+      for (size_t c = 0; c < channels_; ++c) to[i + c] = table_[from[i + c] * channels_ + c];
+  }
+
+ private:
+  size_t channels_;
+  std::vector<Word> table_;  // [256, channels]
+};
 
 /// The same for three channels, each into a plane of its own.
 template <typename Word>
@@ -95,8 +112,9 @@ class PlanesStep final : public RowStep {
     Word* blue = green + pixels;
     const Word* table = tables_.data();
     size_t i = 0;
-    if constexpr (sizeof(Word) == sizeof(int32_t)) {
-      i = look_up_wide(from, pixels, tables_, elements<Word>(out));
+    if constexpr (std::is_same_v<Word, uint32_t>) {
+      if (has_avx2())
+        i = look_up_planes_avx2(from, pixels, reinterpret_cast<const int*>(tables_.data()), red);
       from += 3 * i;
     }
     for (; i < pixels; ++i, from += 3) {
