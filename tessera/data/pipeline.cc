@@ -245,10 +245,11 @@ void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
     return;
   }
   const internal::RowChain& chain = chain_for({source->data.dtype(), source->data.shape()}, worker);
-  require(chain.result() == plan_->chain->result(),
-          "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
-          "gives them one",
-          to_string(chain.result()), to_string(plan_->chain->result()));
+  if (!(chain.result() == plan_->chain->result()))
+    fail(ErrorCode::kInvalidArgument,
+         "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
+         "gives them one",
+         to_string(chain.result()), to_string(plan_->chain->result()));
   chain.run(source->data.bytes(), out, worker.scratch);
 }
 
@@ -257,7 +258,12 @@ void Pipeline::Run::fill(Batch& batch, int64_t begin, int64_t end, Worker& worke
 }
 
 std::optional<Pipeline::Run::Part> Pipeline::Run::take_part(std::unique_lock<std::mutex>& lock) {
-  room_.wait(lock, [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + ahead_; });
+  const auto has_room = [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + ahead_; };
+  // Who has waited begins again when a half is empty: a thread that wakes takes a processor from
+  // who uses the rows, so it wakes seldom and does much.
+  if (!has_room())
+    room_.wait(lock,
+               [&] { return stopped_ || taking_ == batches_ || taking_ <= head_ + ahead_ / 2; });
   if (stopped_ || taking_ == batches_) return std::nullopt;
   if (taken_rows_ == 0) slots_.push_back(std::make_unique<Slot>(make_slot(taking_)));
   Slot& slot = *slots_.back();
@@ -326,7 +332,7 @@ std::optional<Batch> Pipeline::Run::next() {
   Batch batch = std::move(slots_.front()->batch);
   slots_.pop_front();
   ++head_;
-  room_.notify_all();
+  if (taking_ <= head_ + ahead_ / 2) room_.notify_all();
   return batch;
 }
 
@@ -439,8 +445,16 @@ int64_t Pipeline::batch_count() const {
   return plan_->batch_count();
 }
 
-std::optional<Batch> Pipeline::next() {
+int64_t Pipeline::batch_rows() const {
+  return std::min(plan_->batch_rows, plan_->row_count());
+}
+
+void Pipeline::start() {
   if (!run_) run_ = std::make_unique<Run>(plan_);
+}
+
+std::optional<Batch> Pipeline::next() {
+  start();
   return run_->next();
 }
 

@@ -99,7 +99,11 @@ class Pipeline {
   /// The rows and batches that reading to the end gives.
   int64_t row_count() const;
   int64_t batch_count() const;
+  /// Of the first batch, and of all but the last.
+  int64_t batch_rows() const;
 
+  /// Begins to read, which next() does otherwise: what uses the rows can be made ready meanwhile.
+  void start();
   /// The next batch, or nothing after the last. An error in a row is thrown here, then and ever
   /// after.
   std::optional<Batch> next();
@@ -113,7 +117,7 @@ class Pipeline {
   explicit Pipeline(Plan plan);
 
   std::shared_ptr<const Plan> plan_;
-  std::unique_ptr<Run> run_;  // made by the first next()
+  std::unique_ptr<Run> run_;  // made by start() or the first next()
 };
 
 }  // namespace tessera

@@ -209,6 +209,8 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   EvalReport report;
   const Stopwatch watch;
   rows = part_of_rows(std::move(rows));
+  rows.start();
+  if (rows.batch_count() > 0) (void)program(rows.batch_rows());  // while the first rows are read
   int64_t done = 0;
   while (true) {
     const Stopwatch asked;
