@@ -19,7 +19,9 @@ fi
 if [[ ! -d $peers ]]; then
   echo "no $peers here: only Tessera against this machine's own limits"
   [[ $parts != *load* ]] || "$programs/bench_load" --make 1024
-  [[ $parts != *infer* ]] || "$programs/bench_infer" --all
+  if [[ $parts == *infer* ]]; then
+    for model in lenet5 googlenet resnet50; do "$programs/tessera" bench "$model" --per-node; done
+  fi
   [[ $parts != *reshard* ]] || "$programs/bench_reshard_plan"
   exit
 fi

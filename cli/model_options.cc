@@ -2,6 +2,7 @@
 
 #include "cli/word.h"
 #include "tessera/model/hub.h"
+#include "tessera/ops/precision_support.h"
 
 namespace tessera::cli {
 
@@ -14,6 +15,9 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.option("--kernels", kernels, "best, or reference: plain C++ without oneDNN");
   arguments.flag("--deterministic", deterministic,
                  "the same bits for any number of ranks and threads on one type of processor");
+  arguments.option("--precision", precision,
+                   "f32, or bf16: convolutions and dense layers multiply in bf16, where the "
+                   "processor has instructions for it");
   arguments.options("--reinit", reinit,
                     "pattern of parameters that stay new (zero, scales one) whatever the file has: "
                     "a head for other classes");
@@ -51,13 +55,21 @@ RunOptions ModelOptions::run_options(int threads) const {
                 "--kernels is '{}'; there are best, reference", kernels);
   require_usage(!deterministic || kernels == "best",
                 "--deterministic chooses the kernels: leave out --kernels {}", kernels);
-  return {
-      .threads = threads, .reference_only = kernels == "reference", .deterministic = deterministic};
+  const Precision products = read_usage([&] { return parse_precision(precision); });
+  require_usage(products == Precision::kF32 || (!deterministic && kernels == "best"),
+                "--precision {} goes without --deterministic and --kernels: those compute in f32",
+                precision);
+  require_precision(products);
+  return {.threads = threads,
+          .reference_only = kernels == "reference",
+          .deterministic = deterministic,
+          .precision = products};
 }
 
 Model ModelOptions::open(const WeightFiles& weights, const CheckpointOptions& checkpoint,
-                         const Shape& row_shape, const RunOptions& run) const {
+                         const Shape& row_shape, const RunOptions& run, uint64_t seed) const {
   ModelSource source{.model = model, .weights = {}, .row_shape = row_shape};
+  source.seed = seed;
   source.strategy = weights.strategy;
   if (weights.place.empty()) {
     checkpoint.require_unused();

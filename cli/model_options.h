@@ -18,6 +18,7 @@ struct ModelOptions {
   std::string model;
   std::string kernels = "best";
   bool deterministic = false;
+  std::string precision = "f32";
   std::vector<std::string> reinit;
   HubOptions hub;
 
@@ -30,7 +31,7 @@ struct ModelOptions {
   ModelSpec spec() const;
   /// The model for rows of `row_shape` (empty: its own) with these weights.
   Model open(const WeightFiles& weights, const CheckpointOptions& checkpoint,
-             const Shape& row_shape, const RunOptions& run) const;
+             const Shape& row_shape, const RunOptions& run, uint64_t seed = 0) const;
 };
 
 }  // namespace tessera::cli

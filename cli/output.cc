@@ -120,7 +120,7 @@ Progress::~Progress() {
   if (shown_) fmt::print(stderr, "\r\033[K");
 }
 
-void Progress::update(int64_t done) {
+void Progress::update(int64_t done, std::string_view note) {
   if (!shown_) return;
   const Clock::time_point now = Clock::now();
   if (now - last_ < std::chrono::milliseconds(100) && done < total_) return;
@@ -133,8 +133,9 @@ void Progress::update(int64_t done) {
   const int full = static_cast<int>(part * kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
-  fmt::print(stderr, "\r\033[K{} {} {:3.0f}%  {}/s  {:.0f} s left", what_, bar, part * 100,
-             bytes_ ? human_bytes(static_cast<uint64_t>(rate)) : fmt::format("{:.0f}", rate), left);
+  fmt::print(stderr, "\r\033[K{} {} {:3.0f}%  {}/s  {:.0f} s left{}{}", what_, bar, part * 100,
+             bytes_ ? human_bytes(static_cast<uint64_t>(rate)) : fmt::format("{:.0f}", rate), left,
+             note.empty() ? "" : "  ", note);
   std::fflush(stderr);
 }
 

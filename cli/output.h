@@ -63,7 +63,8 @@ class Progress {
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  void update(int64_t done);
+  /// `note`: what stands behind the rate.
+  void update(int64_t done, std::string_view note = {});
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -31,6 +31,7 @@ LAYERS = {
     "nn": "scopes and layers as functions",
     "zoo": "one file per model",
     "data": "row sources, transforms, pipelines",
+    "train": "optimizers, schedules of learning rates, the graph of a training step",
     "hub": "cards of models, fetched and kept files",
     "model": "opening, evaluating, predicting; metrics",
 }

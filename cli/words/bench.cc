@@ -128,11 +128,12 @@ void print_text(const Request& request, const Model& model, const Figures& figur
   if (request.per_node) print_steps(figures);
   const double speed = rate(figures.multiply_adds, figures.median_seconds);
   fmt::print(
-      "{} on batches of {}, {} threads: {:.3f} ms (median of {}; best {:.3f}), {:.1f} rows/s\n"
+      "{} on batches of {}, {} threads{}: {:.3f} ms (median of {}; best {:.3f}), {:.1f} rows/s\n"
       "{:.1f} GFLOP/s, {} % of the machine's peak of {:.1f} as measured in this run (Winograd's "
       "convolutions do fewer operations than are counted)\n"
       "compiled in {:.1f} ms, first run {:.1f} ms\n",
       to_string(model.spec()), request.batch, thread_count(request.common.thread_count()),
+      request.model.precision == "f32" ? "" : ", " + request.model.precision,
       1e3 * figures.median_seconds, figures.runs, 1e3 * figures.best_seconds,
       static_cast<double>(request.batch) / figures.median_seconds, speed / 1e9,
       percent(speed, figures.peak), figures.peak / 1e9, 1e3 * figures.compile_seconds,
@@ -143,6 +144,7 @@ void print_json(const Request& request, const Model& model, const Figures& figur
   Json out;
   out.open('{').field("model", to_string(model.spec())).field("rows", request.batch);
   out.field("threads", int64_t{thread_count(request.common.thread_count())});
+  out.field("precision", request.model.precision);
   out.field("rows_per_s", static_cast<double>(request.batch) / figures.median_seconds);
   out.field("median_s", figures.median_seconds).field("best_s", figures.best_seconds);
   out.field("runs", figures.runs);

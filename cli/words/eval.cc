@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/against_f32.h"
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
@@ -30,21 +31,45 @@ std::string on_ranks(int64_t ranks) {
   return ranks > 1 ? fmt::format(" on {} ranks", ranks) : "";
 }
 
+struct Evaluated {
+  EvalReport report;
+  std::optional<EvalReport> exact;  // in f32, where another precision was asked for
+};
+
 double per_second(const EvalReport& report) {
   return static_cast<double>(report.rows) / std::max(report.seconds, 1e-9);
 }
 
-void print_json(const Request& request, const Model& model, const EvalReport& report,
-                const Pipeline& rows) {
-  Json out;
-  out.open('{').field("model", to_string(model.spec())).field("weights", request.weights);
-  out.field("data", request.rows.data).field("transforms", to_string(rows.transforms()));
-  out.field("rows", report.rows).key("correct");
+void append_metrics(Json& out, const EvalReport& report) {
+  out.key("correct");
   report.correct < 0 ? out.null() : out.value(report.correct);
   out.key("metrics").open('{');
   for (const MetricResult& metric : report.metrics) out.key(metric.name).raw(to_json(metric));
-  out.close()
-      .field("ranks", int64_t{model.rank_count()})
+  out.close();
+}
+
+/// `exact`: the same in f32, where another precision was asked for.
+void append_precision(Json& out, const Request& request, const EvalReport& report,
+                      const std::optional<EvalReport>& exact) {
+  out.field("precision", request.model.precision);
+  if (!exact) return;
+  out.key("f32").open('{');
+  append_metrics(out, *exact);
+  out.close().key("accuracy_difference_points");
+  const std::optional<double> points = accuracy_points(report, *exact);
+  points ? out.value(*points) : out.null();
+}
+
+void print_json(const Request& request, const Model& model, const Evaluated& evaluated,
+                const Pipeline& rows) {
+  const EvalReport& report = evaluated.report;
+  Json out;
+  out.open('{').field("model", to_string(model.spec())).field("weights", request.weights);
+  out.field("data", request.rows.data).field("transforms", to_string(rows.transforms()));
+  out.field("rows", report.rows);
+  append_metrics(out, report);
+  append_precision(out, request, report, evaluated.exact);
+  out.field("ranks", int64_t{model.rank_count()})
       .field("seconds", report.seconds)
       .field("rows_per_second", per_second(report));
   out.field("load_seconds", model.loaded().seconds);
@@ -82,8 +107,9 @@ void print_left_out(const EvalReport& report, const RowSource& source) {
     fmt::print("  {}: {}\n", printable(source.row_name(row.index)), row.reason);
 }
 
-void print_text(const Request& request, const Model& model, const EvalReport& report,
+void print_text(const Request& request, const Model& model, const Evaluated& evaluated,
                 const Pipeline& rows) {
+  const EvalReport& report = evaluated.report;
   fmt::print("{} with {} on {}: {}\n", to_string(model.spec()), request.weights, request.rows.data,
              to_string(rows.transforms()));
   for (const MetricResult& metric : report.metrics) {
@@ -92,6 +118,8 @@ void print_text(const Request& request, const Model& model, const EvalReport& re
       fmt::print(" ({} of {} rows)", report.correct, report.rows);
     fmt::print("\n");
   }
+  if (evaluated.exact)
+    fmt::print("  {}\n", accuracy_difference(report, *evaluated.exact, request.model.precision));
   fmt::print("{} rows in {:.3f} s: {:.0f} rows/s{}\n", report.rows, report.seconds,
              per_second(report), on_ranks(model.rank_count()));
   print_list("in the file, not of the network", model.loaded().not_used);
@@ -129,7 +157,7 @@ void eval_on(const Request& request, Communicator* world) {
   if (world != nullptr) rows = rows.threads(run.threads);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
-  EvalReport report;
+  Evaluated evaluated;
   EvalRecord record;
   {
     const bool quiet = !tells || request.common.quiet || request.common.json;
@@ -138,12 +166,15 @@ void eval_on(const Request& request, Communicator* world) {
                         .progress = [&](int64_t done) { progress.update(done); }};
     if (tells && !request.page.empty())
       options.observe = [&](const EvalBatch& rows_of_batch) { record.add(rows_of_batch); };
-    report = model.eval(rows, metrics, options);
+    evaluated.report = model.eval(rows, metrics, options);
   }
+  if (run.precision != Precision::kF32)
+    evaluated.exact =
+        model.with_precision(Precision::kF32).eval(rows, metrics, {.loss = request.loss});
   if (!tells) return;
-  if (!request.page.empty()) write_page(request, model, report, record, rows);
-  request.common.json ? print_json(request, model, report, rows)
-                      : print_text(request, model, report, rows);
+  if (!request.page.empty()) write_page(request, model, evaluated.report, record, rows);
+  request.common.json ? print_json(request, model, evaluated, rows)
+                      : print_text(request, model, evaluated, rows);
 }
 
 void eval(const Request& request) {

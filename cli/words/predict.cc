@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cli/against_f32.h"
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
@@ -59,7 +60,8 @@ struct Prediction {
   std::string row;
   int32_t label = kNoLabel;
   std::vector<Guess> guesses;
-  std::string error = {};  // why there are none
+  std::string error = {};                 // why there are none
+  std::optional<double> difference = {};  // of its batch's outputs from f32's
 };
 
 using Names = std::vector<std::string>;  // of the classes; may be empty
@@ -85,7 +87,9 @@ void append_json(Json& out, const Prediction& prediction, const Names& names) {
         .field("probability", guess.probability)
         .field("output", static_cast<double>(guess.output))
         .close();
-  out.close().close();
+  out.close();
+  if (prediction.difference) out.field("largest_difference_from_f32", *prediction.difference);
+  out.close();
 }
 
 std::vector<std::string> lines_of(const Prediction& prediction, const Names& names) {
@@ -168,15 +172,19 @@ void predict_rows_on(const Request& request, Communicator* world) {
   run = request.ranks.run_options(run, world, spec, together);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  AgainstF32 against(model, run);
   const Names names = request.rows.class_names(*source);
   int64_t left_out = 0;
   Json out;
   out.open('[');
   while (const std::optional<Batch> batch = rows.next()) {
     const Tensor outputs = model.predict(batch->data);
+    std::optional<double> difference;
+    if (against.is_asked()) difference = against.add(batch->data, outputs);
     if (!tells) continue;
     int64_t index = batch->first_row;
-    for (const Prediction& prediction : predictions_of(*batch, outputs, rows, request.top)) {
+    for (Prediction& prediction : predictions_of(*batch, outputs, rows, request.top)) {
+      prediction.difference = difference;
       const bool bad = !prediction.error.empty();
       left_out += bad ? 1 : 0;
       if (request.common.json)
@@ -187,12 +195,16 @@ void predict_rows_on(const Request& request, Communicator* world) {
     }
   }
   if (!tells) return;
-  if (request.common.json) fmt::print("{}\n", out.close().text());
+  if (request.common.json)
+    fmt::print("{}\n", out.close().text());
+  else if (against.is_asked())
+    fmt::print("{}: {}\n", request.model.precision, against.to_string());
   if (left_out > 0) fmt::print(stderr, "{} of {} rows left out\n", left_out, rows.row_count());
   for (const std::string& note : source->notes()) fmt::print(stderr, "{}\n", note);
 }
 
-void print_array(const Request& request, const Model& model, const ArrayRun& run) {
+void print_array(const Request& request, const Model& model, const ArrayRun& run,
+                 const AgainstF32& against) {
   const Latency& time = run.latency;
   if (request.common.json) {
     Json out;
@@ -201,6 +213,7 @@ void print_array(const Request& request, const Model& model, const ArrayRun& run
     out.close().field("ranks", int64_t{model.rank_count()});
     out.field("first_ms", time.first).field("p50_ms", time.p50).field("p99_ms", time.p99);
     out.field("load_seconds", model.loaded().seconds);
+    if (against.is_asked()) against.append(out);
     fmt::print("{}\n", out.close().text());
     return;
   }
@@ -210,6 +223,7 @@ void print_array(const Request& request, const Model& model, const ArrayRun& run
     fmt::print(", then p50 {:.3f} ms, p99 {:.3f} ms over {}", time.p50, time.p99,
                request.array.repeat - 1);
   fmt::print("\n");
+  if (against.is_asked()) fmt::print("{}: {}\n", request.model.precision, against.to_string());
 }
 
 void predict_array_on(const Request& request, Communicator* world) {
@@ -223,8 +237,10 @@ void predict_array_on(const Request& request, Communicator* world) {
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
   const ArrayRun result = predict_array(request.array, model, input);
+  AgainstF32 against(model, run);
+  if (against.is_asked()) against.add(input, result.outputs);
   write_outputs(request.array, result.outputs, world == nullptr ? 0 : world->rank());
-  if (world == nullptr || world->rank() == 0) print_array(request, model, result);
+  if (world == nullptr || world->rank() == 0) print_array(request, model, result, against);
 }
 
 void predict(const Request& request) {

@@ -1,17 +1,27 @@
 #include "tessera/base/workers.h"
 
+#include <chrono>
+
 namespace tessera {
 namespace {
 
-/// Waits a moment for `flag` without giving up the processor: waking a thread costs more than the
-/// time between two runs often is.
+/// Waits a while for `flag` before the thread sleeps. Waking a sleeping one takes as long as many
+/// a run of its parts, more so where the processors are a virtual machine's; from one run to the
+/// next is a moment only while a program runs. Whoever else wants the processor gets it meanwhile.
 void spin_for(const std::atomic<bool>& flag) {
-  constexpr int kTries = 4000;  // some tens of microseconds
-  for (int i = 0; i < kTries && !flag.load(std::memory_order_acquire); ++i) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kPauses = 200;  // some microseconds
+  constexpr std::chrono::milliseconds kPatience(2);
+  const Clock::time_point end = Clock::now() + kPatience;
+  do {
+    for (int i = 0; i < kPauses; ++i) {
+      if (flag.load(std::memory_order_acquire)) return;
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-  }
+    }
+    std::this_thread::yield();
+  } while (Clock::now() < end);
 }
 
 }  // namespace

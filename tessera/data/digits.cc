@@ -16,27 +16,22 @@
 #include <limits>
 #include <vector>
 
+#include "tessera/base/random.h"
+
 namespace tessera {
 namespace {
 
 constexpr int64_t kOne = 1024;  // one pixel, and 1.0 of a factor
 
-/// Uniform numbers from SplitMix64 (Steele, Lea, Flood 2014).
+/// Uniform numbers in ranges.
 class Random {
  public:
-  Random(uint64_t seed, uint64_t index) : state_(seed * 0xD1342543DE82EF95U + index) {
-    state_ = next();
-  }
-  uint64_t next() {
-    state_ += 0x9E3779B97F4A7C15U;
-    uint64_t z = state_;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBU;
-    return z ^ z >> 31;
-  }
+  Random(uint64_t seed, uint64_t index)
+      : numbers_(SplitMix64(seed * 0xD1342543DE82EF95U + index).next()) {}
   /// In [low, high].
   int64_t between(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>((next() >> 32) % static_cast<uint64_t>(high - low + 1));
+    return low +
+           static_cast<int64_t>((numbers_.next() >> 32) % static_cast<uint64_t>(high - low + 1));
   }
   /// In [low, high], the middle more often than the ends.
   int64_t around_middle(int64_t low, int64_t high) {
@@ -44,7 +39,7 @@ class Random {
   }
 
  private:
-  uint64_t state_;
+  SplitMix64 numbers_;
 };
 
 struct Point {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tessera/base/parallel.h"
+#include "tessera/base/random.h"
 #include "tessera/data/internal/row_chain.h"
 #include "tessera/data/internal/spare_buffers.h"
 
@@ -18,15 +19,11 @@ namespace tessera {
 std::vector<int64_t> shuffled_rows(int64_t rows, uint64_t seed) {
   std::vector<int64_t> order(static_cast<size_t>(rows));
   std::iota(order.begin(), order.end(), 0);
-  uint64_t state = seed;
+  SplitMix64 numbers(seed);
   for (uint64_t i = order.size(); i-- > 1;) {
-    state += 0x9E3779B97F4A7C15U;
-    uint64_t r = state;
-    r = (r ^ r >> 30) * 0xBF58476D1CE4E5B9U;
-    r = (r ^ r >> 27) * 0x94D049BB133111EBU;
-    r ^= r >> 31;
     __extension__ using Wide = unsigned __int128;
-    std::swap(order[i], order[static_cast<size_t>(static_cast<Wide>(r) * (i + 1) >> 64)]);
+    const auto place = static_cast<Wide>(numbers.next()) * (i + 1) >> 64;
+    std::swap(order[i], order[static_cast<size_t>(place)]);
   }
   return order;
 }
@@ -45,12 +42,15 @@ struct Pipeline::Plan {
   std::optional<RowType> first;                       // of the first row; none of an empty source
   std::shared_ptr<const internal::RowChain> chain;    // null for an empty source
   std::shared_ptr<const std::vector<int64_t>> order;  // null: the source's order
+  int64_t skipped = 0;                                // rows of the order
+  uint64_t seed = 0;                                  // of the order
 
   void read_first();
   void bind() {
     if (first) chain = std::make_shared<internal::RowChain>(transforms, *first);
   }
   int64_t source_index(int64_t row) const {
+    row += skipped;
     return order ? (*order)[static_cast<size_t>(row)] : row;
   }
   int64_t batches_ahead() const {
@@ -70,7 +70,8 @@ struct Pipeline::Plan {
     return std::clamp<int64_t>(kPartBytes / std::max<int64_t>(bytes, 1), 1, kMostRows);
   }
   int64_t row_count() const {
-    const int64_t rows = std::min(source->size(), limit.value_or(source->size()));
+    const int64_t all = std::min(source->size(), limit.value_or(source->size()));
+    const int64_t rows = std::max<int64_t>(0, all - skipped);
     return drop_remainder ? rows / batch_rows * batch_rows : rows;
   }
   int64_t batch_count() const { return (row_count() + batch_rows - 1) / batch_rows; }
@@ -244,10 +245,11 @@ void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
     return;
   }
   const internal::RowChain& chain = chain_for({source->data.dtype(), source->data.shape()}, worker);
-  require(chain.result() == plan_->chain->result(),
-          "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
-          "gives them one",
-          to_string(chain.result()), to_string(plan_->chain->result()));
+  if (!(chain.result() == plan_->chain->result()))
+    fail(ErrorCode::kInvalidArgument,
+         "it becomes {}, the first row becomes {}: rows of one batch have one shape, a resize "
+         "gives them one",
+         to_string(chain.result()), to_string(plan_->chain->result()));
   chain.run(source->data.bytes(), out, worker.scratch);
 }
 
@@ -256,7 +258,12 @@ void Pipeline::Run::fill(Batch& batch, int64_t begin, int64_t end, Worker& worke
 }
 
 std::optional<Pipeline::Run::Part> Pipeline::Run::take_part(std::unique_lock<std::mutex>& lock) {
-  room_.wait(lock, [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + ahead_; });
+  const auto has_room = [&] { return stopped_ || taking_ == batches_ || taking_ < head_ + ahead_; };
+  // Who has waited begins again when a half is empty: a thread that wakes takes a processor from
+  // who uses the rows, so it wakes seldom and does much.
+  if (!has_room())
+    room_.wait(lock,
+               [&] { return stopped_ || taking_ == batches_ || taking_ <= head_ + ahead_ / 2; });
   if (stopped_ || taking_ == batches_) return std::nullopt;
   if (taken_rows_ == 0) slots_.push_back(std::make_unique<Slot>(make_slot(taking_)));
   Slot& slot = *slots_.back();
@@ -325,7 +332,7 @@ std::optional<Batch> Pipeline::Run::next() {
   Batch batch = std::move(slots_.front()->batch);
   slots_.pop_front();
   ++head_;
-  room_.notify_all();
+  if (taking_ <= head_ + ahead_ / 2) room_.notify_all();
   return batch;
 }
 
@@ -366,6 +373,18 @@ Pipeline Pipeline::shuffle(uint64_t seed) const {
   Plan plan = change();
   plan.order =
       std::make_shared<const std::vector<int64_t>>(shuffled_rows(plan.source->size(), seed));
+  plan.seed = seed;
+  return Pipeline(std::move(plan));
+}
+
+Pipeline Pipeline::epoch(int64_t epoch) const {
+  return plan_->order == nullptr ? *this : shuffle(plan_->seed + static_cast<uint64_t>(epoch));
+}
+
+Pipeline Pipeline::skip(int64_t batches) const {
+  require(batches >= 0, "{} batches cannot be left out", batches);
+  Plan plan = change();
+  plan.skipped += batches * plan.batch_rows;
   return Pipeline(std::move(plan));
 }
 
@@ -426,8 +445,16 @@ int64_t Pipeline::batch_count() const {
   return plan_->batch_count();
 }
 
-std::optional<Batch> Pipeline::next() {
+int64_t Pipeline::batch_rows() const {
+  return std::min(plan_->batch_rows, plan_->row_count());
+}
+
+void Pipeline::start() {
   if (!run_) run_ = std::make_unique<Run>(plan_);
+}
+
+std::optional<Batch> Pipeline::next() {
+  start();
   return run_->next();
 }
 

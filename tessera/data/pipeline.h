@@ -68,8 +68,14 @@ class Pipeline {
   Pipeline map(std::span<const Transform> transforms) const;
   /// Reads in the order of shuffled_rows(source size, seed).
   Pipeline shuffle(uint64_t seed) const;
+  /// The same for another reading of it: shuffled rows come in an order of their own in each epoch,
+  /// that of shuffled_rows(source size, seed + epoch).
+  Pipeline epoch(int64_t epoch) const;
   /// The first `rows` rows only, after shuffling.
   Pipeline limit(int64_t rows) const;
+  /// Without the first `batches` batches, of the size that is said by then; source_index and
+  /// first_row count from behind them.
+  Pipeline skip(int64_t batches) const;
   /// Rows per batch, 1 unless said. The last batch is smaller where the rows do not divide, or,
   /// with `drop_remainder`, left out.
   Pipeline batch(int64_t rows, bool drop_remainder = false) const;
@@ -93,7 +99,11 @@ class Pipeline {
   /// The rows and batches that reading to the end gives.
   int64_t row_count() const;
   int64_t batch_count() const;
+  /// Of the first batch, and of all but the last.
+  int64_t batch_rows() const;
 
+  /// Begins to read, which next() does otherwise: what uses the rows can be made ready meanwhile.
+  void start();
   /// The next batch, or nothing after the last. An error in a row is thrown here, then and ever
   /// after.
   std::optional<Batch> next();
@@ -107,7 +117,7 @@ class Pipeline {
   explicit Pipeline(Plan plan);
 
   std::shared_ptr<const Plan> plan_;
-  std::unique_ptr<Run> run_;  // made by the first next()
+  std::unique_ptr<Run> run_;  // made by start() or the first next()
 };
 
 }  // namespace tessera

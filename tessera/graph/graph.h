@@ -22,6 +22,7 @@
 
 #include "tessera/graph/name_index.h"
 #include "tessera/graph/op_def.h"
+#include "tessera/tensor/distribution.h"
 #include "tessera/tensor/tensor.h"
 
 namespace tessera {
@@ -34,6 +35,9 @@ struct ValueInfo {
   Shape shape;  // of all of it
   /// In the graph of one rank: what is here of it. Nothing: all.
   std::optional<Box> box = std::nullopt;
+  /// Of a parameter that is being built: what it begins with where nothing is loaded. Not printed,
+  /// not parsed.
+  Distribution initial = {};
 
   bool is_whole() const { return !box || box->size == shape; }
 };

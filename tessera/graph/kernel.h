@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tessera/graph/op_call.h"
+#include "tessera/graph/precision.h"
 
 namespace tessera {
 
@@ -23,7 +24,8 @@ class MemoryFormat {
   virtual std::string to_string() const = 0;
   virtual int64_t byte_count() const = 0;  // with the padding that the format asks for
   /// A kernel that brings a row-major tensor into this format, for formats that constants alone
-  /// have; null for others.
+  /// have; null for others. It may be given a second operand, of one factor per element of dim 0,
+  /// by which it multiplies.
   virtual std::unique_ptr<PreparedKernel> packer() const;
 };
 /// How a tensor lies in memory: null is plain, row-major.
@@ -49,6 +51,9 @@ class PreparedKernel {
   /// Operand of result 0's type and format whose memory the result may take over where nothing else
   /// needs it, or -1: the kernel reads every element before it writes the one in its place.
   virtual int reusable_operand() const { return -1; }
+  /// Whether result `result` may lie where operand `operand` lies: every element is read before the
+  /// one in its place is written.
+  virtual bool writes_in_place(size_t /*operand*/, size_t /*result*/) const { return false; }
   /// Asks the kernel to leave result 0 as some of the channels of an image of `channels` channels,
   /// channels last, that begins where the result is given. False, and nothing changed, where it
   /// cannot.
@@ -91,6 +96,11 @@ struct Kernel {
   /// on however many threads, as long as no reduced factor is cut: what deterministic programs are
   /// made of.
   bool position_independent = false;
+  /// Whether prepare() looks at the types of constants alone: their values are asked for in the
+  /// formats of the prepared kernel.
+  bool takes_constants_packed = false;
+  /// A kernel of less than f32 is for programs that ask for it, and comes first there.
+  Precision precision = Precision::kF32;
 };
 
 /// A kernel that is a plain function over row-major tensors: the oracle of all others, and the last

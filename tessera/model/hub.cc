@@ -93,6 +93,7 @@ Model load(std::string_view name, const LoadOptions& options) {
   ModelSource source{.model = to_string(resolved.spec), .weights = {}};
   if (resolved.weights) source.weights.push_back(resolved.weights->path);
   source.match.reinit = options.reinit;
+  source.seed = options.seed;
   return Model::open(source, options.run);
 }
 

@@ -21,7 +21,10 @@ namespace tessera::hub {
 struct LoadOptions {
   /// MindSpore's argument; not given: what the card's data set has, or else the model's own.
   std::optional<int64_t> num_classes = {};
-  bool pretrained = true;     // false: no weights are fetched; parameters are zero, scales one
+  /// false: no weights are fetched; all parameters are new, as the network's initialisers make
+  /// them.
+  bool pretrained = true;
+  uint64_t seed = 0;          // of the parameters that are new
   bool force_reload = false;  // fetch again what the cache has
   std::string hub = {};       // folder or base URL of cards; "": TESSERA_HUB, or the built-in cards
   /// "": `name` is what it looks like. "local": the path of a card. "hub": a uid.

@@ -15,15 +15,6 @@
 namespace tessera {
 namespace {
 
-std::vector<NetworkParameter> parameters_of(const Graph& graph) {
-  std::vector<NetworkParameter> parameters;
-  for (const ValueId id : graph.parameters) {
-    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
-    parameters.push_back({value.name, value.dtype, value.shape});
-  }
-  return parameters;
-}
-
 /// The mean of one loss per row.
 double mean_loss(const std::string& op, const Tensor& outputs, const Tensor& labels) {
   const std::vector<Tensor> operands{outputs, labels};
@@ -44,13 +35,26 @@ Model Model::open(const ModelSource& source, const RunOptions& options) {
                                               : source.row_shape;
   if (options.world != nullptr)
     model.spread_ = std::make_shared<const Spread>(model.spec_, model.row_shape_, options);
-  model.weights_ =
-      internal::load_weights(source, model.parameters(), model.spread_.get(), model.loaded_);
+  model.weights_ = internal::load_weights(source, trace(model.spec_, 1, model.row_shape_),
+                                          model.spread_.get(), model.loaded_);
+  return model;
+}
+
+Model Model::with_precision(Precision precision) const {
+  Model model;
+  model.spec_ = spec_;
+  model.row_shape_ = row_shape_;
+  model.options_ = options_;
+  model.options_.precision = precision;
+  model.options_.on_first_program = nullptr;
+  model.loaded_ = loaded_;
+  model.spread_ = spread_;
+  model.weights_ = weights_;
   return model;
 }
 
 std::vector<NetworkParameter> Model::parameters() const {
-  return parameters_of(trace(spec_, 1, row_shape_));
+  return internal::parameters_of(trace(spec_, 1, row_shape_));
 }
 
 const Tensor& Model::weight(std::string_view name) const {
@@ -90,6 +94,7 @@ Program& Model::program(int64_t rows) {
   const CompileOptions compile{.threads = options_.threads,
                                .reference_only = options_.reference_only,
                                .deterministic = options_.deterministic,
+                               .precision = options_.precision,
                                .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;
@@ -204,6 +209,8 @@ EvalReport Model::eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>
   EvalReport report;
   const Stopwatch watch;
   rows = part_of_rows(std::move(rows));
+  rows.start();
+  if (rows.batch_count() > 0) (void)program(rows.batch_rows());  // while the first rows are read
   int64_t done = 0;
   while (true) {
     const Stopwatch asked;

@@ -27,7 +27,10 @@ namespace tessera {
 struct ModelSource {
   std::string model;                           // in the notation of zoo.h
   const ModelDef* network = nullptr;           // a network of your own, instead of `model`
-  std::vector<std::filesystem::path> weights;  // empty: all parameters zero, for looking at graphs
+  std::vector<std::filesystem::path> weights;  // empty: all parameters are new
+  /// Parameters that no file gives are new: what the network's initialisers make of this seed, the
+  /// same for any ranks and threads.
+  uint64_t seed = 0;
   /// How the weights were cut, where `weights` are the files of a job's ranks, in their order, or
   /// the one folder that holds them.
   std::filesystem::path strategy = {};
@@ -51,6 +54,7 @@ struct RunOptions {
   /// f32 results are bit-identical for any number of ranks and threads, and any placement, on one
   /// type of processor; see docs/decisions/0010-deterministic.md.
   bool deterministic = false;
+  Precision precision = Precision::kF32;  // as CompileOptions has it
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
@@ -67,7 +71,7 @@ struct RunOptions {
 /// What loading found.
 struct LoadSummary {
   std::vector<std::string> not_used;    // stored, but not of the network: optimizer state, counters
-  std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and zero
+  std::vector<std::string> not_loaded;  // of the network, but not stored; allowed by name, and new
   std::vector<std::string> notes;       // what was accepted only because it was allowed
   bool unchecked_crc = false;           // a file carries a CRC that nobody asked to check
   uint64_t bytes = 0;                   // of the parameters, of many ranks this one's parts
@@ -99,12 +103,15 @@ struct EvalOptions {
 };
 
 class Spread;
+class Trainer;
 
 class Model {
  public:
   /// Builds the graph, runs the inference passes, loads the weights. Programs are compiled when a
   /// batch size is first seen; they share the weights.
   static Model open(const ModelSource& source, const RunOptions& options = {});
+  /// The same network with the same weights, which are shared, in another precision.
+  Model with_precision(Precision precision) const;
 
   /// x [n, row...] of the row shape -> the model's outputs [n, ...]. One call at a time. Of many
   /// ranks each gives all of x and gets all outputs, unless place.gather_outputs is false.
@@ -138,6 +145,7 @@ class Model {
   const Placed* placed(int64_t rows) const;
 
  private:
+  friend class Trainer;  // changes the weights where they lie
   Model() = default;
   Tensor run(const Tensor& part, int64_t rows);
   Tensor part_of_batch(const Tensor& x) const;

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 
+#include "tessera/layout/layout.h"
 #include "tessera/model/parameters.h"
+#include "tessera/model/spread.h"
 #include "tests/support/shared_data.h"
 
 namespace tessera {
@@ -55,6 +57,29 @@ TEST(Model, ListsWhatItDidNotLoadOnlyWhereThatIsAllowed) {
   const Model model = Model::open(source);
   EXPECT_EQ(model.loaded().not_loaded.size(), 4U);
   EXPECT_EQ(model.loaded().not_used.size(), 8U);
+}
+
+TEST(Model, NewParametersAreTheSameForAnyRanksAndThreads) {
+  const Model alone = Model::open({.model = "lenet5", .weights = {}, .seed = 5}, {.threads = 1});
+  run_world({.backend = "local", .ranks = 4}, [&](Communicator& world) {
+    RunOptions options{.threads = 2, .world = &world};
+    options.place.mesh = parse_mesh("{dp=2,tp=2}");
+    options.place.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
+      if (value.name != "fc1.weight") return std::nullopt;
+      return parse_layout("[tp,dp]", options.place.mesh);
+    };
+    const Model part = Model::open({.model = "lenet5", .weights = {}, .seed = 5}, options);
+    for (const NetworkParameter& parameter : alone.parameters()) {
+      const Layout& layout = *part.spread()->layout(parameter.name);
+      const Box box = local_box(layout, parameter.shape, world.rank());
+      const Tensor wanted = alone.weight(parameter.name).slice(box).contiguous();
+      EXPECT_TRUE(std::ranges::equal(part.weight(parameter.name).bytes(), wanted.bytes()))
+          << parameter.name << " " << to_string(box);
+    }
+  });
+  const Model other = Model::open({.model = "lenet5", .weights = {}, .seed = 6});
+  EXPECT_NE(other.weight("fc1.weight").data<float>()[0],
+            alone.weight("fc1.weight").data<float>()[0]);
 }
 
 TEST(Parameters, GoFromFileToNetToFileUnchanged) {

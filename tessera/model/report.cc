@@ -8,38 +8,26 @@
 #include "tessera/data/png_file.h"
 #include "tessera/io/file.h"
 #include "tessera/model/internal/confusion_map.h"
-#include "tessera/model/internal/report_style.h"
+#include "tessera/model/internal/page.h"
 
 namespace tessera {
 namespace {
 
+using internal::card;
 using internal::class_label;
+using internal::fact;
 using internal::html;
-
-std::string fact(std::string_view name, const std::string& value) {
-  return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, value);
-}
-
-std::string card(std::string_view name, std::string_view value, std::string_view note = "") {
-  const std::string below = note.empty() ? "" : fmt::format("<small>{}</small>", html(note));
-  return fmt::format("<div><dt>{}</dt><dd>{}{}</dd></div>\n", html(name), html(value), below);
-}
 
 std::string seconds_text(double seconds) {
   return seconds < 1 ? fmt::format("{:.1f} ms", 1e3 * seconds) : fmt::format("{:.2f} s", seconds);
 }
 
 std::string head(const Report& report) {
-  std::string out = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0} on {1}</title>\n<style>{2}</style>\n</head>\n<body>\n<main>\n<header>\n"
-      "<h1>{0} on {1}</h1>\n<dl class=\"facts\">\n",
-      html(report.model), html(report.data), internal::kReportStyle);
+  std::string out = internal::page_begin(report.model + " on " + report.data);
   out += fact("weights", html(report.weights));
   out += fact("transforms", fmt::format("<code>{}</code>", html(report.transforms)));
   if (report.ranks > 1) out += fact("ranks", std::to_string(report.ranks));
-  return out + "</dl>\n</header>\n";
+  return out + std::string(internal::kFactsEnd);
 }
 
 std::string metrics(const Report& report, const EvalReport& eval) {
@@ -184,7 +172,7 @@ std::string report_page(const Report& report, const EvalReport& eval, const Eval
   page += mistakes(record, source, names);
   page += "<section>\n<h2>Classes</h2>\n" + classes(record, names) + "</section>\n";
   page += left_out(eval, source);
-  return page + "</main>\n</body>\n</html>\n";
+  return page + std::string(internal::kPageEnd);
 }
 
 void write_report(const std::filesystem::path& path, const std::string& page) {

@@ -123,6 +123,18 @@ Placed Spread::place_rows(int64_t rows) const {
   return place(graph, options_.place);
 }
 
+Placed Spread::place_training(const TrainGraph& step) const {
+  std::map<std::string_view, std::string_view> owner;
+  for (const KeptTensor& kept : step.kept) owner.emplace(kept.name, kept.parameter);
+  PlaceOptions options = options_.place;
+  options.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
+    const auto kept = owner.find(value.name);
+    const Layout* known = layout(kept == owner.end() ? value.name : kept->second);
+    return known == nullptr ? std::nullopt : std::optional(*known);
+  };
+  return place(step.graph, options);
+}
+
 const Placed& Spread::placed(int64_t rows) const {
   const auto known = placed_.find(rows);
   if (known != placed_.end()) return known->second;

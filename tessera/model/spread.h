@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tessera/model/model.h"
+#include "tessera/train/train_graph.h"
 
 namespace tessera {
 
@@ -35,6 +36,9 @@ class Spread {
   int rank_count() const { return rank_count_; }
   /// How batches of this size are placed; made when it is first asked for.
   const Placed& placed(int64_t rows) const;
+  /// How a training step of the same model is placed: parameters where the model has them, what the
+  /// optimizer keeps beside them.
+  Placed place_training(const TrainGraph& step) const;
   /// A rank's graph for them, after all passes.
   Graph graph(int64_t rows, Rank rank) const;
   /// Where a parameter lies; null for a name that the network has not.

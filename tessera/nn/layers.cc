@@ -8,23 +8,28 @@ Value conv2d(const Scope& scope, Value x, const Conv2dOptions& options) {
   require(options.groups > 0 && x.shape()[1] % options.groups == 0,
           "conv2d '{}' cannot divide {} channels into {} groups", scope.path(), x.shape()[1],
           options.groups);
-  const Value weight = scope.parameter(
-      "weight", {options.out, x.shape()[1] / options.groups, options.kernel, options.kernel});
+  const Shape shape{options.out, x.shape()[1] / options.groups, options.kernel, options.kernel};
+  const Value weight = scope.parameter("weight", shape, options.weight_init);
   const Attrs attrs = {{"stride", Ints{options.stride, options.stride}},
                        {"pad_mode", options.pad_mode},
                        {"padding", Ints(4, options.padding)},
                        {"dilation", Ints{options.dilation, options.dilation}},
                        {"groups", options.groups}};
   if (!options.bias) return scope.emit("conv2d", {x, weight}, attrs);
-  return scope.emit("conv2d", {x, weight, scope.parameter("bias", {options.out})}, attrs);
+  const Value bias =
+      scope.parameter("bias", {options.out}, options.bias_init.value_or(default_bias_init(shape)));
+  return scope.emit("conv2d", {x, weight, bias}, attrs);
 }
 
-Value dense(const Scope& scope, Value x, int64_t out, bool bias) {
+Value dense(const Scope& scope, Value x, int64_t out, const DenseOptions& options) {
   require(!x.shape().empty(), "dense '{}' wants [...,i], got a scalar", scope.path());
   require(out > 0, "dense '{}' is to be {} wide; wanted at least 1", scope.path(), out);
-  const Value weight = scope.parameter("weight", {out, x.shape().back()});
-  if (!bias) return scope.emit("dense", {x, weight});
-  return scope.emit("dense", {x, weight, scope.parameter("bias", {out})});
+  const Shape shape{out, x.shape().back()};
+  const Value weight = scope.parameter("weight", shape, options.weight_init);
+  if (!options.bias) return scope.emit("dense", {x, weight});
+  const Value bias =
+      scope.parameter("bias", {out}, options.bias_init.value_or(default_bias_init(shape)));
+  return scope.emit("dense", {x, weight, bias});
 }
 
 Value batch_norm(const Scope& scope, Value x, double epsilon) {
@@ -32,8 +37,8 @@ Value batch_norm(const Scope& scope, Value x, double epsilon) {
           to_string(x.shape()));
   const Shape channels{x.shape()[1]};
   const Value mean = scope.parameter("moving_mean", channels);
-  const Value variance = scope.parameter("moving_variance", channels);
-  const Value gamma = scope.parameter("gamma", channels);
+  const Value variance = scope.parameter("moving_variance", channels, ones());
+  const Value gamma = scope.parameter("gamma", channels, ones());
   const Value beta = scope.parameter("beta", channels);
   return scope.emit("batch_norm", {x, gamma, beta, mean, variance}, {{"epsilon", epsilon}});
 }
@@ -44,8 +49,10 @@ Value layer_norm(const Scope& scope, Value x, int64_t begin_norm_axis, double ep
   require(begin >= 0 && begin < ndim, "layer_norm '{}' cannot begin at dim {} of {}", scope.path(),
           begin_norm_axis, to_string(x.shape()));
   const Shape normed(x.shape().begin() + begin, x.shape().end());
+  const Value gamma = scope.parameter("gamma", normed, ones());
+  const Value beta = scope.parameter("beta", normed);
   return scope.emit(
-      "layer_norm", {x, scope.parameter("gamma", normed), scope.parameter("beta", normed)},
+      "layer_norm", {x, gamma, beta},
       {{"begin_norm_axis", begin}, {"begin_params_axis", begin}, {"epsilon", epsilon}});
 }
 

@@ -2,6 +2,7 @@
 // MindSpore's cells name theirs.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,14 +19,21 @@ struct Conv2dOptions {
   int64_t dilation = 1;
   int64_t groups = 1;
   bool bias = false;
+  Initializer weight_init = default_weight_init();
+  std::optional<Initializer> bias_init = {};  // nothing: default_bias_init
 };
 /// x [n,c,h,w] -> [n,out,y,x]; parameters `weight` [out,c/groups,kernel,kernel] and, if asked,
 /// `bias`.
 Value conv2d(const Scope& scope, Value x, const Conv2dOptions& options);
 
+struct DenseOptions {
+  bool bias = true;
+  Initializer weight_init = default_weight_init();
+  std::optional<Initializer> bias_init = {};  // nothing: default_bias_init
+};
 /// x [...,i] -> [...,out]: x·weightᵀ + bias; parameters `weight` [out,i] and, if asked, `bias`
 /// [out].
-Value dense(const Scope& scope, Value x, int64_t out, bool bias = true);
+Value dense(const Scope& scope, Value x, int64_t out, const DenseOptions& options = {});
 
 /// Normalises the channels of x [n,c,...] by stored statistics; parameters `moving_mean`,
 /// `moving_variance`, `gamma`, `beta`, each [c].

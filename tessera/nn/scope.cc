@@ -11,7 +11,8 @@ Scope Scope::operator/(std::string_view part) const {
   return inner;
 }
 
-Value Scope::parameter(std::string_view name, Shape shape, DType dtype) const {
+Value Scope::parameter(std::string_view name, Shape shape, const Initializer& init,
+                       DType dtype) const {
   const std::string full = path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
   if (const auto known = graph_->find(full)) {
     const Value value{graph_, *known};
@@ -20,7 +21,11 @@ Value Scope::parameter(std::string_view name, Shape shape, DType dtype) const {
             to_string(value.dtype()), to_string(value.shape()));
     return value;
   }
-  return {graph_, graph_->add_parameter(full, dtype, std::move(shape))};
+  const ErrorContext context([&] { return fmt::format("making parameter '{}'", full); });
+  const Distribution initial = init.of(shape);
+  const ValueId made = graph_->add_parameter(full, dtype, std::move(shape));
+  graph_->values[static_cast<size_t>(made)].initial = initial;
+  return {graph_, made};
 }
 
 Value Scope::emit(std::string_view op, std::span<const Value> operands, Attrs attrs) const {

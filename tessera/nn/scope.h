@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "tessera/graph/value.h"
+#include "tessera/nn/initializer.h"
 
 namespace tessera {
 
@@ -23,8 +24,9 @@ class Scope {
 
   /// The parameter `name` of this scope, made on the first call. The same name gives the same
   /// value, so tying weights is calling twice; another shape or dtype the second time is
-  /// kInvalidArgument.
-  Value parameter(std::string_view name, Shape shape, DType dtype = DType::kF32) const;
+  /// kInvalidArgument. `init` says what it begins with; the first call decides.
+  Value parameter(std::string_view name, Shape shape, const Initializer& init = zeros(),
+                  DType dtype = DType::kF32) const;
 
   /// The results of a node of this scope; the first is returned.
   Value emit(std::string_view op, std::span<const Value> operands, Attrs attrs = {}) const;

@@ -284,4 +284,31 @@ Value tanh(Value x, const Attrs& attrs = {});
 /// Dim d of the result is dim perm[d] of x. Attributes: perm (a list of integers, must be given).
 Value transpose(Value x, const Attrs& attrs = {});
 
+/// x.
+Value adagrad_update(Value parameter, Value gradient, Value sum, Value rate, const Attrs& attrs = {});
+
+/// x.
+Value adam_update(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs = {});
+
+/// x.
+Value adam_weight_decay_update(Value parameter, Value gradient, Value m, Value v, Value rate, const Attrs& attrs = {});
+
+/// x.
+Value centered_rms_prop_update(Value parameter, Value gradient, Value mean_gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs = {});
+
+/// x.
+Value lamb_direction(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs = {});
+
+/// x.
+Value lamb_update(Value parameter, Value gradient, Value rate, Value square1, Value square2, const Attrs& attrs = {});
+
+/// x.
+Value momentum_update(Value parameter, Value gradient, Value moment, Value rate, const Attrs& attrs = {});
+
+/// x.
+Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs = {});
+
+/// x.
+Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate, const Attrs& attrs = {});
+
 }  // namespace tessera

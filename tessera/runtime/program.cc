@@ -6,6 +6,7 @@
 
 #include "tessera/base/parallel.h"
 #include "tessera/base/workers.h"
+#include "tessera/ops/precision_support.h"
 #include "tessera/runtime/internal/batch.h"
 #include "tessera/runtime/internal/executor.h"
 #include "tessera/runtime/internal/explain.h"
@@ -18,6 +19,19 @@ void check_tensor(const Tensor& tensor, const Graph& graph, ValueId id, std::str
   require(tensor.is_defined() && tensor.dtype() == wanted.dtype && tensor.shape() == wanted.shape(),
           "{} '{}' is {}, the program wants {}", what, graph.values[static_cast<size_t>(id)].name,
           tensor.is_defined() ? describe(tensor) : "undefined", to_string(wanted));
+}
+
+const std::byte* address_of(const Tensor& tensor) {
+  return tensor.buffer()->data() + tensor.byte_offset();
+}
+
+void check_precision(const CompileOptions& options) {
+  require_precision(options.precision);
+  require(
+      options.precision == Precision::kF32 || (!options.deterministic && !options.reference_only),
+      "precision {} goes neither with deterministic programs nor with reference kernels: those "
+      "compute in f32",
+      to_string(options.precision));
 }
 
 /// Rows [begin, end) of a row-major tensor.
@@ -48,7 +62,7 @@ struct Program::State {
   std::vector<Lane> lanes;
   std::vector<Piece> pieces;  // empty: the graph is not cut
   std::unique_ptr<Workers> workers;
-  std::set<const Buffer*> parameters;  // where those given lie; not owned
+  std::set<const std::byte*> parameters;  // where those given lie; not owned
   bool plan_only = false;
 
   const internal::Executor& first() const { return lanes[0].executors[0]; }
@@ -100,6 +114,7 @@ Program::~Program() = default;
 Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
                          const CompileOptions& options) {
   verify(graph);
+  check_precision(options);
   require(parameters.size() == graph.parameters.size(),
           "the graph has {} parameters, {} tensors are given", graph.parameters.size(),
           parameters.size());
@@ -109,8 +124,8 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   auto state = std::make_unique<State>();
   state->graph = std::make_shared<const Graph>(graph);
   state->plan_only = options.plan_only;
-  for (const Tensor& tensor : parameters) state->parameters.insert(tensor.buffer().get());
-  internal::Constants constants(*state->graph, parameters, options.world, options.plan_only);
+  for (const Tensor& tensor : parameters) state->parameters.insert(address_of(tensor));
+  internal::Constants constants(*state->graph, parameters, options);
   CompileOptions decided = options;
   decided.threads = thread_count(decided.threads);
   if (!state->cut_batch(constants, decided)) {
@@ -216,13 +231,13 @@ int64_t Program::weight_bytes() const {
 
 ProgramMemory Program::memory() const {
   ProgramMemory memory;
-  std::set<const Buffer*> seen = state_->parameters;
+  std::set<const std::byte*> seen = state_->parameters;
   for (const State::Lane& lane : state_->lanes) {
     int64_t running = 0;  // of a lane: it runs one executor at a time
     for (const internal::Executor& executor : lane.executors) {
       for (const internal::Storage& storage : executor.steps().storages) {
         if (storage.kind != internal::StorageKind::kConstant) continue;
-        if (seen.insert(storage.constant.buffer().get()).second) memory.formatted += storage.bytes;
+        if (seen.insert(address_of(storage.constant)).second) memory.formatted += storage.bytes;
       }
       for (const internal::Step& step : executor.steps().steps) {
         if (step.prepared == nullptr) continue;

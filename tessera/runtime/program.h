@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tessera/graph/graph.h"
+#include "tessera/graph/precision.h"
 
 namespace tessera {
 
@@ -17,6 +18,9 @@ struct CompileOptions {
   /// Position-independent kernels only: f32 results are bit-identical for any number of threads,
   /// and for any cut over ranks that leaves reduced factors whole, on one type of processor.
   bool deterministic = false;
+  /// What is asked for and cannot be had is refused: compile throws kUnsupported where the
+  /// processor lacks the instructions (ops/precision_support.h).
+  Precision precision = Precision::kF32;
   /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
   /// time: what one computes while compiling may need the others. Must outlive the program.
   Communicator* world = nullptr;

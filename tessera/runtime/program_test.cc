@@ -215,6 +215,55 @@ TEST(Program, WhatDependsOnParametersAloneIsComputedOnce) {
   EXPECT_NE(program.explain().find("computed when compiled: q = exp"), std::string::npos);
 }
 
+// Each kernel that may compute the convolution gets its weights its own way: packed and scaled at
+// once, packed from the product, or the product itself.
+TEST(Program, WeightsAreScaledHoweverTheirKernelTakesThem) {
+  for (const int channels : {5, 16, 40}) {
+    for (const int kernel : {1, 3}) {
+      const Graph graph =
+          graph_of(fmt::format("input x : f32[2,16,9,7]\n"
+                               "parameter w : f32[{0},16,{1},{1}]\n"
+                               "parameter s : f32[{0},1,1,1]\n"
+                               "parameter b : f32[{0}]\n"
+                               "v = mul(w, s) : f32[{0},16,{1},{1}]\n"
+                               "y = conv2d(x, v, b) {{activation=\"relu\"}} : f32[2,{0},9,7]\n"
+                               "z = conv2d(x, v) : f32[2,{0},9,7]\n"
+                               "output y\noutput z\n",
+                               channels, kernel));
+      const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 3);
+      const std::vector<Tensor> inputs = random_tensors(graph, graph.inputs, 4);
+      const std::vector<Tensor> wanted = evaluate_graph(graph, parameters, inputs);
+      for (const CompileOptions& options :
+           {CompileOptions{.threads = 1}, CompileOptions{.threads = 2},
+            CompileOptions{.reference_only = true}, CompileOptions{.deterministic = true}}) {
+        Program program = Program::compile(graph, parameters, options);
+        const std::string text = program.explain();
+        EXPECT_NE(text.find("computed when compiled: v = mul"), std::string::npos) << text;
+        const std::vector<Tensor> found = program.run(inputs);
+        for (size_t i = 0; i < wanted.size(); ++i) {
+          EXPECT_LT(largest_difference(wanted[i], found[i]), 2e-5) << text;
+        }
+        CompileOptions planned = options;
+        planned.plan_only = true;
+        EXPECT_EQ(Program::compile(graph, parameters, planned).memory().formatted,
+                  program.memory().formatted);
+      }
+    }
+  }
+}
+
+TEST(Program, AScaledWeightThatIsAnOutputIsTheProduct) {
+  const Graph graph = graph_of(
+      "input x : f32[1,16,5,5]\nparameter w : f32[32,16,3,3]\nparameter s : f32[32,1,1,1]\n"
+      "v = mul(w, s) : f32[32,16,3,3]\ny = conv2d(x, v) : f32[1,32,5,5]\noutput y\noutput v\n");
+  const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 3);
+  const std::vector<Tensor> inputs = random_tensors(graph, graph.inputs, 4);
+  const std::vector<Tensor> found = Program::compile(graph, parameters).run(inputs);
+  const std::vector<Tensor> wanted = evaluate_graph(graph, parameters, inputs);
+  EXPECT_LT(largest_difference(wanted[0], found[0]), 1e-5);
+  EXPECT_EQ(values_of(wanted[1]), values_of(found[1]));
+}
+
 TEST(Program, SaysWhatDoesNotFit) {
   const Graph graph =
       graph_of("input x : f32[2]\nparameter p : f32[2]\ny = add(x, p) : f32[2]\noutput y\n");

@@ -8,14 +8,19 @@ namespace {
 
 constexpr int64_t kGrowth = 32;  // channels that every layer adds
 
+Value convolve(const Scope& scope, Value x, Conv2dOptions conv) {
+  conv.weight_init = he_normal({.fan = Fan::kOut});
+  return conv2d(scope, x, conv);
+}
+
 Value norm_relu(const Scope& scope, Value x) {
   return activation(scope, batch_norm(scope, x), "relu");
 }
 
 Value dense_layer(const Scope& scope, Value x) {
-  Value y = conv2d(scope / "conv1", norm_relu(scope / "norm1", x), {.out = 4 * kGrowth});
+  Value y = convolve(scope / "conv1", norm_relu(scope / "norm1", x), {.out = 4 * kGrowth});
   y = norm_relu(scope / "norm2", y);
-  y = conv2d(scope / "conv2", y, {.out = kGrowth, .kernel = 3});
+  y = convolve(scope / "conv2", y, {.out = kGrowth, .kernel = 3});
   return concat(scope, std::array{x, y});
 }
 
@@ -23,7 +28,7 @@ Value dense_layer(const Scope& scope, Value x) {
 /// torchvision the means.
 Value transition(const Scope& scope, Value x, bool means) {
   x = norm_relu(scope / "norm", x);
-  x = conv2d(scope / "conv", x, {.out = x.shape()[1] / 2});
+  x = convolve(scope / "conv", x, {.out = x.shape()[1] / 2});
   const PoolOptions pool{.kernel = 2, .stride = 2};
   return means ? avg_pool(scope / "pool", x, pool) : max_pool(scope / "pool", x, pool);
 }
@@ -32,8 +37,8 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   const bool torchvision = internal::is_torchvision(options);
   constexpr std::array<int64_t, 4> kDepths{6, 12, 24, 16};
   const Scope features = scope / "backbone" / "features";
-  x = conv2d(features / "conv0", x,
-             {.out = 2 * kGrowth, .kernel = 7, .stride = 2, .pad_mode = "pad", .padding = 3});
+  x = convolve(features / "conv0", x,
+               {.out = 2 * kGrowth, .kernel = 7, .stride = 2, .pad_mode = "pad", .padding = 3});
   x = norm_relu(features / "norm0", x);
   x = internal::photo_pool(features / "pool0", x, torchvision);
   for (size_t i = 0; i < kDepths.size(); ++i) {
@@ -44,7 +49,7 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   }
   x = norm_relu(features / "norm5", x);
   return dense(scope / "head" / "fc", global_avg_pool(scope / "head", x),
-               internal::integer_option(options, "num_classes"));
+               internal::integer_option(options, "num_classes"), {.bias_init = zeros()});
 }
 
 }  // namespace

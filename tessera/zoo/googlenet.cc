@@ -7,7 +7,8 @@ namespace tessera {
 namespace {
 
 /// Convolution, norm, relu.
-Value conv_block(const Scope& scope, Value x, const Conv2dOptions& conv) {
+Value conv_block(const Scope& scope, Value x, Conv2dOptions conv) {
+  conv.weight_init = truncated_normal(0.02);
   x = conv2d(scope / "conv", x, conv);
   return activation(scope, batch_norm(scope / "bn", x, 1e-3), "relu");
 }
@@ -60,7 +61,8 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
     if (block.name == "block4e") x = pool(scope / "maxpool4", x, 2, 2);
   }
   return dense(scope / "classifier", global_avg_pool(scope, x),
-               internal::integer_option(options, "num_classes"));
+               internal::integer_option(options, "num_classes"),
+               {.weight_init = truncated_normal(0.02)});
 }
 
 }  // namespace

@@ -15,9 +15,10 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   x = block(scope / "conv1", x, 6);
   x = block(scope / "conv2", x, 16);
   x = flatten(scope, x);
-  x = activation(scope / "fc1", dense(scope / "fc1", x, 120), "relu");
-  x = activation(scope / "fc2", dense(scope / "fc2", x, 84), "relu");
-  return dense(scope / "fc3", x, classes);
+  const DenseOptions narrow{.weight_init = normal(0.02)};
+  x = activation(scope / "fc1", dense(scope / "fc1", x, 120, narrow), "relu");
+  x = activation(scope / "fc2", dense(scope / "fc2", x, 84, narrow), "relu");
+  return dense(scope / "fc3", x, classes, narrow);
 }
 
 Shape row_shape(const Attrs& options) {

@@ -16,10 +16,10 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   x = flatten(scope, x);
   for (size_t i = 0; i < hidden.size(); ++i) {
     const Scope layer = layers / std::to_string(2 * i);
-    x = activation(layer, dense(layer, x, hidden[i], bias), function, attrs);
+    x = activation(layer, dense(layer, x, hidden[i], {.bias = bias}), function, attrs);
   }
   const Scope last = layers / std::to_string(2 * hidden.size());
-  return dense(last, x, std::get<int64_t>(options.at("num_classes")), bias);
+  return dense(last, x, std::get<int64_t>(options.at("num_classes")), {.bias = bias});
 }
 
 Shape row_shape(const Attrs& /*options*/) {

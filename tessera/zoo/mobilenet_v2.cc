@@ -20,7 +20,8 @@ Value conv_block(const Scope& scope, Value x, const Layer& layer) {
               .stride = layer.stride,
               .pad_mode = "pad",
               .padding = layer.kernel / 2,
-              .groups = layer.groups});
+              .groups = layer.groups,
+              .weight_init = he_normal({.fan = Fan::kOut})});
   return activation(features / "2", batch_norm(features / "1", x), "relu6");
 }
 
@@ -33,7 +34,7 @@ Value inverted_residual(const Scope& scope, Value x, int64_t expand, const Layer
   Value y = x;
   if (expand != 1) y = conv_block(next(), y, {.out = inner});
   y = conv_block(next(), y, {.out = inner, .kernel = 3, .stride = layer.stride, .groups = inner});
-  y = conv2d(next(), y, {.out = layer.out});
+  y = conv2d(next(), y, {.out = layer.out, .weight_init = he_normal({.fan = Fan::kOut})});
   y = batch_norm(next(), y);
   return layer.stride == 1 && x.shape()[1] == layer.out ? add(scope, x, y) : y;
 }
@@ -58,7 +59,8 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
                             {.out = stage.out, .stride = i == 0 ? stage.stride : 1});
   x = conv_block(next(), x, {.out = 1280});
   x = global_avg_pool(scope / "head" / "0", x);
-  return dense(scope / "head" / "1", x, internal::integer_option(options, "num_classes"));
+  return dense(scope / "head" / "1", x, internal::integer_option(options, "num_classes"),
+               {.weight_init = normal(0.01), .bias_init = zeros()});
 }
 
 }  // namespace

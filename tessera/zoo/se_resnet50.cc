@@ -4,6 +4,23 @@
 namespace tessera {
 namespace {
 
+/// Normal numbers that are cut at two sigma and then have the variance 1 / fan in.
+Initializer cut_normal() {
+  constexpr double kSigma = 1 / 0.87962566103423978;
+  Initializer init = truncated_normal(kSigma, 0, -2 * kSigma, 2 * kSigma);
+  init.fan = Fan::kIn;
+  return init;
+}
+
+Value convolve(const Scope& scope, Value x, Conv2dOptions conv) {
+  conv.weight_init = cut_normal();
+  return conv2d(scope, x, conv);
+}
+
+DenseOptions small() {
+  return {.weight_init = truncated_normal(0.01, 0, -0.02, 0.02), .bias_init = zeros()};
+}
+
 Value norm(const Scope& scope, Value x) {
   return batch_norm(scope, x, 1e-4);
 }
@@ -12,8 +29,8 @@ Value norm(const Scope& scope, Value x) {
 Value excite(const Scope& scope, Value x) {
   const Shape shape = x.shape();
   Value y = global_avg_pool(scope, x);
-  y = activation(scope, dense(scope / "se_dense_0", y, shape[1] / 4), "relu");
-  y = activation(scope, dense(scope / "se_dense_1", y, shape[1]), "sigmoid");
+  y = activation(scope, dense(scope / "se_dense_0", y, shape[1] / 4, small()), "relu");
+  y = activation(scope, dense(scope / "se_dense_1", y, shape[1], small()), "sigmoid");
   y = scope.emit("reshape", {y}, {{"shape", Ints{shape[0], shape[1], 1, 1}}});
   return mul(scope, x, y);
 }
@@ -26,7 +43,7 @@ Value halve(const Scope& scope, Value x) {
 Value middle(const Scope& scope, Value x, int64_t out, bool pooled) {
   const Scope conv = pooled ? scope / "e2" / "0" : scope / "conv2";
   const Scope normed = pooled ? scope / "e2" / "1" : scope / "bn2";
-  x = conv2d(conv, x, {.out = out, .kernel = 3});
+  x = convolve(conv, x, {.out = out, .kernel = 3});
   x = activation(normed, norm(normed, x), "relu");
   return pooled ? halve(scope / "e2", x) : x;
 }
@@ -35,16 +52,16 @@ Value shortcut(const Scope& scope, Value x, const internal::BlockPlace& place) {
   if (place.stride == 1 && x.shape()[1] == place.out) return x;
   const bool pooled = place.stride != 1;
   if (pooled) x = halve(scope, x);
-  x = conv2d(scope / (pooled ? "1" : "0"), x, {.out = place.out});
+  x = convolve(scope / (pooled ? "1" : "0"), x, {.out = place.out});
   return norm(scope / (pooled ? "2" : "1"), x);
 }
 
 /// Only the last block of the last two stages excites.
 Value block(const Scope& scope, Value x, const internal::BlockPlace& place) {
   const int64_t inner = place.out / 4;
-  Value y = norm(scope / "bn1", conv2d(scope / "conv1", x, {.out = inner}));
+  Value y = norm(scope / "bn1", convolve(scope / "conv1", x, {.out = inner}));
   y = middle(scope, activation(scope, y, "relu"), inner, place.stride != 1);
-  y = norm(scope / "bn3", conv2d(scope / "conv3", y, {.out = place.out}));
+  y = norm(scope / "bn3", convolve(scope / "conv3", y, {.out = place.out}));
   if (place.last && place.stage >= 2) y = excite(scope, y);
   return activation(scope, add(scope, y, shortcut(scope / "down_sample_layer", x, place)), "relu");
 }
@@ -52,7 +69,7 @@ Value block(const Scope& scope, Value x, const internal::BlockPlace& place) {
 Value build(const Scope& scope, Value x, const Attrs& options) {
   const auto stem = [&](std::string_view conv, std::string_view normed, int64_t out,
                         int64_t stride) {
-    x = conv2d(scope / conv, x, {.out = out, .kernel = 3, .stride = stride});
+    x = convolve(scope / conv, x, {.out = out, .kernel = 3, .stride = stride});
     x = activation(scope / normed, norm(scope / normed, x), "relu");
   };
   stem("conv1_0", "bn1_0", 32, 2);
@@ -60,7 +77,7 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   stem("conv1_2", "bn1", 64, 1);
   x = max_pool(scope, x, {.kernel = 3, .stride = 2, .pad_mode = "same"});
   x = internal::residual_stages(scope, x, {{3, 4, 6, 3}, 256, block});
-  return internal::resnet_end(scope, x, options);
+  return internal::resnet_end(scope, x, options, small().weight_init);
 }
 
 }  // namespace

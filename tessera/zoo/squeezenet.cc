@@ -6,9 +6,10 @@
 namespace tessera {
 namespace {
 
-Value conv_relu(const Scope& scope, Value x, int64_t out, int64_t kernel) {
-  x = conv2d(scope, x, {.out = out, .kernel = kernel, .bias = true});
-  return activation(scope, x, "relu");
+Value conv_relu(const Scope& scope, Value x, Conv2dOptions conv) {
+  conv.bias = true;
+  conv.bias_init = zeros();
+  return activation(scope, conv2d(scope, x, conv), "relu");
 }
 
 struct Fire {
@@ -18,9 +19,11 @@ struct Fire {
 };
 
 Value fire(const Scope& scope, Value x, const Fire& widths) {
-  x = conv_relu(scope / "squeeze", x, widths.squeeze, 1);
-  const Value one = conv_relu(scope / "expand1x1", x, widths.expand, 1);
-  const Value three = conv_relu(scope / "expand3x3", x, widths.expand, 3);
+  x = conv_relu(scope / "squeeze", x, {.out = widths.squeeze, .weight_init = he_uniform()});
+  const Value one =
+      conv_relu(scope / "expand1x1", x, {.out = widths.expand, .weight_init = he_uniform()});
+  const Value three = conv_relu(scope / "expand3x3", x,
+                                {.out = widths.expand, .kernel = 3, .weight_init = he_uniform()});
   return concat(scope, std::array{one, three});
 }
 
@@ -29,8 +32,9 @@ Value pool(const Scope& scope, Value x, bool ceil_mode) {
 }
 
 Value stem(const Scope& scope, Value x) {
-  x = conv2d(scope, x, {.out = 96, .kernel = 7, .stride = 2, .pad_mode = "valid", .bias = true});
-  return activation(scope, x, "relu");
+  return conv_relu(
+      scope, x,
+      {.out = 96, .kernel = 7, .stride = 2, .pad_mode = "valid", .weight_init = he_uniform()});
 }
 
 /// As a SequentialCell "features", or with names of its own and every second block added to what
@@ -53,7 +57,8 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
     const Value y = fire(part, x, kFires[i]);
     x = bypass && i % 2 == 1 ? add(part, x, y) : y;
   }
-  x = conv_relu(scope / (bypass ? "conv10" : "final_conv"), x, classes, 1);
+  x = conv_relu(scope / (bypass ? "conv10" : "final_conv"), x,
+                {.out = classes, .weight_init = normal(0.01)});
   return global_avg_pool(scope, x);
 }
 

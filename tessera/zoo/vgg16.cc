@@ -14,7 +14,8 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
   for (const Ints& widths :
        {Ints{64, 64}, Ints{128, 128}, Ints(3, 256), Ints(3, 512), Ints(3, 512)}) {
     for (const int64_t width : widths) {
-      x = conv2d(next(), x, {.out = width, .kernel = 3, .bias = bias});
+      x = conv2d(next(), x,
+                 {.out = width, .kernel = 3, .bias = bias, .weight_init = xavier_uniform()});
       if (norms) x = batch_norm(next(), x);
       x = activation(next(), x, "relu");
     }

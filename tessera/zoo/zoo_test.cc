@@ -28,6 +28,24 @@ TEST(Zoo, EveryModelBuildsWithItsDefaultsAndNamesNoParameterTwice) {
   }
 }
 
+TEST(Zoo, EveryWeightOfANewNetworkIsRandomEveryNormPassesOn) {
+  for (const ModelDef& model : all_models()) {
+    const Graph graph = trace(spec_of(model), 1, model.row_shape(spec_of(model).options));
+    for (const ValueId id : graph.parameters) {
+      const ValueInfo& value = graph.values[static_cast<size_t>(id)];
+      const Distribution& initial = value.initial;
+      const std::string last = value.name.substr(value.name.rfind('.') + 1);
+      if (last == "weight") {
+        EXPECT_GT(initial.spread, 0.0) << model.name << " " << value.name;
+      } else if (last != "bias") {
+        EXPECT_EQ(initial.kind, Distribution::Kind::kConstant) << model.name << " " << value.name;
+        EXPECT_EQ(initial.center, last == "gamma" || last == "moving_variance" ? 1.0 : 0.0)
+            << model.name << " " << value.name;
+      }
+    }
+  }
+}
+
 TEST(Zoo, LeNet5HasTheParametersOfMindSporesModelZoo) {
   const std::vector<std::string> wanted{
       "conv1.weight [6,1,5,5]", "conv2.weight [16,6,5,5]", "fc1.weight [120,400]", "fc1.bias [120]",

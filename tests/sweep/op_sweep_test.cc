@@ -193,7 +193,7 @@ TEST_P(OpSweep, OtherFloatingDtypesComputeTheSame) {
 /// `tensor` in a kernel's format, or itself.
 Tensor in_format(const Tensor& tensor, const TensorType& type, const Format& format) {
   if (format == nullptr) return tensor;
-  Tensor to = Tensor::view(Buffer::allocate(format->byte_count()), 0, type.dtype, type.global);
+  Tensor to(DType::kU8, {format->byte_count()});
   prepare_reorder(type, nullptr, format)->run(std::span(&tensor, 1), std::span(&to, 1));
   return to;
 }
@@ -228,12 +228,21 @@ std::vector<Tensor> run_prepared(PreparedKernel& kernel, const ExampleCall& made
   return results;
 }
 
+/// The call as a kernel of less than f32 sees it: what it multiplies is rounded.
+ExampleCall rounded_for(const Kernel& kernel, ExampleCall made) {
+  if (kernel.precision == Precision::kF32) return made;
+  for (const size_t i : {size_t{0}, size_t{1}})
+    made.operands[i] = made.operands[i].cast(DType::kBF16).cast(made.operands[i].dtype());
+  return made;
+}
+
 /// Compares one way of preparing a kernel with the reference; gives the formats it asked for.
 Formats compare(const Kernel& kernel, const ExampleCall& made, const Formats& offered,
                 std::span<const Tensor* const> constants) {
   const OpCall call{made.operand_types, made.result_types, made.attrs, constants};
   const std::unique_ptr<PreparedKernel> prepared = kernel.prepare(call, offered);
-  const std::vector<Tensor> wanted = run_reference(*made.op, made.call(), made.operands);
+  const ExampleCall seen = rounded_for(kernel, made);
+  const std::vector<Tensor> wanted = run_reference(*made.op, seen.call(), seen.operands);
   for (int run = 0; run < 2; ++run) {  // a prepared kernel runs many times
     const std::vector<Tensor> found = run_prepared(*prepared, made);
     for (size_t r = 0; r < wanted.size(); ++r)

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "tessera/data/internal/arguments.h"
+#include "tessera/data/internal/linear_resize.h"
 #include "tessera/data/internal/resize_pixels.h"
 
 namespace tessera {
@@ -22,7 +24,9 @@ class Resize final : public RowStep {
   Resize(const RowType& row, int64_t height, int64_t width, Interpolation how)
       : RowStep(RowStepKind::kGeneral, {row.dtype, {height, width, row.shape[2]}}),
         row_(row),
-        how_(how) {}
+        how_(how) {
+    prepare({0, height, 0, width});
+  }
 
   std::optional<PixelBox> needed(const std::optional<PixelBox>& wanted) const override {
     if (!wanted) return std::nullopt;
@@ -34,9 +38,13 @@ class Resize final : public RowStep {
   std::shared_ptr<const RowStep> for_part(const PixelBox& wanted) const override {
     auto step = std::make_shared<Resize>(*this);
     step->wanted_ = wanted;
+    step->prepare(wanted);
     return step;
   }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
+    if (linear_)
+      return linear_->run(reinterpret_cast<const uint8_t*>(row.data()),
+                          reinterpret_cast<uint8_t*>(out.data()));
     internal::resize_pixels(
         {row_, result(), how_, wanted_ ? wanted_->bottom : 0, wanted_ ? wanted_->right : 0}, row,
         out);
@@ -53,9 +61,16 @@ class Resize final : public RowStep {
     return {std::max<int64_t>(0, first - kAround), std::min(from, last + kAround)};
   }
 
+  void prepare(const PixelBox& part) {
+    const bool is_linear = how_ == Interpolation::kLinear && row_.dtype == DType::kU8 &&
+                           internal::LinearResize::is_used(row_.shape, result().shape);
+    if (is_linear) linear_.emplace(row_.shape, result().shape, part);
+  }
+
   RowType row_;
   Interpolation how_;
-  std::optional<PixelBox> wanted_;  // of the result
+  std::optional<internal::LinearResize> linear_;  // nothing: OpenCV does it
+  std::optional<PixelBox> wanted_;                // of the result
 };
 
 Interpolation interpolation_of(std::span<const TransformArgument> words) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tessera/base/text.h"
+#include "tessera/model/internal/page.h"
 
 namespace tessera::internal {
 namespace {
@@ -135,23 +136,6 @@ std::string drawing(const EvalRecord& record, std::span<const std::string> names
 }
 
 }  // namespace
-
-std::string html(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text, text.size() + 1)) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
 
 std::string class_label(std::span<const std::string> names, int64_t index) {
   if (index >= std::ssize(names)) return std::to_string(index);

@@ -9,8 +9,6 @@
 
 namespace tessera::internal {
 
-/// `text` as HTML shows it, also within an attribute's quotes.
-std::string html(std::string_view text);
 /// The class's name, or its number where it has none.
 std::string class_label(std::span<const std::string> names, int64_t index);
 

@@ -10,15 +10,6 @@
 namespace tessera::internal {
 namespace {
 
-/// The part of a parameter that no file gives: what MindSpore's cells start statistics and scales
-/// with, and zero for weights.
-Tensor initial_value(const NetworkParameter& parameter, const Shape& part) {
-  const bool one = parameter.name.ends_with("gamma") || parameter.name.ends_with("moving_variance");
-  Tensor tensor(DType::kF32, part);
-  for (float& value : tensor.mutable_data<float>()) value = one ? 1.0F : 0.0F;
-  return parameter.dtype == DType::kF32 ? tensor : tensor.cast(parameter.dtype);
-}
-
 std::vector<RankFile> files_of(const ModelSource& source, int ranks) {
   std::vector<RankFile> files;
   std::vector<std::string> paths;
@@ -85,9 +76,19 @@ void load_whole(const ModelSource& source, const std::vector<NetworkParameter>& 
 
 }  // namespace
 
-Weights load_weights(const ModelSource& source, const std::vector<NetworkParameter>& parameters,
-                     const Spread* spread, LoadSummary& summary) {
+std::vector<NetworkParameter> parameters_of(const Graph& network) {
+  std::vector<NetworkParameter> parameters;
+  for (const ValueId id : network.parameters) {
+    const ValueInfo& value = network.values[static_cast<size_t>(id)];
+    parameters.push_back({value.name, value.dtype, value.shape});
+  }
+  return parameters;
+}
+
+Weights load_weights(const ModelSource& source, const Graph& network, const Spread* spread,
+                     LoadSummary& summary) {
   Weights weights;
+  const std::vector<NetworkParameter> parameters = parameters_of(network);
   const std::vector<WantedParameter> wanted = wanted_of(parameters, spread);
   const Stopwatch watch;
   if (!source.weights.empty()) {
@@ -105,16 +106,33 @@ Weights load_weights(const ModelSource& source, const std::vector<NetworkParamet
     }
   }
   const Rank rank = spread == nullptr ? 0 : spread->world().rank();
-  for (const WantedParameter& one : wanted) {
-    if (!one.layout.mesh->find_place(rank)) continue;
-    const Shape part = local_box(one.layout, one.parameter.shape, rank).size;
-    auto [it, is_new] = weights.try_emplace(one.parameter.name);
-    if (is_new)
-      it->second = initial_value(one.parameter, part);
-    else
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto& [parameter, layout] = wanted[i];
+    if (!layout.mesh->find_place(rank)) continue;
+    auto [it, is_new] = weights.try_emplace(parameter.name);
+    if (!is_new) {
       summary.bytes += static_cast<uint64_t>(it->second.byte_count());
+      continue;
+    }
+    const auto value = static_cast<size_t>(network.parameters[i]);
+    it->second = sample(network.values[value].initial, RandomStream(source.seed, parameter.name),
+                        {parameter.dtype, parameter.shape},
+                        local_box(layout, parameter.shape, rank), source.load.threads);
   }
   summary.seconds = watch.seconds();
+  return weights;
+}
+
+Weights load_wanted(const ModelSource& source, const std::vector<WantedParameter>& wanted,
+                    Communicator* world) {
+  Weights weights;
+  LoadSummary ignored;
+  if (world != nullptr) {
+    load_parts(*world, source, wanted, weights, ignored);
+  } else {
+    run_world({.backend = "single"},
+              [&](Communicator& alone) { load_parts(alone, source, wanted, weights, ignored); });
+  }
   return weights;
 }
 

@@ -7,15 +7,24 @@
 #include <vector>
 
 #include "tessera/model/model.h"
+#include "tessera/reshard/load_ranks.h"
 
 namespace tessera::internal {
 
 using Weights = std::map<std::string, Tensor, std::less<>>;
 
-/// One tensor per parameter that lies here: loaded, or as MindSpore's cells begin where no file is
-/// given or the parameter may be missing. `spread`: null for a model that runs alone; else
-/// collective.
-Weights load_weights(const ModelSource& source, const std::vector<NetworkParameter>& parameters,
-                     const Spread* spread, LoadSummary& summary);
+/// The parameters of a graph, in its order.
+std::vector<NetworkParameter> parameters_of(const Graph& network);
+
+/// One tensor per parameter that lies here: loaded, or what the network's initialisers say where
+/// no file is given or the parameter may be missing. `spread`: null for a model that runs alone;
+/// else collective.
+Weights load_weights(const ModelSource& source, const Graph& network, const Spread* spread,
+                     LoadSummary& summary);
+
+/// The tensors of these that lie here, all of which must be stored. Collective where there is a
+/// world.
+Weights load_wanted(const ModelSource& source, const std::vector<WantedParameter>& wanted,
+                    Communicator* world);
 
 }  // namespace tessera::internal

@@ -309,4 +309,40 @@ Value transpose(Value x, const Attrs& attrs) {
   return internal::emit("transpose", std::array{x}, attrs);
 }
 
+Value adagrad_update(Value parameter, Value gradient, Value sum, Value rate, const Attrs& attrs) {
+  return internal::emit("adagrad_update", std::array{parameter, gradient, sum, rate}, attrs);
+}
+
+Value adam_update(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs) {
+  return internal::emit("adam_update", std::array{parameter, gradient, m, v, rate, beta1_power, beta2_power}, attrs);
+}
+
+Value adam_weight_decay_update(Value parameter, Value gradient, Value m, Value v, Value rate, const Attrs& attrs) {
+  return internal::emit("adam_weight_decay_update", std::array{parameter, gradient, m, v, rate}, attrs);
+}
+
+Value centered_rms_prop_update(Value parameter, Value gradient, Value mean_gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs) {
+  return internal::emit("centered_rms_prop_update", std::array{parameter, gradient, mean_gradient, mean_square, moment, rate}, attrs);
+}
+
+Value lamb_direction(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs) {
+  return internal::emit("lamb_direction", std::array{parameter, gradient, m, v, rate, beta1_power, beta2_power}, attrs);
+}
+
+Value lamb_update(Value parameter, Value gradient, Value rate, Value square1, Value square2, const Attrs& attrs) {
+  return internal::emit("lamb_update", std::array{parameter, gradient, rate, square1, square2}, attrs);
+}
+
+Value momentum_update(Value parameter, Value gradient, Value moment, Value rate, const Attrs& attrs) {
+  return internal::emit("momentum_update", std::array{parameter, gradient, moment, rate}, attrs);
+}
+
+Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs) {
+  return internal::emit("rms_prop_update", std::array{parameter, gradient, mean_square, moment, rate}, attrs);
+}
+
+Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate, const Attrs& attrs) {
+  return internal::emit("sgd_update", std::array{parameter, gradient, moment, first, rate}, attrs);
+}
+
 }  // namespace tessera

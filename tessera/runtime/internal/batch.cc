@@ -75,7 +75,7 @@ int64_t batch_of(const Graph& graph) {
     const Shape& shape = graph.values[index(id)].shape;
     return !shape.empty() && shape[0] == rows;
   };
-  if (!is_alone(graph)) return 0;
+  if (!is_alone(graph) || !graph.updates.empty()) return 0;
   if (graph.inputs.empty() || graph.values[index(graph.inputs[0])].shape.empty()) return 0;
   const int64_t rows = graph.values[index(graph.inputs[0])].shape[0];
   const std::vector<bool> batched = batched_values(graph);

@@ -16,6 +16,7 @@ Executor::Executor(std::shared_ptr<const Graph> graph, Constants& constants,
   plan_ = build_steps(*graph_, constants, options);
   write_into_results(plan_);
   share_overwritten(plan_);
+  write_updates(plan_);
   plan_arena();
   bind();
 }
@@ -44,6 +45,10 @@ void Executor::plan_arena() {
 Tensor Executor::bound_tensor(const Slot& slot) const {
   const Storage& storage = plan_.storages[static_cast<size_t>(slot.storage)];
   if (storage.kind == StorageKind::kConstant) return storage.constant;
+  if (storage.kind == StorageKind::kState) {
+    return Tensor::view(storage.constant.buffer(), storage.constant.byte_offset() + slot.offset,
+                        slot.type.dtype, slot.type.shape());
+  }
   return Tensor::view(arena_, arena_offsets_[static_cast<size_t>(slot.storage)] + slot.offset,
                       slot.type.dtype, slot.type.shape());
 }
@@ -129,9 +134,9 @@ void Executor::run(std::span<const Tensor> inputs, std::span<Tensor> outputs,
     // An input, a constant, or a value that is an output already: the caller gets its own copy.
     const Storage& storage = plan_.storages[static_cast<size_t>(plan_.outputs[i].storage)];
     const auto at = static_cast<size_t>(storage.index);
-    const Tensor& source = storage.kind == StorageKind::kConstant ? storage.constant
-                           : storage.kind == StorageKind::kInput  ? inputs[at]
-                                                                  : outputs[at];
+    const Tensor& source = storage.constant.is_defined()         ? storage.constant
+                           : storage.kind == StorageKind::kInput ? inputs[at]
+                                                                 : outputs[at];
     std::memcpy(outputs[i].mutable_bytes().data(), source.bytes().data(), source.bytes().size());
   }
   for (const StorageId storage : plan_.inputs) release(storage);

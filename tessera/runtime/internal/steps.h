@@ -1,7 +1,7 @@
 // A program before it has memory: the steps of one run in order, and the storages they read and
 // write. Compiling a graph is: build_steps (kernels, formats, reorders), write_into_results
 // (concats whose operands are computed in place), share_overwritten (results that take over an
-// operand's memory), plan_memory.
+// operand's memory), write_updates, plan_memory.
 #pragma once
 
 #include <memory>
@@ -21,6 +21,7 @@ enum class StorageKind : uint8_t {
   kInput,     // the caller's tensor, given at every run
   kOutput,    // allocated at every run and given away
   kConstant,  // a parameter, a constant, or something computed from them
+  kState,     // a parameter that the graph updates: the tensor that was given when compiling
 };
 
 /// Bytes that hold one value in one format. Views of a value share its storage.
@@ -29,7 +30,7 @@ struct Storage {
   std::string name;  // of the value
   int64_t bytes = 0;
   int index = -1;   // of the input or output
-  Tensor constant;  // kConstant
+  Tensor constant;  // kConstant, kState
 };
 
 /// A storage read as a tensor of this type.
@@ -65,6 +66,8 @@ struct Steps {
   std::vector<Storage> storages;
   std::vector<StorageId> inputs;   // per graph input
   std::vector<Slot> outputs;       // per graph output; plain
+  std::vector<StorageId> states;   // per update of the graph the parameter's
+  std::vector<Slot> updates;       // per update the value, until write_updates has been there
   std::vector<std::string> notes;  // what was computed while compiling, for explain()
   int64_t weight_bytes = 0;
 };
@@ -79,6 +82,10 @@ void write_into_results(Steps& steps);
 /// Lets results take over the memory of operands that their kernels overwrite; where something else
 /// still needs the operand, a copy step comes before.
 void share_overwritten(Steps& steps);
+
+/// Brings the values of updates into the parameters' memory: by the step that computes them where
+/// nothing reads the parameter any more, else by a copy at the end.
+void write_updates(Steps& steps);
 
 /// Per storage the last step that reads or writes it; `steps.size()` for outputs, -1 for none.
 std::vector<int> last_uses(const Steps& steps);

@@ -21,7 +21,12 @@ Value shortcut(const Scope& scope, Value x, int64_t out, int64_t stride) {
 Value block(const Scope& scope, Value x, int64_t out, int64_t stride) {
   const auto conv = [&](std::string_view name, Value y, int64_t step) {
     return conv2d(scope / name, y,
-                  {.out = out, .kernel = 3, .stride = step, .pad_mode = "pad", .padding = 1});
+                  {.out = out,
+                   .kernel = 3,
+                   .stride = step,
+                   .pad_mode = "pad",
+                   .padding = 1,
+                   .weight_init = he_normal()});
   };
   Value y = batch_norm(scope / "bn1", conv("conv1", x, stride));
   y = batch_norm(scope / "bn2", conv("conv2", activation(scope, y, "relu"), 1));
@@ -35,14 +40,16 @@ Shape row_shape(const Attrs& /*options*/) {
 }  // namespace
 
 Value cifar_resnet(const Scope& scope, Value x, int64_t depth, const Attrs& options) {
-  x = conv2d(scope / "conv1", x, {.out = 16, .kernel = 3, .pad_mode = "pad", .padding = 1});
+  x = conv2d(scope / "conv1", x,
+             {.out = 16, .kernel = 3, .pad_mode = "pad", .padding = 1, .weight_init = he_normal()});
   x = activation(scope, batch_norm(scope / "bn1", x), "relu");
   for (int64_t stage = 0; stage < 3; ++stage) {
     const Scope layer = scope / fmt::format("layer{}", stage + 1);
     for (int64_t i = 0; i < (depth - 2) / 6; ++i)
       x = block(layer / std::to_string(i), x, int64_t{16} << stage, stage > 0 && i == 0 ? 2 : 1);
   }
-  return dense(scope / "linear", global_avg_pool(scope, x), integer_option(options, "num_classes"));
+  return dense(scope / "linear", global_avg_pool(scope, x), integer_option(options, "num_classes"),
+               {.weight_init = he_normal()});
 }
 
 ModelDef cifar_resnet_def(std::string_view doc, Value (*build)(const Scope&, Value, const Attrs&)) {

@@ -18,7 +18,8 @@ Value convolve(const Scope& scope, Value x, const Conv& conv, const ResNetStyle&
                  .kernel = conv.kernel,
                  .stride = conv.stride,
                  .pad_mode = style.symmetric ? "pad" : "same",
-                 .padding = style.symmetric ? conv.kernel / 2 : 0});
+                 .padding = style.symmetric ? conv.kernel / 2 : 0,
+                 .weight_init = he_normal({.fan = Fan::kOut})});
 }
 
 Value norm_relu(const Scope& scope, Value x, double epsilon) {
@@ -86,9 +87,11 @@ Value residual_stages(const Scope& scope, Value x, const ResNetPlan& plan,
   return x;
 }
 
-Value resnet_end(const Scope& scope, Value x, const Attrs& options) {
+Value resnet_end(const Scope& scope, Value x, const Attrs& options,
+                 const Initializer& weight_init) {
   return dense(scope / "end_point", global_avg_pool(scope, x),
-               integer_option(options, "num_classes"));
+               integer_option(options, "num_classes"),
+               {.weight_init = weight_init, .bias_init = zeros()});
 }
 
 Value resnet(const Scope& scope, Value x, const ResNetPlan& plan, const Attrs& options) {

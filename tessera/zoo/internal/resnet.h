@@ -51,7 +51,8 @@ Value residual_stages(const Scope& scope, Value x, const ResNetPlan& plan,
                       const ResNetStyle& style = {});
 
 /// The mean of every channel and the dense layer "end_point".
-Value resnet_end(const Scope& scope, Value x, const Attrs& options);
+Value resnet_end(const Scope& scope, Value x, const Attrs& options,
+                 const Initializer& weight_init = default_weight_init());
 
 /// A network of the usual stem (a 7×7 convolution and max pooling), the stages and the end.
 Value resnet(const Scope& scope, Value x, const ResNetPlan& plan, const Attrs& options);

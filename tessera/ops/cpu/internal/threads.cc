@@ -46,7 +46,7 @@ Workers& helpers(int count) {
 }  // namespace
 
 int worthwhile_threads(double work, int64_t parts) {
-  constexpr double kWorkPerThread = 1e6;
+  constexpr double kWorkPerThread = 3e5;
   const double wanted = std::min(work / kWorkPerThread, static_cast<double>(parts));
   return std::clamp(static_cast<int>(std::min(wanted, 1e6)), 1, std::max(thread_limit(), 1));
 }

@@ -1,153 +1,19 @@
-#include "tessera/ops/cpu/internal/dnnl_call.h"
-#include "tessera/ops/cpu/internal/parallel.h"
-#include "tessera/ops/cpu/nhwc/internal/channels_last.h"
-#include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
-#include "tessera/ops/cpu/nhwc/internal/scratch.h"
-#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
-#include "tessera/ops/cpu/nhwc/internal/winograd.h"
+#include "tessera/ops/cpu/nhwc/internal/conv_kernel.h"
 #include "tessera/ops/define_op.h"
-#include "tessera/ops/internal/fused.h"
 
 namespace tessera {
-namespace {
-
-using namespace internal;  // NOLINT: the words of this folder
-
-Support supports(const OpCall& call) {
-  if (Support support = channels_last_supports(call); !support.ok) return support;
-  if (call.shape(0)[1] != call.shape(1)[1]) return Support::no("it computes one group only");
-  if (!is_constant(call, 1)) return Support::no("its weights are packed when compiled");
-  if (call.shape(1)[0] < 16) return Support::no("made for 16 output channels and more");
-  if (Support support = fused_shapes_fit(call, call.shape(1)[0]); !support.ok) return support;
-  return ends_in_tiles(call);
-}
-
-bool is_unit(const WindowDim& dim) {
-  return dim.kernel == 3 && dim.stride == 1 && dim.dilation == 1;
-}
-
-/// Whether Winograd's way takes fewer cycles, by what a core does in one: two multiply-adds of a
-/// vector, and a few bytes of weights from the cache that all cores share, where the weights of a
-/// network lie. The transformed weights are four times as many: few patches do not pay for them.
-bool winograd_is_faster(const OpCall& call, const Window& window, Simd simd) {
-  if (!is_unit(window.y) || !is_unit(window.x)) return false;
-  const Shape& weight = call.shape(1);
-  if (weight[0] < 16 || weight[1] < 16) return false;
-  constexpr double kBytesPerCycle = 8;
-  constexpr double kTransformCycles = 2.5;  // of a vector of channels at one point, both ways
-  const double vectors = static_cast<double>(lanes(simd));
-  const auto images = static_cast<double>(call.shape(0)[0]);
-  const double patches = images * static_cast<double>((window.y.output + kPatch - 1) / kPatch *
-                                                      ((window.x.output + kPatch - 1) / kPatch));
-  const double products = static_cast<double>(weight[0] * weight[1]);
-  const auto cycles = [&](double rows, double bytes) {
-    return std::max(rows * products / (2 * vectors), bytes / kBytesPerCycle);
-  };
-  const double direct =
-      cycles(images * static_cast<double>(window.y.output * window.x.output * 9), products * 36);
-  const double transforms =
-      patches * kPoints * static_cast<double>(weight[0] + weight[1]) / vectors * kTransformCycles;
-  return cycles(patches * kPoints, products * 144) + transforms < direct;
-}
-
-double work_of(const OpCall& call) {
-  const Shape& weight = call.shape(1);
-  return static_cast<double>(element_count(weight) / weight[0]) *
-         static_cast<double>(element_count(call.results[0].shape()));
-}
-
-/// Images with few channels are taken row-major, as they come from outside.
-std::vector<Format> formats_of(const OpCall& call, const PackedWeights& weights, bool is_plain) {
-  std::vector<Format> formats(call.operand_count());
-  if (!is_plain) formats[0] = channels_last(call.shape(0));
-  formats[1] = std::make_shared<PackedWeights>(weights);
-  if (has_residual(call)) formats[kResidualOperand] = channels_last(call.results[0].shape());
-  return formats;
-}
-
-/// Not filled in: bias and residual, threads.
-WindowConv conv_of(const OpCall& call) {
-  const Shape& in = call.shape(0);
-  WindowConv conv;
-  conv.simd = available_simd();
-  conv.window = conv_window(call);
-  conv.images = in[0];
-  conv.in_channels = conv.in_pitch = in[1];
-  conv.out_channels = call.results[0].shape()[1];
-  conv.in_is_plain = conv.copies_rows();
-  conv.end.residual_pitch = conv.out_channels;
-  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
-  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
-  return conv;
-}
-
-class PreparedConv final : public ChannelsLastKernel {
- public:
-  PreparedConv(const OpCall& call, const WindowConv& conv, const PackedWeights& weights)
-      : ChannelsLastKernel(call, formats_of(call, weights, conv.in_is_plain)),
-        conv_(conv),
-        weights_(weights),
-        has_residual_(has_residual(call)) {
-    conv_.threads = worthwhile_threads(work_of(call), thread_limit());
-  }
-
-  int reusable_operand() const override {
-    const bool is_own = out_pitch_ == conv_.out_channels;
-    return has_residual_ && is_own ? static_cast<int>(kResidualOperand) : -1;
-  }
-  std::string detail() const override {
-    return fmt::format("{} {}", weights_.is_winograd() ? "winograd" : "tiles",
-                       internal::to_string(conv_.simd));
-  }
-
-  void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    conv_.out_pitch = out_pitch_;
-    conv_.end.bias = operands.size() > kBiasOperand ? in(operands, kBiasOperand) : nullptr;
-    conv_.end.residual =
-        operands.size() > kResidualOperand ? in(operands, kResidualOperand) : nullptr;
-    if (weights_.is_winograd()) {
-      run_winograd(winograd(), weights_.panels(), in(operands, 0), in(operands, 1), out(results));
-    } else {
-      run_window_conv(conv_, weights_.panels(), in(operands, 0), in(operands, 1), out(results));
-    }
-  }
-
- private:
-  WinogradConv winograd() const {
-    WinogradConv conv;
-    conv.simd = conv_.simd;
-    conv.images = conv_.images;
-    conv.in_height = conv_.window.y.input;
-    conv.in_width = conv_.window.x.input;
-    conv.in_channels = conv_.in_channels;
-    conv.in_pitch = conv_.in_pitch;
-    conv.out_height = conv_.window.y.output;
-    conv.out_width = conv_.window.x.output;
-    conv.out_channels = conv_.out_channels;
-    conv.out_pitch = conv_.out_pitch;
-    conv.pad_top = conv_.window.y.pad_begin;
-    conv.pad_left = conv_.window.x.pad_begin;
-    conv.end = conv_.end;
-    conv.threads = conv_.threads;
-    return conv;
-  }
-
-  WindowConv conv_;
-  PackedWeights weights_;
-  bool has_residual_;
-};
-
-}  // namespace
 
 TESSERA_KERNEL(conv2d, cpu_nhwc) {
   return {.name = "nhwc",
-          .supports = supports,
-          .prepare = [](const OpCall& call, const Formats&) -> std::unique_ptr<PreparedKernel> {
-            const WindowConv conv = conv_of(call);
-            const bool by_winograd = winograd_is_faster(call, conv.window, conv.simd);
-            return std::make_unique<PreparedConv>(
-                call, conv, PackedWeights(conv.simd, call.shape(1), by_winograd));
-          }};
+          .supports = internal::packed_conv_supports,
+          .prepare =
+              [](const OpCall& call, const Formats&) {
+                const bool by_winograd =
+                    internal::winograd_is_faster(call, internal::available_simd());
+                return internal::prepare_packed_conv(
+                    call, by_winograd ? internal::Packing::kWinograd : internal::Packing::kTiles);
+              },
+          .takes_constants_packed = true};
 }
 
 }  // namespace tessera

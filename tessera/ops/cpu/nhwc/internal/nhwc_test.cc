@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "tessera/ops/cpu/bf16/internal/pairs.h"
 #include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
 #include "tessera/ops/cpu/nhwc/internal/window_conv.h"
 #include "tessera/ops/cpu/nhwc/internal/winograd.h"
@@ -147,15 +148,15 @@ std::vector<Simd> present() {
 
 std::vector<float> packed(const Case& made, const PackedWeights& format) {
   std::vector<float> to(static_cast<size_t>(format.byte_count()) / sizeof(float));
-  format.pack(made.weights.data(), to.data());
+  format.pack(made.weights.data(), nullptr, to.data());
   return to;
 }
 
-PackedWeights format_of(const Case& made, bool is_winograd) {
+PackedWeights format_of(const Case& made, Packing packing) {
   const WindowConv& conv = made.conv;
   return PackedWeights(
       conv.simd, {conv.out_channels, conv.in_channels, conv.window.y.kernel, conv.window.x.kernel},
-      is_winograd);
+      packing);
 }
 
 std::vector<float> results_of(const Case& made) {
@@ -185,10 +186,50 @@ TEST(Nhwc, WindowsAreSumsOverTheirTaps) {
   for (const Simd simd : present()) {
     for (uint32_t seed = 0; seed < 150; ++seed) {
       const Case made = Maker(seed).conv(simd, false);
-      const PackedWeights format = format_of(made, false);
+      const PackedWeights format = format_of(made, Packing::kTiles);
       std::vector<float> found = results_of(made);
       run_window_conv(made.conv, format.panels(), made.in.data(), packed(made, format).data(),
                       found.data());
+      ASSERT_LT(difference(made, found), 5e-6) << "seed " << seed << " " << to_string(simd);
+    }
+  }
+}
+
+/// With the instructions for pairs, where they are there, and without.
+std::vector<Simd> pair_vectors() {
+  if (available_simd() == Simd::kNone) return {};
+  if (pair_simd() == Simd::kAvx512) return {Simd::kAvx2, Simd::kAvx512};
+  return {Simd::kAvx2};
+}
+
+void round_to_bf16(std::vector<float>& values) {
+  const Shape shape = {std::ssize(values)};
+  const Tensor rounded = Tensor::of<float>(values, shape).cast(DType::kBF16).cast(DType::kF32);
+  values.assign(rounded.data<float>().begin(), rounded.data<float>().end());
+}
+
+TEST(Nhwc, PairsOfBf16GiveTheSumsOfWhatWasRounded) {
+  for (const Simd simd : pair_vectors()) {
+    for (uint32_t seed = 0; seed < 150; ++seed) {
+      Case made = Maker(seed).conv(simd, false);
+      const PackedWeights format = format_of(made, Packing::kPairs);
+      const std::vector<float> weights = packed(made, format);
+      const PairSource source{.images = made.conv.images,
+                              .pixels = made.conv.window.y.input * made.conv.window.x.input,
+                              .channels = made.conv.in_channels,
+                              .pitch = made.conv.in_pitch,
+                              .is_plain = made.conv.in_is_plain};
+      std::vector<float> pairs(
+          static_cast<size_t>(source.images * source.pixels * pair_count(source.channels)));
+      round_to_pairs(source, made.in.data(), pairs.data());
+      WindowConv conv = made.conv;
+      conv.pairs = true;
+      conv.in_channels = conv.in_pitch = pair_count(source.channels);
+      conv.in_is_plain = false;
+      std::vector<float> found = results_of(made);
+      run_window_conv(conv, format.panels(), pairs.data(), weights.data(), found.data());
+      round_to_bf16(made.in);
+      round_to_bf16(made.weights);
       ASSERT_LT(difference(made, found), 5e-6) << "seed " << seed << " " << to_string(simd);
     }
   }
@@ -198,11 +239,28 @@ TEST(Nhwc, WinogradGivesTheSameSums) {
   for (const Simd simd : present()) {
     for (uint32_t seed = 0; seed < 150; ++seed) {
       const Case made = Maker(seed).conv(simd, true);
-      const PackedWeights format = format_of(made, true);
+      const PackedWeights format = format_of(made, Packing::kWinograd);
       std::vector<float> found = results_of(made);
       run_winograd(as_winograd(made.conv), format.panels(), made.in.data(),
                    packed(made, format).data(), found.data());
       ASSERT_LT(difference(made, found), 6e-5) << "seed " << seed << " " << to_string(simd);
+    }
+  }
+}
+
+TEST(Nhwc, PackingScaledIsPackingWhatWasScaled) {
+  for (const Simd simd : present()) {
+    for (uint32_t seed = 0; seed < 100; ++seed) {
+      Maker maker(seed);
+      Case made = maker.conv(simd, seed % 2 == 0);
+      const std::vector<float> scale = maker.floats(made.conv.out_channels);
+      const PackedWeights format =
+          format_of(made, seed % 2 == 0 ? Packing::kWinograd : Packing::kTiles);
+      std::vector<float> found(static_cast<size_t>(format.byte_count()) / sizeof(float), 77.0F);
+      format.pack(made.weights.data(), scale.data(), found.data());
+      const size_t filter = made.weights.size() / scale.size();
+      for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
+      ASSERT_EQ(found, packed(made, format)) << "seed " << seed << " " << to_string(simd);
     }
   }
 }

@@ -1,5 +1,6 @@
 #include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
 
+#include "tessera/ops/cpu/bf16/internal/pairs.h"
 #include "tessera/ops/cpu/nhwc/internal/window_conv.h"
 #include "tessera/ops/cpu/nhwc/internal/winograd.h"
 
@@ -15,7 +16,8 @@ class Packer final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     auto* to = results[0].buffer()->mutable_data() + results[0].byte_offset();
-    format_.pack(operands[0].data<float>().data(), reinterpret_cast<float*>(to));
+    const float* scale = operands.size() > 1 ? operands[1].data<float>().data() : nullptr;
+    format_.pack(operands[0].data<float>().data(), scale, reinterpret_cast<float*>(to));
   }
 
  private:
@@ -37,25 +39,38 @@ Support ends_in_tiles(const OpCall& call) {
   }
 }
 
-PackedWeights::PackedWeights(Simd simd, Shape shape, bool is_winograd)
+PackedWeights::PackedWeights(Simd simd, Shape shape, Packing packing)
     : simd_(simd),
       shape_(std::move(shape)),
-      is_winograd_(is_winograd),
-      panels_(simd, shape_[0], shape_[1] * (is_winograd ? 1 : taps())) {}
+      packing_(packing),
+      panels_(simd, shape_[0], floats_per_tap() * (packing == Packing::kWinograd ? 1 : taps())) {}
+
+int64_t PackedWeights::floats_per_tap() const {
+  return packing_ == Packing::kPairs ? pair_count(shape_[1]) : shape_[1];
+}
 
 bool PackedWeights::equals(const MemoryFormat& other) const {
   const auto* same_kind = dynamic_cast<const PackedWeights*>(&other);
   return same_kind != nullptr && same_kind->simd_ == simd_ && same_kind->shape_ == shape_ &&
-         same_kind->is_winograd_ == is_winograd_;
+         same_kind->packing_ == packing_;
 }
 
 std::string PackedWeights::to_string() const {
-  return is_winograd_ ? "winograd panels" : "panels";
+  switch (packing_) {
+    case Packing::kTiles:
+      break;
+    case Packing::kWinograd:
+      return "winograd panels";
+    case Packing::kPairs:
+      return "bf16 panels";
+  }
+  return "panels";
 }
 
 int64_t PackedWeights::byte_count() const {
-  const int64_t floats = is_winograd_ ? winograd_weight_size(panels_, shape_[1])
-                                      : window_weight_size(panels_, shape_[1], taps());
+  const int64_t floats = packing_ == Packing::kWinograd
+                             ? winograd_weight_size(panels_, shape_[1])
+                             : window_weight_size(panels_, floats_per_tap(), taps());
   return floats * int64_t{sizeof(float)};
 }
 
@@ -63,11 +78,14 @@ std::unique_ptr<PreparedKernel> PackedWeights::packer() const {
   return std::make_unique<Packer>(*this);
 }
 
-void PackedWeights::pack(const float* weights, float* packed) const {
-  if (is_winograd_) {
-    pack_winograd_weights(panels_, shape_[1], weights, packed);
-  } else {
-    pack_window_weights(panels_, shape_[1], taps(), weights, packed);
+void PackedWeights::pack(const float* weights, const float* scale, float* packed) const {
+  switch (packing_) {
+    case Packing::kTiles:
+      return pack_window_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
+    case Packing::kWinograd:
+      return pack_winograd_weights(panels_, shape_[1], {weights, scale}, packed);
+    case Packing::kPairs:
+      return pack_pair_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
   }
 }
 

@@ -10,26 +10,31 @@ namespace tessera::internal {
 /// Whether tiles can end as the call does.
 Support ends_in_tiles(const OpCall& call);
 
+/// For which loop: window_conv.h, winograd.h, window_conv.h on pairs of bf16.
+enum class Packing : uint8_t { kTiles, kWinograd, kPairs };
+
 class PackedWeights final : public MemoryFormat {
  public:
   /// Of weights [o,i,h,w].
-  PackedWeights(Simd simd, Shape shape, bool is_winograd);
+  PackedWeights(Simd simd, Shape shape, Packing packing);
 
   bool equals(const MemoryFormat& other) const override;
-  std::string to_string() const override;  // "panels", "winograd panels"
+  std::string to_string() const override;  // "panels", "winograd panels", "bf16 panels"
   int64_t byte_count() const override;
   std::unique_ptr<PreparedKernel> packer() const override;
 
   const Panels& panels() const { return panels_; }
-  bool is_winograd() const { return is_winograd_; }
-  void pack(const float* weights, float* packed) const;
+  Packing packing() const { return packing_; }
+  /// `scale`: per output channel a factor, or null.
+  void pack(const float* weights, const float* scale, float* packed) const;
 
  private:
   int64_t taps() const { return shape_[2] * shape_[3]; }
+  int64_t floats_per_tap() const;
 
   Simd simd_;
   Shape shape_;
-  bool is_winograd_;
+  Packing packing_;
   Panels panels_;
 };
 

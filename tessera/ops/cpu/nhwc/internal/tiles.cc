@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
-
 #include <utility>
 
 #include "tessera/ops/cpu/nhwc/internal/scratch.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #if defined(__clang__)
 #define TESSERA_UNROLL _Pragma("unroll")
@@ -17,9 +20,11 @@
 namespace tessera::internal::avx2 {
 namespace {
 #define TESSERA_LANES 8
+#define TESSERA_PAIRS 0
 #define TESSERA_TARGET __attribute__((target("avx2,fma")))
 #include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
 #undef TESSERA_LANES
+#undef TESSERA_PAIRS
 #undef TESSERA_TARGET
 }  // namespace
 }  // namespace tessera::internal::avx2
@@ -27,12 +32,38 @@ namespace {
 namespace tessera::internal::avx512 {
 namespace {
 #define TESSERA_LANES 16
+#define TESSERA_PAIRS 0
 #define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
 #include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
 #undef TESSERA_LANES
+#undef TESSERA_PAIRS
 #undef TESSERA_TARGET
 }  // namespace
 }  // namespace tessera::internal::avx512
+
+namespace tessera::internal::avx2_pairs {
+namespace {
+#define TESSERA_LANES 8
+#define TESSERA_PAIRS 1
+#define TESSERA_TARGET __attribute__((target("avx2,fma")))
+#include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
+#undef TESSERA_LANES
+#undef TESSERA_PAIRS
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace tessera::internal::avx2_pairs
+
+namespace tessera::internal::avx512_pairs {
+namespace {
+#define TESSERA_LANES 16
+#define TESSERA_PAIRS 1
+#define TESSERA_TARGET __attribute__((target("avx512f,avx512bw,avx512bf16,avx2,fma")))
+#include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
+#undef TESSERA_LANES
+#undef TESSERA_PAIRS
+#undef TESSERA_TARGET
+}  // namespace
+}  // namespace tessera::internal::avx512_pairs
 #endif
 
 namespace tessera::internal {
@@ -56,24 +87,22 @@ int64_t most_vectors(Simd simd, int64_t inner) {
 }
 
 #if defined(__x86_64__)
-template <int vectors, int... rows>
-TileKernel pick512(int64_t wanted, std::integer_sequence<int, rows...>) {
-  static constexpr TileKernel kKernels[] = {avx512::run_tile<rows + 1, vectors>...};
-  return kKernels[wanted - 1];
-}
-template <int vectors, int... rows>
-TileKernel pick256(int64_t wanted, std::integer_sequence<int, rows...>) {
-  static constexpr TileKernel kKernels[] = {avx2::run_tile<rows + 1, vectors>...};
-  return kKernels[wanted - 1];
-}
-template <int vectors>
-TileKernel pick512(int64_t rows) {
-  return pick512<vectors>(rows, std::make_integer_sequence<int, kRows512[vectors]>());
-}
-template <int vectors>
-TileKernel pick256(int64_t rows) {
-  return pick256<vectors>(rows, std::make_integer_sequence<int, kRows256[vectors]>());
-}
+/// The kernels of a namespace, as a table per number of vectors.
+#define TESSERA_PICK(simd, most_rows)                                                           \
+  template <int vectors, int... rows>                                                           \
+  TileKernel pick_##simd(int64_t wanted, std::integer_sequence<int, rows...>) {                 \
+    static constexpr TileKernel kKernels[] = {simd::run_tile<rows + 1, vectors>...};            \
+    return kKernels[wanted - 1];                                                                \
+  }                                                                                             \
+  template <int vectors>                                                                        \
+  TileKernel pick_##simd(int64_t rows) {                                                        \
+    return pick_##simd<vectors>(rows, std::make_integer_sequence<int, (most_rows)[vectors]>()); \
+  }
+TESSERA_PICK(avx2, kRows256)
+TESSERA_PICK(avx2_pairs, kRows256)
+TESSERA_PICK(avx512, kRows512)
+TESSERA_PICK(avx512_pairs, kRows512)
+#undef TESSERA_PICK
 #endif
 
 }  // namespace
@@ -111,24 +140,46 @@ LineRange::LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts)
 }
 
 #if defined(__x86_64__)
+void transpose8(const float* from, int64_t from_pitch, const float* scales, float* const* to) {
+  avx2::transpose8(from, from_pitch, scales, to);
+}
+
 TileKernel tile_kernel(Simd simd, int64_t rows, int vectors) {
-  if (simd == Simd::kAvx512) {
-    switch (vectors) {
-      case 1:
-        return pick512<1>(rows);
-      case 2:
-        return pick512<2>(rows);
-      case 3:
-        return pick512<3>(rows);
-      default:
-        return pick512<4>(rows);
-    }
+  if (simd == Simd::kAvx2) return vectors == 1 ? pick_avx2<1>(rows) : pick_avx2<2>(rows);
+  switch (vectors) {
+    case 1:
+      return pick_avx512<1>(rows);
+    case 2:
+      return pick_avx512<2>(rows);
+    case 3:
+      return pick_avx512<3>(rows);
+    default:
+      return pick_avx512<4>(rows);
   }
-  return vectors == 1 ? pick256<1>(rows) : pick256<2>(rows);
+}
+
+TileKernel pair_tile_kernel(Simd simd, int64_t rows, int vectors) {
+  if (simd == Simd::kAvx2) {
+    return vectors == 1 ? pick_avx2_pairs<1>(rows) : pick_avx2_pairs<2>(rows);
+  }
+  switch (vectors) {
+    case 1:
+      return pick_avx512_pairs<1>(rows);
+    case 2:
+      return pick_avx512_pairs<2>(rows);
+    case 3:
+      return pick_avx512_pairs<3>(rows);
+    default:
+      return pick_avx512_pairs<4>(rows);
+  }
 }
 #else
 // Never called: the kernels say that the processor has no vectors they know.
+void transpose8(const float*, int64_t, const float*, float* const*) {}
 TileKernel tile_kernel(Simd, int64_t, int) {
+  return nullptr;
+}
+TileKernel pair_tile_kernel(Simd, int64_t, int) {
   return nullptr;
 }
 #endif

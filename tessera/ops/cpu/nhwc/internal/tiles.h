@@ -27,7 +27,7 @@ struct TileEnd {
 };
 
 /// What a tile fetches into the second cache while it computes: what the tiles after it need. One
-/// cache line of each of the two in every step of the loop.
+/// cache line of each of the two every few steps of the loop.
 struct Ahead {
   const char* first = nullptr;
   int64_t first_step = 0;  // bytes; 0: nothing to fetch
@@ -63,6 +63,8 @@ struct Panels {
   int64_t width() const { return width_; }
   /// Before panel `p`.
   int64_t width_before(size_t p) const { return offsets_[p]; }
+  /// Channels of panel `p`, with its zeros.
+  int64_t width_of(size_t p) const { return panels_[p].vectors * lanes(simd_); }
   size_t size() const { return panels_.size(); }
   const Panel& operator[](size_t p) const { return panels_[p]; }
   /// Pixels of a tile at most, for panel `p` and for all panels.
@@ -76,6 +78,19 @@ struct Panels {
   std::vector<int64_t> offsets_;
 };
 
+/// Weights [o,i,h,w] before they are packed, each output channel's to be multiplied by its scale
+/// (null: 1).
+struct RawWeights {
+  const float* weights = nullptr;
+  const float* scale = nullptr;
+
+  float scale_of(int64_t o) const { return scale == nullptr ? 1.0F : scale[o]; }
+};
+
+/// Eight runs of eight floats, `from_pitch` apart and each times its scale, as columns: to[i] takes
+/// element i of every run.
+void transpose8(const float* from, int64_t from_pitch, const float* scales, float* const* to);
+
 /// Part `i` of `parts` of some bytes, a cache line at a time: where it begins, and how many lines.
 struct LineRange {
   LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts);
@@ -86,5 +101,8 @@ struct LineRange {
 using TileKernel = void (*)(const Tile&);
 /// The loop for `rows` pixels (1 to most_rows) by a panel of `vectors` vectors.
 TileKernel tile_kernel(Simd simd, int64_t rows, int vectors);
+/// The same where floats of pixels and weights are pairs of bf16, whose products are both added:
+/// kAvx512 by the instruction for it, kAvx2 by f32's.
+TileKernel pair_tile_kernel(Simd simd, int64_t rows, int vectors);
 
 }  // namespace tessera::internal

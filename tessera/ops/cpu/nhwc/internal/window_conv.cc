@@ -9,6 +9,8 @@
 namespace tessera::internal {
 namespace {
 
+constexpr int64_t kLine = 64;  // bytes of a cache line
+
 /// A part of the work: pixels [begin, end) of all images by panels [first, last).
 struct Part {
   int64_t begin, end;
@@ -35,7 +37,9 @@ class PartRunner {
         out_(out),
         taps_(conv.copies_rows() ? conv.window.y.kernel : conv.taps()),
         inner_(conv.in_channels * (conv.copies_rows() ? conv.window.x.kernel : 1)),
-        pointers_(static_cast<size_t>(taps_ * kMostTileRows)) {}
+        pointers_(static_cast<size_t>(taps_ * kMostTileRows)) {
+    for (size_t p = 0; p < panels.size(); ++p) tiles_.push_back(tile_of(p));
+  }
 
   /// Where all weights stay in the second cache, tile after tile; else panel after panel, in blocks
   /// of pixels that stay there.
@@ -61,33 +65,47 @@ class PartRunner {
     const int64_t rows = panels_.most_rows();
     const int64_t pixels = part.end - part.begin;
     const int64_t tiles = (pixels + rows - 1) / rows;
-    const auto count_of_panels = static_cast<int64_t>(part.last - part.first);
+    const auto panel_count = static_cast<int64_t>(part.last - part.first);
     for (int64_t t = 0; t < tiles; ++t) {
       const int64_t first = part.begin + pixels * t / tiles;
       const int64_t count = part.begin + pixels * (t + 1) / tiles - first;
       aim(source, first, count);
-      for (int64_t i = 0; i < count_of_panels; ++i) {
-        const size_t p = part.first + static_cast<size_t>(i);
-        Tile tile = tile_of(p, first);
-        const int64_t after = first + count;
-        if (after < part.end && source.is_run) {
-          const LineRange in(source.pixels + after * conv_.in_pitch,
-                             count * conv_.in_pitch * int64_t{sizeof(float)}, i, count_of_panels);
-          tile.ahead.first = in.begin;
-          tile.ahead.first_step = in.lines > 0 ? 64 : 0;
-        }
-        if (after < part.end) {
-          const float* next = conv_.end.residual == nullptr
-                                  ? out_ + after * conv_.out_pitch
-                                  : conv_.end.residual + after * conv_.end.residual_pitch;
-          const LineRange out(next, count * conv_.out_pitch * int64_t{sizeof(float)}, i,
-                              count_of_panels);
-          tile.ahead.second = out.begin;
-          tile.ahead.second_step = out.lines > 0 ? 64 : 0;
-        }
-        tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+      Ahead ahead = nothing_ahead();
+      const int64_t after = first + count;
+      if (after < part.end) ahead = next_tile(source, after, count, panel_count);
+      for (size_t p = part.first; p < part.last; ++p) {
+        Tile& tile = tiles_[p];
+        place(tile, p, first);
+        tile.ahead = ahead;
+        kernel(count, p)(tile);
+        ahead.first += panel_lines_[0] * ahead.first_step;
+        ahead.second += panel_lines_[1] * ahead.second_step;
       }
     }
+  }
+
+  /// Pixels that the tile after this one reads and the residual, or what it writes: a part of it
+  /// for each of the panels.
+  Ahead next_tile(const Source& source, int64_t after, int64_t count, int64_t panel_count) {
+    const auto lines = [&](int64_t floats) {
+      const int64_t all = (floats * int64_t{sizeof(float)} + kLine - 1) / kLine;
+      return (all + panel_count - 1) / panel_count;
+    };
+    Ahead ahead = nothing_ahead();
+    if (source.is_run) {
+      ahead.first = reinterpret_cast<const char*>(source.pixels + after * conv_.in_pitch);
+      ahead.first_step = kLine;
+      panel_lines_[0] = lines(count * conv_.in_pitch);
+    }
+    if (conv_.end.residual != nullptr || conv_.out_pitch == conv_.out_channels) {
+      const float* next = conv_.end.residual == nullptr
+                              ? out_ + after * conv_.out_pitch
+                              : conv_.end.residual + after * conv_.end.residual_pitch;
+      ahead.second = reinterpret_cast<const char*>(next);
+      ahead.second_step = kLine;
+      panel_lines_[1] = lines(count * conv_.out_channels);
+    }
+    return ahead;
   }
 
   /// One panel of all tiles; the next panel's weights are fetched meanwhile.
@@ -100,11 +118,12 @@ class PartRunner {
       const int64_t first = begin + (end - begin) * t / tiles;
       const int64_t count = begin + (end - begin) * (t + 1) / tiles - first;
       aim(source, first, count);
-      Tile tile = tile_of(p, first);
+      Tile& tile = tiles_[p];
+      place(tile, p, first);
       const LineRange early(weights_of(next), next_bytes, 2 * t, 2 * tiles);
       const LineRange late(weights_of(next), next_bytes, 2 * t + 1, 2 * tiles);
       tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
-      tile_kernel(conv_.simd, count, panels_[p].vectors)(tile);
+      kernel(count, p)(tile);
     }
   }
 
@@ -112,25 +131,38 @@ class PartRunner {
     return packed_ + panels_.width_before(p) * taps_ * inner_;
   }
 
-  /// Panel `p` of the tile at pixel `first`, with nothing to fetch.
-  Tile tile_of(size_t p, int64_t first) const {
+  TileKernel kernel(int64_t rows, size_t p) const {
+    return conv_.pairs ? pair_tile_kernel(conv_.simd, rows, panels_[p].vectors)
+                       : tile_kernel(conv_.simd, rows, panels_[p].vectors);
+  }
+
+  /// A tile of panel `p`, wherever it lies.
+  Tile tile_of(size_t p) const {
     const Panels::Panel& panel = panels_[p];
     Tile tile;
     tile.rows = pointers_.data();
     tile.taps = taps_;
     tile.inner = inner_;
     tile.weights = weights_of(p);
-    tile.out = out_ + first * conv_.out_pitch + panel.begin;
     tile.out_pitch = conv_.out_pitch;
     tile.columns = panel.columns;
     tile.end = conv_.end;
     if (conv_.end.bias != nullptr) tile.end.bias += panel.begin;
-    if (conv_.end.residual != nullptr) {
-      tile.end.residual += first * conv_.end.residual_pitch + panel.begin;
-    }
-    tile.ahead = {reinterpret_cast<const char*>(tile.weights), 0,
-                  reinterpret_cast<const char*>(tile.weights), 0};
+    tile.ahead = nothing_ahead();
     return tile;
+  }
+
+  /// Puts a tile of panel `p` at pixel `first`.
+  void place(Tile& tile, size_t p, int64_t first) const {
+    tile.out = out_ + first * conv_.out_pitch + panels_[p].begin;
+    if (conv_.end.residual == nullptr) return;
+    tile.end.residual = conv_.end.residual + first * conv_.end.residual_pitch + panels_[p].begin;
+  }
+
+  /// The same line again and again, which is at hand.
+  Ahead nothing_ahead() const {
+    const auto* line = reinterpret_cast<const char*>(packed_);
+    return {line, 0, line, 0};
   }
 
   /// Points at the taps of `count` pixels from `first` on.
@@ -194,6 +226,8 @@ class PartRunner {
   int64_t taps_;
   int64_t inner_;
   std::vector<const float*> pointers_;
+  std::vector<Tile> tiles_;          // one per panel
+  int64_t panel_lines_[2] = {0, 0};  // that next_tile leaves to each panel
 };
 
 /// Rows [first, last) of an image, padded: channels last, zeros around.
@@ -256,26 +290,47 @@ int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t ta
 }
 
 void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
-                         const float* weights, float* packed) {
+                         const RawWeights& raw, float* packed) {
   const int64_t inner = in_channels * taps;
-  const double work = static_cast<double>(inner * panels.width());
-  const auto count = static_cast<int64_t>(panels.size());
-  parallel_ranges(count, worthwhile_threads(work, count), [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      const auto p = static_cast<size_t>(i);
-      const Panels::Panel& panel = panels[p];
-      const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
-      const int64_t width = next - panels.width_before(p);
-      float* to = packed + panels.width_before(p) * inner;
-      for (int64_t o = panel.columns; o < width; ++o) {
-        for (int64_t k = 0; k < inner; ++k) to[k * width + o] = 0;
-      }
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        for (int64_t c = 0; c < in_channels; ++c, to += width) {
-          const float* from = weights + (panel.begin * in_channels + c) * taps + tap;
-          for (int64_t o = 0; o < panel.columns; ++o) to[o] = from[o * inner];
+  // Products [first, last) of a filter, as it lies in [i,h,w], of one panel.
+  const auto pack_part = [&](size_t p, int64_t first, int64_t last) {
+    const Panels::Panel& panel = panels[p];
+    const int64_t width = panels.width_of(p);
+    float* to = packed + panels.width_before(p) * inner;
+    const auto row = [&](int64_t k) { return to + (k % taps * in_channels + k / taps) * width; };
+    const auto pack_one = [&](int64_t o, int64_t k) {
+      const bool is_there = o < panel.columns;
+      const int64_t channel = panel.begin + o;
+      row(k)[o] = is_there ? raw.weights[channel * inner + k] * raw.scale_of(channel) : 0.0F;
+    };
+    int64_t k = first;
+    for (; k + 8 <= last; k += 8) {
+      float* rows[8];
+      int64_t o = 0;
+      for (; o + 8 <= panel.columns; o += 8) {
+        float scales[8];
+        for (int64_t i = 0; i < 8; ++i) {
+          rows[i] = row(k + i) + o;
+          scales[i] = raw.scale_of(panel.begin + o + i);
         }
+        transpose8(raw.weights + (panel.begin + o) * inner + k, inner, scales, rows);
       }
+      for (; o < width; ++o) {
+        for (int64_t i = 0; i < 8; ++i) pack_one(o, k + i);
+      }
+    }
+    for (; k < last; ++k) {
+      for (int64_t o = 0; o < width; ++o) pack_one(o, k);
+    }
+  };
+  constexpr int64_t kPart = 512;
+  const int64_t parts = (inner + kPart - 1) / kPart;
+  const int64_t count = static_cast<int64_t>(panels.size()) * parts;
+  const double work = static_cast<double>(inner * panels.width());
+  parallel_ranges(count, worthwhile_threads(work, count), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % parts * kPart;
+      pack_part(static_cast<size_t>(i / parts), first, std::min(first + kPart, inner));
     }
   });
 }
@@ -308,7 +363,7 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
       run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last)});
     });
   } else {
-    parallel_ranges(pixels, conv.threads, [&](int64_t begin, int64_t end) {
+    parallel_parts(pixels, 2 * conv.threads, conv.threads, [&](int64_t begin, int64_t end) {
       run({begin, end, 0, panels.size()});
     });
   }

@@ -8,6 +8,7 @@ namespace tessera::internal {
 
 struct WindowConv {
   Simd simd = Simd::kNone;
+  bool pairs = false;  // of bf16 in the place of every float read: cpu/bf16/internal/pairs.h
   Window window;
   int64_t images = 0;
   int64_t in_channels = 0;
@@ -39,7 +40,7 @@ struct WindowConv {
 /// Weights [o,i,h,w] as [panel][row of the window][column][i][o in the panel].
 int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t taps);
 void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
-                         const float* weights, float* packed);
+                         const RawWeights& raw, float* packed);
 void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
                      const float* packed, float* out);
 

@@ -271,23 +271,38 @@ void run_by_panels(const Work& work) {
   });
 }
 
-/// u = G g G^T of one 3x3 filter, rounded once.
-void transform_filter(const float* g, double (&u)[kPoints]) {
-  constexpr double kG[6][3] = {{1.0 / 4, 0, 0},
-                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                               {0, 0, 1}};
-  double half[6][3];
-  for (int i = 0; i < 6; ++i) {
-    for (int x = 0; x < 3; ++x) {
-      half[i][x] = kG[i][0] * g[x] + kG[i][1] * g[3 + x] + kG[i][2] * g[6 + x];
-    }
+constexpr int kFilters = 16;  // that are transformed together
+
+/// u = G g G^T of some 3x3 filters: six from three, along one dim.
+void transform_taps(const double (&g)[3][kFilters], double (&u)[6][kFilters]) {
+  for (int i = 0; i < kFilters; ++i) {
+    const double even = g[0][i] + g[2][i];
+    const double far = g[0][i] + 4 * g[2][i];
+    u[0][i] = g[0][i] / 4;
+    u[1][i] = (even + g[1][i]) / -6;
+    u[2][i] = (even - g[1][i]) / -6;
+    u[3][i] = (far + 2 * g[1][i]) / 24;
+    u[4][i] = (far - 2 * g[1][i]) / 24;
+    u[5][i] = g[2][i];
   }
-  for (int i = 0; i < 6; ++i) {
-    for (int j = 0; j < 6; ++j) {
-      u[i * 6 + j] = half[i][0] * kG[j][0] + half[i][1] * kG[j][1] + half[i][2] * kG[j][2];
+}
+
+/// Filters of neighbouring output channels, `taps` floats in a row each, to points that are
+/// `point_pitch` apart.
+void transform_filters(const double (&taps)[9][kFilters], float* to, int64_t point_pitch) {
+  double half[6][3][kFilters];
+  double g[3][kFilters];
+  double u[6][kFilters];
+  for (int x = 0; x < 3; ++x) {
+    for (int y = 0; y < 3; ++y) std::copy_n(taps[y * 3 + x], kFilters, g[y]);
+    transform_taps(g, u);
+    for (int y = 0; y < 6; ++y) std::copy_n(u[y], kFilters, half[y][x]);
+  }
+  for (int y = 0; y < 6; ++y) {
+    transform_taps(half[y], u);
+    for (int x = 0; x < 6; ++x) {
+      float* point = to + (y * 6 + x) * point_pitch;
+      for (int i = 0; i < kFilters; ++i) point[i] = static_cast<float>(u[x][i]);
     }
   }
 }
@@ -298,32 +313,37 @@ int64_t winograd_weight_size(const Panels& panels, int64_t in_channels) {
   return kPoints * panels.width() * in_channels;
 }
 
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, const float* weights,
+void pack_winograd_weights(const Panels& panels, int64_t in_channels, const RawWeights& raw,
                            float* packed) {
-  const int64_t work = panels.width() * in_channels * kPoints * 8;
-  parallel_ranges(
-      in_channels, worthwhile_threads(static_cast<double>(work), in_channels),
-      [&](int64_t first, int64_t last) {
-        double u[kPoints];
-        for (size_t p = 0; p < panels.size(); ++p) {
-          const Panels::Panel& panel = panels[p];
-          const int64_t next = p + 1 < panels.size() ? panels.width_before(p + 1) : panels.width();
-          const int64_t width = next - panels.width_before(p);
-          float* to = packed + panels.width_before(p) * in_channels;
-          for (int64_t i = first; i < last; ++i) {
-            for (int64_t o = 0; o < width; ++o) {
-              std::fill_n(u, kPoints, 0.0);
-              if (o < panel.columns) {
-                transform_filter(weights + ((panel.begin + o) * in_channels + i) * 9, u);
-              }
-              for (int64_t point = 0; point < kPoints; ++point) {
-                to[point * panels.width() * in_channels + i * width + o] =
-                    static_cast<float>(u[point]);
-              }
-            }
-          }
-        }
-      });
+  const int64_t point_pitch = panels.width() * in_channels;
+  const auto pack = [&](size_t p, int64_t begin, int64_t i) {
+    const Panels::Panel& panel = panels[p];
+    const int64_t count = std::min<int64_t>(kFilters, panel.columns - begin);
+    double taps[9][kFilters] = {};
+    for (int64_t o = 0; o < count; ++o) {
+      const int64_t channel = panel.begin + begin + o;
+      const double scale = raw.scale_of(channel);
+      const float* from = raw.weights + (channel * in_channels + i) * 9;
+      for (int64_t t = 0; t < 9; ++t) taps[t][o] = static_cast<float>(from[t] * scale);
+    }
+    const int64_t width = panels.width_of(p);
+    float* to = packed + panels.width_before(p) * in_channels + i * width + begin;
+    if (begin + kFilters <= width) return transform_filters(taps, to, point_pitch);
+    float last[kPoints * kFilters];
+    transform_filters(taps, last, kFilters);
+    for (int64_t point = 0; point < kPoints; ++point) {
+      std::copy_n(last + point * kFilters, width - begin, to + point * point_pitch);
+    }
+  };
+  const double work = static_cast<double>(point_pitch * kPoints);
+  parallel_ranges(in_channels, worthwhile_threads(work, in_channels),
+                  [&](int64_t first, int64_t last) {
+                    for (size_t p = 0; p < panels.size(); ++p) {
+                      for (int64_t begin = 0; begin < panels.width_of(p); begin += kFilters) {
+                        for (int64_t i = first; i < last; ++i) pack(p, begin, i);
+                      }
+                    }
+                  });
 }
 
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,

@@ -32,7 +32,7 @@ struct WinogradConv {
 /// 36 matrices [in channel][out channel], each packed in panels as tiles.h has it, from weights
 /// [o,i,3,3]: floats that this takes, and the packing of output channels [first, last).
 int64_t winograd_weight_size(const Panels& panels, int64_t in_channels);
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, const float* weights,
+void pack_winograd_weights(const Panels& panels, int64_t in_channels, const RawWeights& raw,
                            float* packed);
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
                   const float* packed, float* out);

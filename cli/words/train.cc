@@ -1,0 +1,287 @@
+#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
+
+#include "cli/checkpoint_options.h"
+#include "cli/common_options.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/rank_options.h"
+#include "cli/rows.h"
+#include "cli/word.h"
+#include "tessera/base/text.h"
+#include "tessera/model/model_checkpoint.h"
+#include "tessera/model/monitors.h"
+#include "tessera/model/predict_layout.h"
+#include "tessera/model/train_log.h"
+#include "tessera/model/trainer.h"
+
+namespace tessera::cli {
+namespace {
+
+struct Request {
+  ModelOptions model;
+  CheckpointOptions checkpoint;
+  RowOptions rows;
+  RankOptions ranks;
+  CommonOptions common;
+  std::string weights;
+  std::string optimizer = "momentum(learning_rate=0.01,momentum=0.9)";
+  std::vector<std::string> groups;
+  std::string loss = "sparse_softmax_cross_entropy";
+  std::string clip_norm = "0";
+  std::string clip_value = "0";
+  int64_t accumulate = 1;
+  int64_t epochs = 1;
+  int64_t seed = 0;
+  bool no_shuffle = false;
+  std::string folder;  // --save
+  std::string prefix;
+  int64_t save_steps = 0;
+  int64_t keep = 5;
+  bool slices = false;
+  bool async_save = false;
+  std::string resume;
+  std::string eval_data;
+  std::string log;
+  std::string page;
+  int64_t loss_every = 0;
+};
+
+double number_option(std::string_view name, const std::string& text) {
+  const std::optional<double> value = parse_double(text);
+  require_usage(value && *value >= 0 && std::isfinite(*value),
+                "{} is '{}'; wanted a number, 0 or more", name, printable(text));
+  return *value;
+}
+
+/// "*.bias: learning_rate=0.01 weight_decay=0" or "conv*: frozen".
+ParameterGroup parse_group(const std::string& text) {
+  const size_t colon = text.find(':');
+  require_usage(colon != std::string::npos,
+                "--group is '{}'; wanted a pattern of names and what holds for them, such as "
+                "'*.bias: learning_rate=0.01 weight_decay=0' or 'conv*: frozen'",
+                printable(text));
+  ParameterGroup group{.pattern = std::string(trim(std::string_view(text).substr(0, colon)))};
+  for (const std::string_view word : split(std::string_view(text).substr(colon + 1), ' ')) {
+    const std::string_view said = trim(word);
+    if (said.empty()) continue;
+    if (said == "frozen")
+      group.is_frozen = true;
+    else if (said.starts_with("learning_rate="))
+      group.rate = read_usage([&] { return parse_schedule(said.substr(14)); });
+    else if (said.starts_with("weight_decay="))
+      group.weight_decay = number_option("weight_decay", std::string(said.substr(13)));
+    else
+      require_usage(false,
+                    "--group has '{}'; wanted learning_rate=RATE, weight_decay=NUMBER or frozen",
+                    printable(said));
+  }
+  return group;
+}
+
+TrainOptions train_options(const Request& request) {
+  TrainOptions options{.optimizer = request.optimizer, .loss = request.loss};
+  read_usage([&] { return parse_optimizer(request.optimizer); });
+  for (const std::string& group : request.groups) options.groups.push_back(parse_group(group));
+  options.clip_norm = number_option("--clip-norm", request.clip_norm);
+  options.clip_value = number_option("--clip-value", request.clip_value);
+  require_usage(request.accumulate >= 1, "--accumulate is {}; wanted 1 or more",
+                request.accumulate);
+  options.accumulate = static_cast<int>(request.accumulate);
+  return options;
+}
+
+/// Loss, rate and what is left, on one line of the terminal.
+class LiveLine final : public Callback {
+ public:
+  LiveLine(int64_t all_steps, bool quiet) : progress_("training", all_steps, quiet) {}
+  void step_end(Trainer&, const StepReport& step) override {
+    progress_.update(
+        ++done_,
+        fmt::format("epoch {}/{}, loss {:.4f}, {:.0f} rows/s", step.epoch, step.epochs, step.loss,
+                    static_cast<double>(step.rows) / std::max(step.seconds, 1e-9)));
+  }
+
+ private:
+  Progress progress_;
+  int64_t done_ = 0;
+};
+
+void print_json(const Request& request, const Model& model, const TrainReport& report,
+                const std::filesystem::path& saved, const EvalReport* eval) {
+  Json out;
+  out.open('{').field("model", to_string(model.spec())).field("data", request.rows.data);
+  out.field("optimizer", request.optimizer).field("epochs", request.epochs);
+  out.field("steps", report.steps).field("rows", report.rows).field("loss", report.loss);
+  out.field("seconds", report.seconds).field("wait_seconds", report.wait_seconds);
+  out.field("ranks", int64_t{model.rank_count()}).field("saved", saved.string());
+  if (eval != nullptr) {
+    out.key("eval").open('{').field("data", request.eval_data).field("rows", eval->rows);
+    out.field("correct", eval->correct).key("metrics").open('{');
+    for (const MetricResult& metric : eval->metrics) out.key(metric.name).raw(to_json(metric));
+    out.close().close();
+  }
+  fmt::print("{}\n", out.close().text());
+}
+
+void print_text(const Request& request, const Model& model, const TrainReport& report,
+                const std::filesystem::path& saved, const EvalReport* eval) {
+  fmt::print("{} trained on {} with {}\n", to_string(model.spec()), request.rows.data,
+             request.optimizer);
+  fmt::print("{} steps of {} rows in {:.3f} s: {:.0f} rows/s; the last loss is {}\n", report.steps,
+             request.rows.batch, report.seconds,
+             static_cast<double>(report.rows) / std::max(report.seconds, 1e-9), report.loss);
+  if (!saved.empty()) fmt::print("saved as {}\n", saved.string());
+  if (eval == nullptr) return;
+  for (const MetricResult& metric : eval->metrics)
+    fmt::print("{} on {}: {}\n", metric.name, request.eval_data, to_string(metric));
+}
+
+std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model& model,
+                                            Communicator* world) {
+  CheckpointConfig config;
+  config.save_checkpoint_steps = request.save_steps;
+  config.keep_checkpoint_max = request.keep;
+  config.integrated_save = !request.slices;
+  config.async_save = request.async_save;
+  config.append_info = {"epoch_num", "step_num"};
+  std::filesystem::path folder = request.folder;
+  if (request.slices && world != nullptr) folder /= fmt::format("rank_{}_ckpt", world->rank());
+  const std::string prefix =
+      request.prefix.empty() ? std::string(model.spec().model->name) : request.prefix;
+  return std::make_unique<ModelCheckpoint>(prefix, folder, config);
+}
+
+/// What one rank does; rank 0 tells the result.
+void train_on(const Request& request, Communicator* world) {
+  const bool tells = world == nullptr || world->rank() == 0;
+  const bool quiet = !tells || request.common.quiet || request.common.json;
+  const ModelSpec spec = request.model.spec();
+  RunOptions run = request.model.run_options(request.common.thread_count());
+  Pipeline rows = request.rows.open(spec, run.threads);
+  if (!request.no_shuffle) rows = rows.shuffle(static_cast<uint64_t>(request.seed));
+  const Shape row = rows.row_type().shape;
+  Shape together = row;
+  together.insert(0, request.rows.batch);
+  run = request.ranks.run_options(run, world, spec, together);
+  if (world != nullptr) rows = rows.threads(run.threads);
+  if (request.slices && !request.folder.empty())
+    run.on_first_program = [&](const Placed& placed) {
+      std::filesystem::create_directories(request.folder);
+      write_strategy(strategy_of(placed), std::filesystem::path(request.folder) / "strategy.ckpt");
+    };
+  Model model = request.model.open({request.weights, request.ranks.from}, request.checkpoint, row,
+                                   run, static_cast<uint64_t>(request.seed));
+  Trainer trainer(model, train_options(request));
+  if (!request.resume.empty())
+    trainer.restore({.weights = {request.resume},
+                     .strategy = request.ranks.from,
+                     .open = request.checkpoint.open_options()});
+  LiveLine line(request.epochs * rows.batch_count() - trainer.global_step(),
+                quiet || request.loss_every > 0);
+  std::vector<Callback*> callbacks = {&line};
+  LossMonitor losses(std::max<int64_t>(request.loss_every, 1));
+  TimeMonitor times;
+  if (request.loss_every > 0 && !request.common.json)
+    callbacks.insert(callbacks.end(), {&losses, &times});
+  std::unique_ptr<ModelCheckpoint> saver;
+  if (!request.folder.empty())
+    callbacks.push_back((saver = make_saver(request, model, world)).get());
+  TrainLog log(request.log, request.page);
+  if (tells) callbacks.push_back(&log);
+  const TrainReport report = trainer.train(request.epochs, rows, callbacks);
+  std::optional<EvalReport> eval;
+  if (!request.eval_data.empty()) {
+    RowOptions other = request.rows;
+    other.data = request.eval_data;
+    other.limit = 0;
+    other.drop_remainder = false;
+    eval = model.eval(other.open(spec, run.threads), parse_metrics("accuracy,loss"),
+                      {.loss = request.loss});
+  }
+  if (!tells) return;
+  const std::filesystem::path saved = saver ? saver->latest() : std::filesystem::path();
+  const EvalReport* tested = eval ? &*eval : nullptr;
+  request.common.json ? print_json(request, model, report, saved, tested)
+                      : print_text(request, model, report, saved, tested);
+}
+
+void train(const Request& request) {
+  request.rows.check();
+  request.model.spec();
+  (void)train_options(request);
+  require_usage(request.epochs >= 1, "--epochs is {}; wanted 1 or more", request.epochs);
+  require_usage(request.loss_every >= 0 && request.save_steps >= 0 && request.keep >= 1,
+                "--loss-every and --save-steps want 0 or more, --keep 1 or more");
+  request.ranks.run([&](Communicator* world) { train_on(request, world); });
+}
+
+void declare_training(Arguments& arguments, Request& request) {
+  arguments.group("Training");
+  arguments.option("--epochs", request.epochs, "how often all rows are read");
+  arguments.option("--optimizer", request.optimizer,
+                   "momentum, sgd, adam, adam_weight_decay, rms_prop, adagrad or lamb, with its "
+                   "options in brackets; learning_rate may be a schedule");
+  arguments.options("--group", request.groups,
+                    "'PATTERN: learning_rate=… weight_decay=…' or 'PATTERN: frozen': parameters "
+                    "trained in another way");
+  arguments.option("--loss", request.loss, "op that gives the loss of each row");
+  arguments.option("--clip-norm", request.clip_norm, "largest norm of all gradients together");
+  arguments.option("--clip-value", request.clip_value, "largest element of a gradient");
+  arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
+  arguments.option("--seed", request.seed, "of new weights and of the order of rows");
+  arguments.flag("--no-shuffle", request.no_shuffle, "read rows in the order of the data set");
+}
+
+void declare_result(Arguments& arguments, Request& request) {
+  arguments.group("Result");
+  arguments.option("--save", request.folder, "folder for checkpoints");
+  arguments.option("--prefix", request.prefix, "of their names; default: the model's");
+  arguments.option("--save-steps", request.save_steps,
+                   "save every so many steps; 0: at the end alone");
+  arguments.option("--keep", request.keep, "so many files at most, the newest");
+  arguments.flag("--slices", request.slices,
+                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file");
+  arguments.flag("--async-save", request.async_save, "train on while a file is written");
+  arguments.option("--resume", request.resume, "go on where this checkpoint was saved");
+  arguments.option("--eval-data", request.eval_data, "rows to evaluate after the last epoch");
+  arguments.option("--log", request.log, "the .csv file for one line per step");
+  arguments.option("--report", request.page, "the .html file for a page with curves");
+  arguments.option("--loss-every", request.loss_every,
+                   "print MindSpore's line with the loss every so many steps");
+}
+
+}  // namespace
+}  // namespace tessera::cli
+
+TESSERA_WORD(train) {
+  using namespace tessera::cli;
+  return {
+      .doc = "trains a model, new or with a checkpoint, and saves it",
+      .examples = {"tessera train lenet5 --data mnist:DIR/train --epochs 10 --save out",
+                   "tessera train lenet5 --weights lenet.ckpt --data mnist:DIR/train \\\n"
+                   "      --optimizer 'adam(learning_rate=1e-4)' --eval-data mnist:DIR/test",
+                   "tessera train resnet20 --data cifar10:DIR --batch 128 --ranks 2 --log run.csv"},
+      .declare =
+          [](Arguments& arguments) {
+            const auto request = std::make_shared<Request>();
+            request->model.declare(arguments);
+            arguments.option("--weights", request->weights,
+                             "checkpoint to begin with; without it parameters are new");
+            request->rows.declare(arguments, true);
+            arguments.flag("--drop-remainder", request->rows.drop_remainder,
+                           "leave out a last batch that is smaller");
+            declare_training(arguments, *request);
+            request->ranks.declare(arguments);
+            declare_result(arguments, *request);
+            request->checkpoint.declare(arguments);
+            request->common.declare(arguments);
+            return [request] {
+              request->model.resolve(request->weights, false,
+                                     request->common.quiet || request->common.json);
+              train(*request);
+            };
+          },
+  };
+}

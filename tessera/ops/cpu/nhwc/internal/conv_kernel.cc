@@ -1,0 +1,162 @@
+#include "tessera/ops/cpu/nhwc/internal/conv_kernel.h"
+
+#include "tessera/ops/cpu/bf16/internal/pairs.h"
+#include "tessera/ops/cpu/internal/dnnl_call.h"
+#include "tessera/ops/cpu/internal/parallel.h"
+#include "tessera/ops/cpu/nhwc/internal/channels_last.h"
+#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
+#include "tessera/ops/cpu/nhwc/internal/winograd.h"
+#include "tessera/ops/internal/fused.h"
+
+namespace tessera::internal {
+namespace {
+
+bool is_unit(const WindowDim& dim) {
+  return dim.kernel == 3 && dim.stride == 1 && dim.dilation == 1;
+}
+
+double work_of(const OpCall& call) {
+  const Shape& weight = call.shape(1);
+  return static_cast<double>(element_count(weight) / weight[0]) *
+         static_cast<double>(element_count(call.results[0].shape()));
+}
+
+/// Images with few channels are taken row-major, as they come from outside.
+std::vector<Format> formats_of(const OpCall& call, const PackedWeights& weights, bool is_plain) {
+  std::vector<Format> formats(call.operand_count());
+  if (!is_plain) formats[0] = channels_last(call.shape(0));
+  formats[1] = std::make_shared<PackedWeights>(weights);
+  if (has_residual(call)) formats[kResidualOperand] = channels_last(call.results[0].shape());
+  return formats;
+}
+
+/// Not filled in: bias and residual, threads.
+WindowConv conv_of(const OpCall& call, Simd simd) {
+  const Shape& in = call.shape(0);
+  WindowConv conv;
+  conv.simd = simd;
+  conv.window = conv_window(call);
+  conv.images = in[0];
+  conv.in_channels = conv.in_pitch = in[1];
+  conv.out_channels = call.results[0].shape()[1];
+  conv.in_is_plain = conv.copies_rows();
+  conv.end.residual_pitch = conv.out_channels;
+  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
+  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
+  return conv;
+}
+
+class PreparedConv final : public ChannelsLastKernel {
+ public:
+  PreparedConv(const OpCall& call, const WindowConv& conv, const PackedWeights& weights)
+      : ChannelsLastKernel(call, formats_of(call, weights, conv.in_is_plain)),
+        conv_(conv),
+        weights_(weights),
+        has_residual_(has_residual(call)) {
+    conv_.threads = worthwhile_threads(work_of(call), thread_limit());
+    if (weights.packing() == Packing::kPairs) round_operand(call);
+  }
+
+  int reusable_operand() const override {
+    const bool is_own = out_pitch_ == conv_.out_channels;
+    return has_residual_ && is_own ? static_cast<int>(kResidualOperand) : -1;
+  }
+  std::string detail() const override {
+    if (conv_.pairs) return std::string(pair_simd_name());
+    const bool is_winograd = weights_.packing() == Packing::kWinograd;
+    return fmt::format("{} {}", is_winograd ? "winograd" : "tiles", to_string(conv_.simd));
+  }
+
+  void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
+    conv_.out_pitch = out_pitch_;
+    conv_.end.bias = operands.size() > kBiasOperand ? in(operands, kBiasOperand) : nullptr;
+    conv_.end.residual =
+        operands.size() > kResidualOperand ? in(operands, kResidualOperand) : nullptr;
+    const float* pixels = in(operands, 0);
+    if (conv_.pairs) pixels = rounded(source_, pixels);
+    if (weights_.packing() == Packing::kWinograd) {
+      run_winograd(winograd(), weights_.panels(), pixels, in(operands, 1), out(results));
+    } else {
+      run_window_conv(conv_, weights_.panels(), pixels, in(operands, 1), out(results));
+    }
+  }
+
+ private:
+  /// The operand as given; conv_ is of its pairs then.
+  void round_operand(const OpCall& call) {
+    source_.images = conv_.images;
+    source_.pixels = conv_.window.y.input * conv_.window.x.input;
+    source_.channels = source_.pitch = conv_.in_channels;
+    source_.is_plain = conv_.in_is_plain;
+    source_.threads =
+        worthwhile_threads(static_cast<double>(element_count(call.shape(0))), conv_.threads);
+    conv_.pairs = true;
+    conv_.in_channels = conv_.in_pitch = pair_count(conv_.in_channels);
+    conv_.in_is_plain = false;
+  }
+
+  WinogradConv winograd() const {
+    WinogradConv conv;
+    conv.simd = conv_.simd;
+    conv.images = conv_.images;
+    conv.in_height = conv_.window.y.input;
+    conv.in_width = conv_.window.x.input;
+    conv.in_channels = conv_.in_channels;
+    conv.in_pitch = conv_.in_pitch;
+    conv.out_height = conv_.window.y.output;
+    conv.out_width = conv_.window.x.output;
+    conv.out_channels = conv_.out_channels;
+    conv.out_pitch = conv_.out_pitch;
+    conv.pad_top = conv_.window.y.pad_begin;
+    conv.pad_left = conv_.window.x.pad_begin;
+    conv.end = conv_.end;
+    conv.threads = conv_.threads;
+    return conv;
+  }
+
+  WindowConv conv_;
+  PairSource source_;  // of a convolution of pairs
+  PackedWeights weights_;
+  bool has_residual_;
+};
+
+}  // namespace
+
+Support packed_conv_supports(const OpCall& call) {
+  if (Support support = channels_last_supports(call); !support.ok) return support;
+  if (call.shape(0)[1] != call.shape(1)[1]) return Support::no("it computes one group only");
+  if (!is_constant(call, 1)) return Support::no("its weights are packed when compiled");
+  if (call.shape(1)[0] < 16) return Support::no("made for 16 output channels and more");
+  if (Support support = fused_shapes_fit(call, call.shape(1)[0]); !support.ok) return support;
+  return ends_in_tiles(call);
+}
+
+bool winograd_is_faster(const OpCall& call, Simd simd) {
+  const Window window = conv_window(call);
+  if (!is_unit(window.y) || !is_unit(window.x)) return false;
+  const Shape& weight = call.shape(1);
+  if (weight[0] < 16 || weight[1] < 16) return false;
+  constexpr double kBytesPerCycle = 8;
+  constexpr double kTransformCycles = 2.5;  // of a vector of channels at one point, both ways
+  const double vectors = static_cast<double>(lanes(simd));
+  const auto images = static_cast<double>(call.shape(0)[0]);
+  const double patches = images * static_cast<double>((window.y.output + kPatch - 1) / kPatch *
+                                                      ((window.x.output + kPatch - 1) / kPatch));
+  const double products = static_cast<double>(weight[0] * weight[1]);
+  const auto cycles = [&](double rows, double bytes) {
+    return std::max(rows * products / (2 * vectors), bytes / kBytesPerCycle);
+  };
+  const double direct =
+      cycles(images * static_cast<double>(window.y.output * window.x.output * 9), products * 36);
+  const double transforms =
+      patches * kPoints * static_cast<double>(weight[0] + weight[1]) / vectors * kTransformCycles;
+  return cycles(patches * kPoints, products * 144) + transforms < direct;
+}
+
+std::unique_ptr<PreparedKernel> prepare_packed_conv(const OpCall& call, Packing packing) {
+  const Simd simd = packing == Packing::kPairs ? pair_simd() : available_simd();
+  return std::make_unique<PreparedConv>(call, conv_of(call, simd),
+                                        PackedWeights(simd, call.shape(1), packing));
+}
+
+}  // namespace tessera::internal

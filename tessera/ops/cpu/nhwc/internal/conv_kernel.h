@@ -1,0 +1,16 @@
+// The convolution channels last as a kernel, whichever way its weights are packed.
+#pragma once
+
+#include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
+
+namespace tessera::internal {
+
+Support packed_conv_supports(const OpCall& call);
+/// Whether Winograd's way takes fewer cycles, by what a core does in one: two multiply-adds of a
+/// vector, and a few bytes of weights from the cache that all cores share, where the weights of a
+/// network lie. The transformed weights are four times as many: few patches do not pay for them.
+bool winograd_is_faster(const OpCall& call, Simd simd);
+/// For calls that packed_conv_supports.
+std::unique_ptr<PreparedKernel> prepare_packed_conv(const OpCall& call, Packing packing);
+
+}  // namespace tessera::internal

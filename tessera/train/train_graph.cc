@@ -1,0 +1,311 @@
+#include "tessera/train/train_graph.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tessera/base/text.h"
+#include "tessera/ops/ops.h"
+#include "tessera/ops/registry.h"
+#include "tessera/passes/gradients.h"
+
+namespace tessera {
+namespace {
+
+size_t at(ValueId id) {
+  return static_cast<size_t>(id);
+}
+
+/// A trained parameter and how.
+struct Trained {
+  Value value;
+  int group = -1;   // -1: none
+  size_t rate = 0;  // which of the rates
+  double weight_decay = 0;
+};
+
+bool is_norm(std::string_view name) {
+  return name.find("beta") != std::string_view::npos ||
+         name.find("gamma") != std::string_view::npos;
+}
+
+class Builder {
+ public:
+  Builder(Graph network, const TrainRecipe& recipe, StepPart part) : recipe_(recipe), part_(part) {
+    made_.graph = std::move(network);
+    find_trained();
+    find_rates();
+  }
+
+  TrainGraph run() {
+    Graph& g = graph();
+    if (part_ == StepPart::kApply) {
+      g.nodes.clear();
+      g.inputs.clear();
+      g.outputs.clear();
+      g.updates.clear();
+      g = parameters_only();
+      for (Trained& trained : trained_) trained.value = {&g, *g.find(name(trained.value))};
+    }
+    std::vector<Value> gradients;
+    if (part_ == StepPart::kApply) {
+      for (const Trained& trained : trained_)
+        gradients.push_back(keep("accu_grads", 0, trained.value));
+    } else {
+      gradients = backward();
+    }
+    if (part_ == StepPart::kAccumulate) {
+      accumulate(gradients);
+    } else {
+      step(gradients);
+    }
+    verify(g);
+    return std::move(made_);
+  }
+
+ private:
+  Graph& graph() { return made_.graph; }
+  const std::string& name(Value value) const { return made_.graph.values[at(value.id)].name; }
+
+  /// The statistics of batch norm are not trained.
+  std::vector<bool> statistics() const {
+    std::vector<bool> is(made_.graph.values.size(), false);
+    for (const Node& node : made_.graph.nodes)
+      if (node.op->name == "batch_norm")
+        for (const size_t i : {size_t{3}, size_t{4}}) is[at(node.operands[i])] = true;
+    for (const Update& update : made_.graph.updates) is[at(update.parameter)] = true;
+    return is;
+  }
+
+  void find_trained() {
+    const std::vector<bool> is_statistic = statistics();
+    std::vector<bool> fits(recipe_.groups.size(), false);
+    for (const ValueId id : graph().parameters) {
+      const ValueInfo& info = graph().values[at(id)];
+      if (is_statistic[at(id)] || !tessera::info(info.dtype).is_floating) continue;
+      Trained trained{{&graph(), id}};
+      for (size_t g = 0; g < recipe_.groups.size() && trained.group < 0; ++g) {
+        if (!matches(recipe_.groups[g].pattern, info.name)) continue;
+        trained.group = static_cast<int>(g);
+        fits[g] = true;
+      }
+      if (trained.group >= 0 && group(trained).is_frozen) continue;
+      trained.weight_decay = decay_of(trained, info.name);
+      trained_.push_back(trained);
+      made_.trained.push_back(info.name);
+    }
+    for (size_t g = 0; g < fits.size(); ++g)
+      require(fits[g], "no trainable parameter fits the pattern '{}' of a group of parameters",
+              printable(recipe_.groups[g].pattern));
+    require(!trained_.empty(), "the network has no parameter to train");
+  }
+
+  const ParameterGroup& group(const Trained& trained) const {
+    return recipe_.groups[static_cast<size_t>(trained.group)];
+  }
+
+  double decay_of(const Trained& trained, std::string_view name) const {
+    if (trained.group >= 0 && group(trained).weight_decay) return *group(trained).weight_decay;
+    const bool spared = recipe_.optimizer.definition->spares_norms && is_norm(name);
+    return spared ? 0 : recipe_.optimizer.weight_decay();
+  }
+
+  void find_rates() {
+    made_.rates = {recipe_.optimizer.rate};
+    std::vector<size_t> of_group(recipe_.groups.size(), 0);
+    for (size_t g = 0; g < recipe_.groups.size(); ++g) {
+      if (!recipe_.groups[g].rate) continue;
+      of_group[g] = made_.rates.size();
+      made_.rates.push_back(*recipe_.groups[g].rate);
+    }
+    for (Trained& trained : trained_)
+      if (trained.group >= 0) trained.rate = of_group[static_cast<size_t>(trained.group)];
+  }
+
+  /// The network's parameters without what it computes.
+  Graph parameters_only() const {
+    Graph only;
+    for (const ValueId id : made_.graph.parameters) {
+      const ValueInfo& info = made_.graph.values[at(id)];
+      only.add_parameter(info.name, info.dtype, info.shape);
+    }
+    return only;
+  }
+
+  Value scalar_input(std::string name) {
+    return {&graph(), graph().add_input(std::move(name), DType::kF32, {})};
+  }
+  Value number(double value) {
+    return {&graph(), graph().add_constant(graph().unused_name("number"),
+                                           Tensor::scalar(static_cast<float>(value)))};
+  }
+  static Value as(Value value, DType dtype) {
+    if (value.dtype() == dtype) return value;
+    return cast(value, {{"dtype", std::string(to_string(dtype))}});
+  }
+  static Value as_f32(Value value) { return as(value, DType::kF32); }
+  static Value like(Value scalar, Value tensor) { return as(scalar, tensor.dtype()); }
+
+  Value add_loss() {
+    Graph& g = graph();
+    require(g.inputs.size() == 1 && g.outputs.size() == 1,
+            "a network of one input and one output can be trained, this one has {} and {}",
+            g.inputs.size(), g.outputs.size());
+    const OpDef& op = require_op(recipe_.loss);
+    require(op.operands.size() == 2 && op.operands[1].dtypes == DTypes::kIndex,
+            "'{}' is no loss of outputs and class labels", op.name);
+    const Value output{&g, g.outputs[0]};
+    const int64_t rows = g.values[at(g.inputs[0])].shape[0];
+    const ValueId labels = g.add_input("labels", DType::kI32, {rows});
+    const InScope scope(g, "loss");
+    const Value losses{&g, g.emit(op, {output.id, labels}, {}, "loss")[0]};
+    return as_f32(reduce_mean(losses));
+  }
+
+  std::vector<Value> backward() {
+    Graph& g = graph();
+    const Value loss = add_loss();
+    g.outputs = {loss.id};
+    loss_ = loss;
+    ValueId seed = -1;
+    if (recipe_.scales_loss) {
+      scale_ = scalar_input("loss_scale");
+      seed = scale_->id;
+    }
+    std::vector<ValueId> wanted;
+    for (const Trained& trained : trained_) wanted.push_back(trained.value.id);
+    std::vector<Value> gradients;
+    for (const ValueId id : add_gradients(g, loss.id, wanted, seed)) {
+      if (g.constants.contains(id)) made_.unmoved.push_back(name(trained_[gradients.size()].value));
+      gradients.push_back({&g, id});
+    }
+    const InScope scope(g, "optimizer");
+    if (scale_)
+      for (Value& gradient : gradients) gradient = div(gradient, like(*scale_, gradient));
+    return gradients;
+  }
+
+  /// A tensor beside a parameter, which is a parameter of the graph too.
+  Value keep(std::string_view prefix, double initial, Value parameter) {
+    const std::string name_of = fmt::format("{}.{}", prefix, name(parameter));
+    made_.kept.push_back({name_of, parameter.dtype(), parameter.shape(), initial, name(parameter)});
+    return {&graph(), graph().add_parameter(name_of, parameter.dtype(), parameter.shape())};
+  }
+
+  void update(Value parameter, Value value) { graph().updates.push_back({parameter.id, value.id}); }
+
+  void accumulate(const std::vector<Value>& gradients) {
+    const InScope scope(graph(), "optimizer");
+    const Value count = number(recipe_.accumulate);
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const Value sum = keep("accu_grads", 0, trained_[i].value);
+      update(sum, add(sum, div(gradients[i], like(count, gradients[i]))));
+    }
+  }
+
+  /// 0 times a value: nothing, or no number where the value is none.
+  Value nothing_of(Value value) { return mul(value, number(0)); }
+
+  void clip(std::vector<Value>& gradients) {
+    if (recipe_.clip_value > 0) {
+      for (Value& gradient : gradients) {
+        const Value limit = like(number(recipe_.clip_value), gradient);
+        const Value above = sub(gradient, relu(sub(gradient, limit)));  // min(g, limit)
+        gradient = add(above, relu(sub(neg(limit), above)));            // max(that, -limit)
+      }
+    }
+    if (recipe_.clip_norm <= 0) return;
+    std::optional<Value> squares;
+    for (const Value gradient : gradients) {
+      const Value sum = as_f32(reduce_sum(mul(gradient, gradient)));
+      squares = squares ? add(*squares, sum) : sum;
+    }
+    const Value limit = number(recipe_.clip_norm);
+    const Value largest = add(limit, relu(sub(sqrt(*squares), limit)));  // max(norm, limit)
+    const Value factor = div(limit, largest);
+    for (Value& gradient : gradients) gradient = mul(gradient, like(factor, gradient));
+  }
+
+  void step(std::vector<Value> gradients) {
+    Graph& g = graph();
+    const OptimizerDef& optimizer = *recipe_.optimizer.definition;
+    std::vector<Value> rates;
+    for (size_t i = 0; i < made_.rates.size(); ++i)
+      rates.push_back(scalar_input(i == 0 ? "learning_rate" : fmt::format("learning_rate_{}", i)));
+    std::vector<Value> powers;
+    made_.powers = optimizer.powers;
+    for (const RunningPower& power : optimizer.powers)
+      powers.push_back(scalar_input(std::string(power.name)));
+    const InScope scope(g, "optimizer");
+    guard(rates, gradients);
+    clip(gradients);
+    const std::vector<OptimizerState> states = optimizer.states(recipe_.optimizer.options);
+    std::vector<std::vector<Value>> kept(trained_.size());
+    for (const OptimizerState& state : states)
+      for (size_t i = 0; i < trained_.size(); ++i)
+        kept[i].push_back(keep(state.prefix, state.initial, trained_[i].value));
+    for (size_t i = 0; i < trained_.size(); ++i) {
+      const Trained& trained = trained_[i];
+      const UpdateCall call{trained.value,
+                            gradients[i],
+                            kept[i],
+                            rates[trained.rate],
+                            powers,
+                            trained.weight_decay,
+                            recipe_.optimizer.options};
+      const std::vector<Value> made = optimizer.update(call);
+      update(trained.value, made[0]);
+      for (size_t s = 0; s < kept[i].size(); ++s) update(kept[i][s], made[1 + s]);
+    }
+    if (part_ == StepPart::kApply) clear(gradients_kept());
+  }
+
+  /// A step whose loss, or with scaled losses a gradient, is no finite number changes nothing: the
+  /// rate is no number then.
+  void guard(std::vector<Value>& rates, const std::vector<Value>& gradients) {
+    std::optional<Value> bad;
+    if (loss_) bad = nothing_of(*loss_);
+    if (recipe_.scales_loss) {
+      for (const Value gradient : gradients) {
+        const Value sum = nothing_of(as_f32(reduce_sum(gradient)));
+        bad = bad ? add(*bad, sum) : sum;
+      }
+    }
+    if (!bad) return;
+    for (Value& rate : rates) rate = add(rate, *bad);
+  }
+
+  std::vector<Value> gradients_kept() {
+    std::vector<Value> all;
+    for (const Trained& trained : trained_)
+      all.push_back({&graph(), *graph().find("accu_grads." + name(trained.value))});
+    return all;
+  }
+
+  void clear(const std::vector<Value>& tensors) {
+    for (const Value tensor : tensors) {
+      Tensor zeros(tensor.dtype(), tensor.shape());
+      std::ranges::fill(zeros.mutable_bytes(), std::byte{});
+      update(tensor, {&graph(), graph().add_constant(graph().unused_name("zeros"), zeros)});
+    }
+  }
+
+  const TrainRecipe& recipe_;
+  StepPart part_;
+  TrainGraph made_;
+  std::vector<Trained> trained_;
+  std::optional<Value> loss_;
+  std::optional<Value> scale_;
+};
+
+}  // namespace
+
+TrainGraph make_train_graph(Graph network, const TrainRecipe& recipe, StepPart part) {
+  require(recipe.optimizer.definition != nullptr, "a recipe for training names an optimizer");
+  require(recipe.accumulate >= 1, "gradients of {} batches cannot be summed up", recipe.accumulate);
+  require(recipe.clip_value >= 0 && recipe.clip_norm >= 0,
+          "gradients are clipped at numbers above 0, got {} and {}", recipe.clip_value,
+          recipe.clip_norm);
+  return Builder(std::move(network), recipe, part).run();
+}
+
+}  // namespace tessera
