@@ -8,7 +8,7 @@
 #include "tessera/io/file.h"
 #include "tessera/model/rank_memory.h"
 #include "tessera/model/spread.h"
-#include "tessera/passes/drawing.h"
+#include "tessera/passes/drawing/drawing.h"
 
 namespace tessera::cli {
 namespace {

@@ -13,6 +13,24 @@
 
 namespace tessera {
 
+/// g = gradient + weight_decay * parameter; sum = sum + g^2 (unless update_slots is false);
+/// parameter -= rate * g / sqrt(sum). Attributes: update_slots = true, weight_decay = 0.0.
+Value adagrad_update(Value parameter, Value gradient, Value sum, Value rate,
+                     const Attrs& attrs = {});
+
+/// g = gradient + weight_decay * parameter; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 -
+/// beta2) * g^2; parameter -= rate * sqrt(1 - beta2_power) / (1 - beta1_power) * m / (sqrt(v) +
+/// epsilon), with nesterov beta1 * m + (1 - beta1) * g for m. Attributes: beta1 = 0.9, beta2 =
+/// 0.999, epsilon = 1e-08, nesterov = false, weight_decay = 0.0.
+Value adam_update(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power,
+                  Value beta2_power, const Attrs& attrs = {});
+
+/// m = beta1 * m + (1 - beta1) * gradient; v = beta2 * v + (1 - beta2) * gradient^2; parameter -=
+/// rate * (m / (sqrt(v) + epsilon) + weight_decay * parameter). Attributes: beta1 = 0.9, beta2 =
+/// 0.999, epsilon = 1e-06, weight_decay = 0.0.
+Value adam_weight_decay_update(Value parameter, Value gradient, Value m, Value v, Value rate,
+                               const Attrs& attrs = {});
+
 /// y = a + b, broadcast from the right; integers wrap around.
 Value add(Value a, Value b, const Attrs& attrs = {});
 
@@ -84,6 +102,12 @@ Value broadcast_to(Value x, const Attrs& attrs = {});
 /// x in another dtype: to f16 and bf16 rounded to nearest even, to integers cut towards zero, to
 /// bool whether it is not zero. Attributes: dtype = "f32".
 Value cast(Value x, const Attrs& attrs = {});
+
+/// rms_prop_update whose mean_square is less the square of the mean gradient: the variance.
+/// Attributes: decay = 0.9, momentum = 0.0, epsilon = 1e-10, weight_decay = 0.0.
+Value centered_rms_prop_update(Value parameter, Value gradient, Value mean_gradient,
+                               Value mean_square, Value moment, Value rate,
+                               const Attrs& attrs = {});
 
 /// The operands one after the other along the axis. Attributes: axis = 0.
 Value concat(std::span<const Value> x, const Attrs& attrs = {});
@@ -160,6 +184,18 @@ Value gelu(Value x, const Attrs& attrs = {});
 /// The gradient times the slope of gelu at x. Attributes: approximate = true.
 Value gelu_grad(Value gradient, Value x, const Attrs& attrs = {});
 
+/// m = beta1 * m + (1 - beta1) * gradient; v = beta2 * v + (1 - beta2) * gradient^2; gives m / (1 -
+/// beta1_power) / (sqrt(v / (1 - beta2_power)) + epsilon) + weight_decay * parameter, m and v.
+/// Attributes: beta1 = 0.9, beta2 = 0.999, epsilon = 1e-06, weight_decay = 0.0.
+Value lamb_direction(Value parameter, Value gradient, Value m, Value v, Value rate,
+                     Value beta1_power, Value beta2_power, const Attrs& attrs = {});
+
+/// parameter -= rate * ratio * direction (the second operand); ratio is the root of square1 /
+/// square2, the sums of the squares of the parameter and of the direction, and 1 where one of them
+/// is 0.
+Value lamb_update(Value parameter, Value gradient, Value rate, Value square1, Value square2,
+                  const Attrs& attrs = {});
+
 /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance over the dims from
 /// begin_norm_axis on. Attributes: begin_norm_axis = -1, begin_params_axis = -1, epsilon = 1e-07.
 Value layer_norm(Value x, Value gamma, Value beta, const Attrs& attrs = {});
@@ -204,6 +240,12 @@ Value max_pool_grad(Value x, Value gradient, const Attrs& attrs = {});
 /// from. Attributes: paddings (a list of integers, must be given), mode = "reflect".
 Value mirror_pad_grad(Value gradient, const Attrs& attrs = {});
 
+/// g = gradient + weight_decay * parameter; moment = momentum * moment + g; parameter -= rate *
+/// moment, with nesterov rate * (g + momentum * moment). Attributes: momentum = 0.9, nesterov =
+/// false, weight_decay = 0.0.
+Value momentum_update(Value parameter, Value gradient, Value moment, Value rate,
+                      const Attrs& attrs = {});
+
 /// y = a * b, broadcast from the right; integers wrap around.
 Value mul(Value a, Value b, const Attrs& attrs = {});
 
@@ -244,6 +286,19 @@ Value relu_grad(Value gradient, Value y, const Attrs& attrs = {});
 /// must be given).
 Value reshape(Value x, const Attrs& attrs = {});
 
+/// g = gradient + weight_decay * parameter; mean_square = decay * mean_square + (1 - decay) * g^2;
+/// moment = momentum * moment + rate * g / sqrt(mean_square + epsilon); parameter -= moment.
+/// Attributes: decay = 0.9, momentum = 0.0, epsilon = 1e-10, weight_decay = 0.0.
+Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate,
+                      const Attrs& attrs = {});
+
+/// g = gradient + weight_decay * parameter; moment = momentum * moment + (1 - dampening) * g, at
+/// first (where `first` is not 0) g alone; parameter -= rate * moment, with nesterov rate * (g +
+/// momentum * moment), without momentum rate * g. Attributes: momentum = 0.0, dampening = 0.0,
+/// nesterov = false, weight_decay = 0.0.
+Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate,
+                 const Attrs& attrs = {});
+
 /// y = 1 / (1 + e^-x).
 Value sigmoid(Value x, const Attrs& attrs = {});
 
@@ -283,32 +338,5 @@ Value tanh(Value x, const Attrs& attrs = {});
 
 /// Dim d of the result is dim perm[d] of x. Attributes: perm (a list of integers, must be given).
 Value transpose(Value x, const Attrs& attrs = {});
-
-/// x.
-Value adagrad_update(Value parameter, Value gradient, Value sum, Value rate, const Attrs& attrs = {});
-
-/// x.
-Value adam_update(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs = {});
-
-/// x.
-Value adam_weight_decay_update(Value parameter, Value gradient, Value m, Value v, Value rate, const Attrs& attrs = {});
-
-/// x.
-Value centered_rms_prop_update(Value parameter, Value gradient, Value mean_gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs = {});
-
-/// x.
-Value lamb_direction(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs = {});
-
-/// x.
-Value lamb_update(Value parameter, Value gradient, Value rate, Value square1, Value square2, const Attrs& attrs = {});
-
-/// x.
-Value momentum_update(Value parameter, Value gradient, Value moment, Value rate, const Attrs& attrs = {});
-
-/// x.
-Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs = {});
-
-/// x.
-Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate, const Attrs& attrs = {});
 
 }  // namespace tessera

@@ -7,6 +7,22 @@
 
 namespace tessera {
 
+Value adagrad_update(Value parameter, Value gradient, Value sum, Value rate, const Attrs& attrs) {
+  return internal::emit("adagrad_update", std::array{parameter, gradient, sum, rate}, attrs);
+}
+
+Value adam_update(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power,
+                  Value beta2_power, const Attrs& attrs) {
+  return internal::emit(
+      "adam_update", std::array{parameter, gradient, m, v, rate, beta1_power, beta2_power}, attrs);
+}
+
+Value adam_weight_decay_update(Value parameter, Value gradient, Value m, Value v, Value rate,
+                               const Attrs& attrs) {
+  return internal::emit("adam_weight_decay_update", std::array{parameter, gradient, m, v, rate},
+                        attrs);
+}
+
 Value add(Value a, Value b, const Attrs& attrs) {
   return internal::emit("add", std::array{a, b}, attrs);
 }
@@ -73,6 +89,13 @@ Value broadcast_to(Value x, const Attrs& attrs) {
 
 Value cast(Value x, const Attrs& attrs) {
   return internal::emit("cast", std::array{x}, attrs);
+}
+
+Value centered_rms_prop_update(Value parameter, Value gradient, Value mean_gradient,
+                               Value mean_square, Value moment, Value rate, const Attrs& attrs) {
+  return internal::emit("centered_rms_prop_update",
+                        std::array{parameter, gradient, mean_gradient, mean_square, moment, rate},
+                        attrs);
 }
 
 Value concat(std::span<const Value> x, const Attrs& attrs) {
@@ -167,6 +190,19 @@ Value gelu_grad(Value gradient, Value x, const Attrs& attrs) {
   return internal::emit("gelu_grad", std::array{gradient, x}, attrs);
 }
 
+Value lamb_direction(Value parameter, Value gradient, Value m, Value v, Value rate,
+                     Value beta1_power, Value beta2_power, const Attrs& attrs) {
+  return internal::emit("lamb_direction",
+                        std::array{parameter, gradient, m, v, rate, beta1_power, beta2_power},
+                        attrs);
+}
+
+Value lamb_update(Value parameter, Value gradient, Value rate, Value square1, Value square2,
+                  const Attrs& attrs) {
+  return internal::emit("lamb_update", std::array{parameter, gradient, rate, square1, square2},
+                        attrs);
+}
+
 Value layer_norm(Value x, Value gamma, Value beta, const Attrs& attrs) {
   return internal::emit("layer_norm", std::array{x, gamma, beta}, attrs);
 }
@@ -213,6 +249,11 @@ Value max_pool_grad(Value x, Value gradient, const Attrs& attrs) {
 
 Value mirror_pad_grad(Value gradient, const Attrs& attrs) {
   return internal::emit("mirror_pad_grad", std::array{gradient}, attrs);
+}
+
+Value momentum_update(Value parameter, Value gradient, Value moment, Value rate,
+                      const Attrs& attrs) {
+  return internal::emit("momentum_update", std::array{parameter, gradient, moment, rate}, attrs);
 }
 
 Value mul(Value a, Value b, const Attrs& attrs) {
@@ -263,6 +304,17 @@ Value reshape(Value x, const Attrs& attrs) {
   return internal::emit("reshape", std::array{x}, attrs);
 }
 
+Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate,
+                      const Attrs& attrs) {
+  return internal::emit("rms_prop_update",
+                        std::array{parameter, gradient, mean_square, moment, rate}, attrs);
+}
+
+Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate,
+                 const Attrs& attrs) {
+  return internal::emit("sgd_update", std::array{parameter, gradient, moment, first, rate}, attrs);
+}
+
 Value sigmoid(Value x, const Attrs& attrs) {
   return internal::emit("sigmoid", std::array{x}, attrs);
 }
@@ -307,42 +359,6 @@ Value tanh(Value x, const Attrs& attrs) {
 
 Value transpose(Value x, const Attrs& attrs) {
   return internal::emit("transpose", std::array{x}, attrs);
-}
-
-Value adagrad_update(Value parameter, Value gradient, Value sum, Value rate, const Attrs& attrs) {
-  return internal::emit("adagrad_update", std::array{parameter, gradient, sum, rate}, attrs);
-}
-
-Value adam_update(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs) {
-  return internal::emit("adam_update", std::array{parameter, gradient, m, v, rate, beta1_power, beta2_power}, attrs);
-}
-
-Value adam_weight_decay_update(Value parameter, Value gradient, Value m, Value v, Value rate, const Attrs& attrs) {
-  return internal::emit("adam_weight_decay_update", std::array{parameter, gradient, m, v, rate}, attrs);
-}
-
-Value centered_rms_prop_update(Value parameter, Value gradient, Value mean_gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs) {
-  return internal::emit("centered_rms_prop_update", std::array{parameter, gradient, mean_gradient, mean_square, moment, rate}, attrs);
-}
-
-Value lamb_direction(Value parameter, Value gradient, Value m, Value v, Value rate, Value beta1_power, Value beta2_power, const Attrs& attrs) {
-  return internal::emit("lamb_direction", std::array{parameter, gradient, m, v, rate, beta1_power, beta2_power}, attrs);
-}
-
-Value lamb_update(Value parameter, Value gradient, Value rate, Value square1, Value square2, const Attrs& attrs) {
-  return internal::emit("lamb_update", std::array{parameter, gradient, rate, square1, square2}, attrs);
-}
-
-Value momentum_update(Value parameter, Value gradient, Value moment, Value rate, const Attrs& attrs) {
-  return internal::emit("momentum_update", std::array{parameter, gradient, moment, rate}, attrs);
-}
-
-Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate, const Attrs& attrs) {
-  return internal::emit("rms_prop_update", std::array{parameter, gradient, mean_square, moment, rate}, attrs);
-}
-
-Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate, const Attrs& attrs) {
-  return internal::emit("sgd_update", std::array{parameter, gradient, moment, first, rate}, attrs);
 }
 
 }  // namespace tessera

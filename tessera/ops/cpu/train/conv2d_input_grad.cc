@@ -1,4 +1,4 @@
-#include "tessera/ops/cpu/internal/dnnl_conv.h"
+#include "tessera/ops/cpu/train/internal/dnnl_conv.h"
 
 namespace tessera {
 namespace {

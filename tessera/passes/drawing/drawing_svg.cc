@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "tessera/base/text.h"
-#include "tessera/passes/drawing.h"
+#include "tessera/passes/drawing/drawing.h"
 
 namespace tessera {
 namespace {

@@ -1,4 +1,4 @@
-#include "tessera/passes/drawing.h"
+#include "tessera/passes/drawing/drawing.h"
 
 #include <fmt/format.h>
 

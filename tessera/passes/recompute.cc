@@ -1,0 +1,108 @@
+#include "tessera/passes/recompute.h"
+
+#include <algorithm>
+
+#include "tessera/base/text.h"
+#include "tessera/passes/internal/rewriter.h"
+
+namespace tessera {
+namespace {
+
+size_t at(ValueId id) {
+  return static_cast<size_t>(id);
+}
+
+/// Values with fewer elements than this part of what they are made of are kept.
+constexpr int64_t kSmall = 8;
+
+class Recompute {
+ public:
+  Recompute(const Graph& graph, ValueId loss, std::span<const std::string> patterns)
+      : graph_(graph), rewriter_(graph), producers_(graph.values.size(), -1) {
+    for (size_t n = 0; n < graph.nodes.size(); ++n)
+      for (const ValueId id : graph.nodes[n].results) producers_[at(id)] = static_cast<int>(n);
+    require(producers_[at(loss)] >= 0, "the loss is computed by no node");
+    forward_ = static_cast<size_t>(producers_[at(loss)]) + 1;
+    find_segments(patterns);
+    find_again();
+  }
+
+  Graph run() {
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+      if (n >= forward_)
+        for (const ValueId id : graph_.nodes[n].operands) compute_again(id);
+      rewriter_.keep(graph_.nodes[n]);
+    }
+    return rewriter_.finish();
+  }
+
+ private:
+  void find_segments(std::span<const std::string> patterns) {
+    std::vector<bool> fits(patterns.size(), false);
+    for (const Node& node : graph_.nodes) {
+      segments_.emplace_back();
+      const std::string& scope = node.scope;
+      for (size_t end = scope.find('.'); segments_.back().empty() && !scope.empty();
+           end = scope.find('.', end + 1)) {
+        const std::string prefix = scope.substr(0, end);
+        for (size_t p = 0; p < patterns.size(); ++p) {
+          if (!matches(patterns[p], prefix)) continue;
+          fits[p] = true;
+          segments_.back() = prefix;
+        }
+        if (end == std::string::npos) break;
+      }
+    }
+    for (size_t p = 0; p < patterns.size(); ++p)
+      require(fits[p], "the pattern '{}' of what to compute again fits no scope",
+              printable(patterns[p]));
+  }
+
+  void find_again() {
+    again_.assign(graph_.values.size(), false);
+    for (size_t n = 0; n < forward_; ++n)
+      if (!segments_[n].empty() && graph_.nodes[n].results.size() == 1)
+        again_[at(graph_.nodes[n].results[0])] = !is_small(graph_.nodes[n]);
+    for (size_t n = 0; n < graph_.nodes.size(); ++n)
+      for (const ValueId id : graph_.nodes[n].operands)
+        if (again_[at(id)] && segments_[n] != segment_of(id)) again_[at(id)] = false;
+    for (const ValueId id : graph_.outputs) again_[at(id)] = false;
+    for (const Update& update : graph_.updates) again_[at(update.value)] = false;
+  }
+
+  const std::string& segment_of(ValueId id) const {
+    return segments_[static_cast<size_t>(producers_[at(id)])];
+  }
+
+  bool is_small(const Node& node) const {
+    int64_t largest = 0;
+    for (const ValueId id : node.operands)
+      largest = std::max(largest, element_count(graph_.type(id).global));
+    return element_count(graph_.type(node.results[0]).global) < largest / kSmall;
+  }
+
+  /// From here on another value stands for `id`, where it is not kept.
+  void compute_again(ValueId id) {
+    if (!again_[at(id)]) return;
+    again_[at(id)] = false;
+    Node node = graph_.nodes[static_cast<size_t>(producers_[at(id)])];
+    for (const ValueId operand : node.operands) compute_again(operand);
+    node.operands = rewriter_.of(node.operands);
+    rewriter_.stand_for(id, rewriter_.emit(node, rewriter_.name_of(id) + ".again"));
+  }
+
+  const Graph& graph_;
+  internal::Rewriter rewriter_;
+  std::vector<int> producers_;         // per value its node, or -1
+  size_t forward_ = 0;                 // nodes
+  std::vector<std::string> segments_;  // per node; empty: none
+  std::vector<bool> again_;            // per value: not kept, and not computed again yet
+};
+
+}  // namespace
+
+Graph recompute(const Graph& graph, ValueId loss, std::span<const std::string> patterns) {
+  return Recompute(graph, loss, patterns).run();
+}
+
+}  // namespace tessera
