@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tessera/base/stopwatch.h"
+#include "tessera/base/text.h"
 #include "tessera/model/internal/first_bad_value.h"
 #include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
@@ -51,6 +52,8 @@ void check_rows(const Pipeline& rows) {
 
 Trainer::Trainer(Model& model, const TrainOptions& options)
     : model_(model), recipe_(recipe_of(options)) {
+  training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
+  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
@@ -74,7 +77,8 @@ bool Trainer::all_agree(bool mine) const {
 }
 
 Graph Trainer::network(int64_t rows) const {
-  Graph graph = split_ends(fold_constants(trace(model_.spec_, rows, model_.row_shape_)));
+  Graph graph = fold_constants(trace(model_.spec_, rows, model_.row_shape_));
+  graph = split_ends(to_training(graph, training_));
   if (model_.options_.shard_operators != nullptr) model_.options_.shard_operators(graph);
   return graph;
 }
@@ -108,6 +112,8 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   for (const ValueId id : graph.parameters)
     parameters.push_back(
         tensor_of(made.step, graph.values[static_cast<size_t>(id)].name, graph.type(id).shape()));
+  for (const ValueId id : graph.inputs)
+    made.inputs.push_back(graph.values[static_cast<size_t>(id)].name);
   made.program = Program::compile(graph, parameters,
                                   {.threads = run.threads,
                                    .reference_only = run.reference_only,
@@ -122,31 +128,36 @@ Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
   return prepared_.emplace(std::pair(rows, part), prepare(rows, part)).first->second;
 }
 
-std::vector<Tensor> Trainer::numbers(const TrainGraph& step) const {
-  std::vector<Tensor> numbers;
-  for (const Schedule& rate : step.rates)
-    numbers.push_back(Tensor::scalar(static_cast<float>(rate.rate(global_step_))));
-  for (size_t i = 0; i < step.powers.size(); ++i) numbers.push_back(Tensor::scalar(powers_[i]));
-  return numbers;
+Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch* batch) const {
+  const int64_t batches = global_step_ * recipe_.accumulate + accumulated_;
+  if (name == "step") return Tensor::scalar(batches);
+  if (name == "labels") return batch->labels;
+  for (size_t i = 0; i < step.powers.size(); ++i)
+    if (step.powers[i].name == name) return Tensor::scalar(powers_[i]);
+  if (!name.starts_with("learning_rate")) return batch->data;
+  const size_t digits = name.rfind('_');
+  const auto group = parse_int(name.substr(digits + 1)).value_or(0);
+  const double rate = step.rates[static_cast<size_t>(group)].rate(global_step_);
+  return Tensor::scalar(static_cast<float>(rate));
 }
 
-double Trainer::run(Prepared& prepared, std::span<const Tensor> batch) {
-  std::vector<Tensor> inputs(batch.begin(), batch.end());
-  for (Tensor& number : numbers(prepared.step)) inputs.push_back(std::move(number));
+double Trainer::run(Prepared& prepared, const Batch* batch) {
+  std::vector<Tensor> inputs;
+  for (const std::string& name : prepared.inputs)
+    inputs.push_back(input(prepared.step, name, batch));
   const std::vector<Tensor> outputs = prepared.program->run(inputs);
   return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
 }
 
 double Trainer::make_step(const Batch& batch) {
-  const std::vector<Tensor> rows = {batch.data, batch.labels};
   const bool is_whole = recipe_.accumulate == 1;
   Prepared& step = prepared(batch.all_rows, is_whole ? StepPart::kWhole : StepPart::kAccumulate);
-  const double loss = run(step, rows);
+  const double loss = run(step, &batch);
   if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
   if (!is_whole) {
     if (++accumulated_ < recipe_.accumulate) return loss;
     accumulated_ = 0;
-    run(prepared(1, StepPart::kApply), {});
+    run(prepared(1, StepPart::kApply), nullptr);
   }
   ++global_step_;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
@@ -154,11 +165,14 @@ double Trainer::make_step(const Batch& batch) {
 }
 
 void Trainer::explain_bad_loss(const Batch& batch, double loss) {
-  const std::string where =
-      model_.spread_ != nullptr
-          ? std::string("train on one rank to learn which node gave it")
-          : internal::first_bad_value(prepared(batch.all_rows, StepPart::kWhole).step.graph,
-                                      model_.weights_, {batch.data, batch.labels});
+  std::string where = "train on one rank to learn which node gave it";
+  if (model_.spread_ == nullptr) {
+    const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
+    const Prepared& made = prepared(batch.all_rows, part);
+    std::map<std::string, Tensor, std::less<>> given = model_.weights_;
+    for (const std::string& name : made.inputs) given[name] = input(made.step, name, &batch);
+    where = internal::first_bad_value(made.step.graph, given);
+  }
   fail(ErrorCode::kInvalidArgument,
        "the loss of step {} is {}: {}; a smaller learning rate or clipped gradients may help",
        global_step_ + 1, loss, where);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tessera/model/model.h"
+#include "tessera/passes/training.h"
 #include "tessera/train/train_graph.h"
 
 namespace tessera {
@@ -26,6 +27,11 @@ struct TrainOptions {
   double clip_value = 0;  // as TrainRecipe has them
   double clip_norm = 0;
   int accumulate = 1;
+  uint64_t seed = 0;                 // of what dropout drops
+  double batch_norm_momentum = 0.9;  // of moving statistics
+  /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
+  /// instead of over the whole batch.
+  bool statistics_per_rank = false;
 };
 
 /// A step that has been made.
@@ -109,6 +115,7 @@ class Trainer {
   struct Prepared {
     TrainGraph step;
     std::shared_ptr<const Placed> placed;  // null: it runs alone
+    std::vector<std::string> inputs;       // of the program, by name
     std::optional<Program> program;
   };
 
@@ -117,13 +124,14 @@ class Trainer {
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
-  double run(Prepared& prepared, std::span<const Tensor> batch);
+  double run(Prepared& prepared, const Batch* batch);
   double make_step(const Batch& batch);
-  std::vector<Tensor> numbers(const TrainGraph& step) const;
+  Tensor input(const TrainGraph& step, std::string_view name, const Batch* batch) const;
   [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
 
   Model& model_;
   TrainRecipe recipe_;
+  TrainingOptions training_;
   std::map<std::string, Tensor, std::less<>> kept_;  // what lies beside the parameters
   std::vector<std::string> kept_order_;
   std::vector<float> powers_;  // of the next step, per RunningPower

@@ -40,26 +40,19 @@ std::string told(std::string_view what, const Tensor& tensor, const Bad& bad) {
 }  // namespace
 
 std::string first_bad_value(const Graph& graph,
-                            const std::map<std::string, Tensor, std::less<>>& parameters,
-                            const std::vector<Tensor>& inputs) {
+                            const std::map<std::string, Tensor, std::less<>>& given) {
   std::vector<Tensor> values(graph.values.size());
   const auto at = [](ValueId id) { return static_cast<size_t>(id); };
   const auto name = [&](ValueId id) { return graph.values[at(id)].name; };
-  for (size_t i = 0; i < std::min(inputs.size(), graph.inputs.size()); ++i)
-    values[at(graph.inputs[i])] = inputs[i];
   for (const auto& [id, tensor] : graph.constants) values[at(id)] = tensor;
-  for (const ValueId id : graph.parameters) {
-    const auto found = parameters.find(name(id));
-    if (found != parameters.end()) values[at(id)] = found->second;
-  }
-  for (const auto* given : {&graph.inputs, &graph.parameters}) {
-    for (const ValueId id : *given) {
-      if (!values[at(id)].is_defined()) continue;
+  for (const auto* ids : {&graph.inputs, &graph.parameters}) {
+    for (const ValueId id : *ids) {
+      const auto found = given.find(name(id));
+      if (found == given.end()) continue;
+      values[at(id)] = found->second;
       const Bad bad = bad_of(values[at(id)]);
-      const bool is_input = given == &graph.inputs;
-      if (bad.count > 0)
-        return told(fmt::format("{} '{}'", is_input ? "the input" : "the parameter", name(id)),
-                    values[at(id)], bad);
+      const std::string_view kind = ids == &graph.inputs ? "the input" : "the parameter";
+      if (bad.count > 0) return told(fmt::format("{} '{}'", kind, name(id)), values[at(id)], bad);
     }
   }
   for (const Node& node : graph.nodes) {
