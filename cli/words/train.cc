@@ -237,7 +237,8 @@ void declare_training(Arguments& arguments, Request& request) {
 void declare_result(Arguments& arguments, Request& request) {
   arguments.group("Result");
   arguments.option("--save", request.folder, "folder for checkpoints");
-  arguments.option("--prefix", request.prefix, "of their names; default: the model's");
+  arguments.option("--save-prefix", request.prefix,
+                   "what their names begin with; default: the model's name");
   arguments.option("--save-steps", request.save_steps,
                    "save every so many steps; 0: at the end alone");
   arguments.option("--keep", request.keep, "so many files at most, the newest");

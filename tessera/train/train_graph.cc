@@ -40,12 +40,9 @@ class Builder {
   TrainGraph run() {
     Graph& g = graph();
     if (part_ == StepPart::kApply) {
-      g.nodes.clear();
-      g.inputs.clear();
-      g.outputs.clear();
-      g.updates.clear();
       g = parameters_only();
-      for (Trained& trained : trained_) trained.value = {&g, *g.find(name(trained.value))};
+      for (size_t i = 0; i < trained_.size(); ++i)
+        trained_[i].value = {&g, *g.find(made_.trained[i])};
     }
     std::vector<Value> gradients;
     if (part_ == StepPart::kApply) {

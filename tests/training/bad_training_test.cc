@@ -88,7 +88,7 @@ TEST(BadTraining, RecipesThatMeanNothingAreRefusedBeforeAnythingRuns) {
 }
 
 TEST(BadTraining, AFolderForCheckpointsThatCannotBeMadeEndsItBeforeTheFirstStep) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   const std::filesystem::path file = folder.path() / "file";
   std::ofstream(file) << "x";
   Model model = lenet();

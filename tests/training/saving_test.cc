@@ -33,7 +33,7 @@ void train_with(ModelCheckpoint& saver, const TrainOptions& options = {}) {
 }
 
 TEST(ModelCheckpoint, NamesFilesByEpochAndStepAndKeepsTheNewest) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   ModelCheckpoint saver("lenet", folder.path(),
                         {.save_checkpoint_steps = 4, .keep_checkpoint_max = 3});
   train_with(saver);
@@ -43,14 +43,14 @@ TEST(ModelCheckpoint, NamesFilesByEpochAndStepAndKeepsTheNewest) {
 }
 
 TEST(ModelCheckpoint, SavesAtTheEndWhatIsNotSavedYet) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   ModelCheckpoint saver("net", folder.path(), {.save_checkpoint_steps = 13});
   train_with(saver);
   EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"net-2_3.ckpt", "net-2_10.ckpt"}));
 }
 
 TEST(ModelCheckpoint, GivesALaterRunANameOfItsOwn) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   for (int run = 0; run < 3; ++run) {
     ModelCheckpoint saver("a", folder.path(), {.save_checkpoint_steps = 20});
     train_with(saver);
@@ -60,7 +60,7 @@ TEST(ModelCheckpoint, GivesALaterRunANameOfItsOwn) {
 }
 
 TEST(ModelCheckpoint, HoldsWhatMindSporesTrainingCellHoldsInItsOrder) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   ModelCheckpoint saver(
       "m", folder.path(),
       {.save_checkpoint_steps = 20, .append_info = {"epoch_num", "step_num"}, .crc_check = true});
@@ -77,7 +77,7 @@ TEST(ModelCheckpoint, HoldsWhatMindSporesTrainingCellHoldsInItsOrder) {
 }
 
 TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
-  const ScratchFolder now, later;
+  const ScratchFolder now("now"), later("later");
   ModelCheckpoint first("a", now.path(), {.save_checkpoint_steps = 5, .keep_checkpoint_max = 9});
   ModelCheckpoint second(
       "a", later.path(),
@@ -95,7 +95,7 @@ TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
 }
 
 TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   const auto refuses = [&](const std::string& prefix, const CheckpointConfig& config) {
     EXPECT_THROW(ModelCheckpoint(prefix, folder.path(), config), Error);
   };
@@ -109,7 +109,7 @@ TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
 
 /// The weights after 20 steps, gone on with after `steps` of them where that is above 0.
 std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t steps) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   const auto rows = [](const Model& model) { return digits(model.spec(), 8, 80).shuffle(11); };
   Model model = lenet();
   if (steps > 0) {
@@ -148,7 +148,7 @@ TEST(Resuming, GivesTheBitsOfARunThatWasNotInterrupted) {
 }
 
 TEST(Resuming, FromAnotherOptimizersCheckpointIsRefused) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   ModelCheckpoint saver("a", folder.path(), {.save_checkpoint_steps = 20});
   train_with(saver, {.optimizer = "momentum"});
   Model model = lenet();
@@ -163,7 +163,7 @@ TEST(Resuming, FromAnotherOptimizersCheckpointIsRefused) {
 }
 
 TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
-  const ScratchFolder folder;
+  const ScratchFolder folder("training");
   const auto run = [&](int ranks, const std::function<void(Trainer&, Communicator&)>& body) {
     run_world({.ranks = ranks}, [&](Communicator& world) {
       RunOptions options{.threads = 1, .world = &world};
