@@ -23,6 +23,9 @@ namespace tessera {
 #define TESSERA_FILE(op_name) Kernel define_cpu_nhwc_##op_name();
 #include "tessera/ops_cpu_nhwc_files.inc"
 #undef TESSERA_FILE
+#define TESSERA_FILE(op_name) Kernel define_cpu_train_##op_name();
+#include "tessera/ops_cpu_train_files.inc"
+#undef TESSERA_FILE
 #define TESSERA_FILE(op_name) Kernel define_cpu_exact_##op_name();
 #include "tessera/ops_cpu_exact_files.inc"
 #undef TESSERA_FILE
@@ -59,6 +62,9 @@ std::vector<OpDef> define_ops() {
 #undef TESSERA_FILE
 #define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_##op_name());
 #include "tessera/ops_cpu_files.inc"
+#undef TESSERA_FILE
+#define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_train_##op_name());
+#include "tessera/ops_cpu_train_files.inc"
 #undef TESSERA_FILE
 #define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_exact_##op_name());
 #include "tessera/ops_cpu_exact_files.inc"
