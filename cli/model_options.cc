@@ -15,7 +15,7 @@ void ModelOptions::declare(Arguments& arguments) {
   arguments.flag("--deterministic", deterministic,
                  "the same bits for any number of ranks and threads on one type of processor");
   arguments.options("--reinit", reinit,
-                    "pattern of parameters that stay new (zero, scales one) whatever the file has: "
+                    "pattern of parameters that stay new whatever the file has: "
                     "a head for other classes");
   hub.declare_place(arguments);
   hub.declare_fetch(arguments);
