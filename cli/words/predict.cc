@@ -165,6 +165,16 @@ Model open_model(const Request& request, const Shape& row, const RunOptions& run
   return request.model.open({request.weights, request.ranks.from}, checkpoint, row, run);
 }
 
+/// Labels of another model are no labels; fewer may be, where a class stands for the background.
+void check_labels(const Request& request, const Names& names, const Tensor& outputs) {
+  const std::string& file = request.rows.labels;
+  const int64_t classes = outputs.size() / outputs.shape()[0];
+  if (file.empty() || std::ssize(names) == classes) return;
+  require(std::ssize(names) < classes, "the labels {} name {} classes, the model has {}", file,
+          names.size(), classes);
+  fmt::print(stderr, "the labels {} name {} of the {} classes\n", file, names.size(), classes);
+}
+
 void predict_rows_on(const Request& request, Communicator* world) {
   const bool tells = world == nullptr || world->rank() == 0;
   const ModelSpec spec = request.model.spec();
@@ -189,6 +199,7 @@ void predict_rows_on(const Request& request, Communicator* world) {
     std::optional<double> difference;
     if (against.is_asked()) difference = against.add(batch->data, outputs);
     if (!tells) continue;
+    if (batch->first_row == 0) check_labels(request, names, outputs);
     int64_t index = batch->first_row;
     for (Prediction& prediction : predictions_of(*batch, outputs, rows, request.top)) {
       prediction.difference = difference;
