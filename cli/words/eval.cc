@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "cli/against_f32.h"
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
@@ -8,6 +7,7 @@
 #include "cli/rank_options.h"
 #include "cli/rows.h"
 #include "cli/word.h"
+#include "cli/words/internal/against_f32.h"
 #include "tessera/base/text.h"
 #include "tessera/model/report.h"
 #include "tessera/ops/registry.h"

@@ -4,14 +4,14 @@
 #include <cmath>
 #include <numeric>
 
-#include "cli/against_f32.h"
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
-#include "cli/predict_array.h"
 #include "cli/rows.h"
 #include "cli/word.h"
+#include "cli/words/internal/against_f32.h"
+#include "cli/words/internal/predict_array.h"
 #include "tessera/base/text.h"
 #include "tessera/data/image_file.h"
 #include "tessera/data/npy_file.h"

@@ -10,11 +10,11 @@
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
-#include "tessera/model/model_checkpoint.h"
-#include "tessera/model/monitors.h"
 #include "tessera/model/predict_layout.h"
-#include "tessera/model/train_log.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/model_checkpoint.h"
+#include "tessera/model/train/monitors.h"
+#include "tessera/model/train/train_log.h"
+#include "tessera/model/train/trainer.h"
 
 namespace tessera::cli {
 namespace {

@@ -16,10 +16,10 @@
 
 #include "tessera/model/auto_parallel_context.h"
 #include "tessera/model/distributed_checkpoint.h"
-#include "tessera/model/model_checkpoint.h"
-#include "tessera/model/monitors.h"
 #include "tessera/model/parameters.h"
 #include "tessera/model/predict_layout.h"
+#include "tessera/model/train/model_checkpoint.h"
+#include "tessera/model/train/monitors.h"
 #include "tessera/nn/initializer.h"
 #include "tessera/ops/ops.h"
 #include "tessera/passes/shard.h"

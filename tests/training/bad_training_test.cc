@@ -4,7 +4,7 @@
 #include <cmath>
 #include <fstream>
 
-#include "tessera/model/model_checkpoint.h"
+#include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
 

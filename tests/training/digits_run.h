@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tessera/data/pipeline.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/trainer.h"
 #include "tessera/zoo/zoo.h"
 
 namespace tessera::testing {

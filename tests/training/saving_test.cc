@@ -6,7 +6,7 @@
 
 #include "tessera/checkpoint/checkpoint.h"
 #include "tessera/comm/communicator.h"
-#include "tessera/model/model_checkpoint.h"
+#include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
 

@@ -1,4 +1,4 @@
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/trainer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 
 #include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
-#include "tessera/model/internal/first_bad_value.h"
 #include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
+#include "tessera/model/train/first_bad_value.h"
 #include "tessera/passes/drop_dead.h"
 #include "tessera/passes/fold_constants.h"
 #include "tessera/passes/fuse.h"

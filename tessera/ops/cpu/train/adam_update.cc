@@ -1,8 +1,8 @@
-#include "tessera/ops/cpu/internal/in_threads.h"
+#include "tessera/ops/cpu/train/internal/in_threads.h"
 
 namespace tessera {
 
-TESSERA_KERNEL(adam_update, cpu) {
+TESSERA_KERNEL(adam_update, cpu_train) {
   return internal::in_threads<internal::Name("adam_update")>();
 }
 

@@ -1,4 +1,4 @@
-#include "tessera/model/train_log.h"
+#include "tessera/model/train/train_log.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "tessera/model/monitors.h"
+#include "tessera/model/train/monitors.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "tessera/model/internal/first_bad_value.h"
+#include "tessera/model/train/first_bad_value.h"
 
 #include <algorithm>
 #include <cmath>

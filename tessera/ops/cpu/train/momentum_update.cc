@@ -1,8 +1,8 @@
-#include "tessera/ops/cpu/internal/in_threads.h"
+#include "tessera/ops/cpu/train/internal/in_threads.h"
 
 namespace tessera {
 
-TESSERA_KERNEL(momentum_update, cpu) {
+TESSERA_KERNEL(momentum_update, cpu_train) {
   return internal::in_threads<internal::Name("momentum_update")>();
 }
 

@@ -1,4 +1,4 @@
-#include "cli/predict_array.h"
+#include "cli/words/internal/predict_array.h"
 
 #include <algorithm>
 

@@ -14,7 +14,7 @@
 
 #include "tessera/base/stopwatch.h"
 #include "tessera/checkpoint/writer.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/trainer.h"
 
 namespace tessera {
 

@@ -1,4 +1,4 @@
-#include "tessera/model/model_checkpoint.h"
+#include "tessera/model/train/model_checkpoint.h"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tessera/io/file.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/trainer.h"
 
 namespace tessera {
 

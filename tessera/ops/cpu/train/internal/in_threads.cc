@@ -1,4 +1,4 @@
-#include "tessera/ops/cpu/internal/in_threads.h"
+#include "tessera/ops/cpu/train/internal/in_threads.h"
 
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/registry.h"

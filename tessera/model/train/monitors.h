@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "tessera/base/stopwatch.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/trainer.h"
 
 namespace tessera {
 
