@@ -19,7 +19,7 @@ void ModelOptions::declare(Arguments& arguments) {
                    "f32, or bf16: convolutions and dense layers multiply in bf16, where the "
                    "processor has instructions for it");
   arguments.options("--reinit", reinit,
-                    "pattern of parameters that stay new (zero, scales one) whatever the file has: "
+                    "pattern of parameters that stay new whatever the file has: "
                     "a head for other classes");
   hub.declare_place(arguments);
   hub.declare_fetch(arguments);

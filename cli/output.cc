@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "tessera/base/text.h"
 
@@ -110,8 +111,10 @@ std::string Table::to_string() const {
 
 Progress::Progress(std::string_view what, int64_t total, bool quiet, bool bytes)
     : what_(what),
-      total_(std::max<int64_t>(total, 1)),
+      total_(bytes && total <= 0 ? std::numeric_limits<int64_t>::max()
+                                 : std::max<int64_t>(total, 1)),
       bytes_(bytes),
+      is_open_(bytes && total <= 0),
       shown_(!quiet && isatty(STDERR_FILENO) != 0),
       start_(Clock::now()),
       last_(start_) {}
@@ -127,6 +130,13 @@ void Progress::update(int64_t done, std::string_view note) {
   last_ = now;
   constexpr int kWidth = 30;
   const double seconds = std::chrono::duration<double>(now - start_).count();
+  if (is_open_) {
+    fmt::print(
+        stderr, "\r\033[K{} {}  {}/s", what_, human_bytes(static_cast<uint64_t>(done)),
+        human_bytes(static_cast<uint64_t>(static_cast<double>(done) / std::max(seconds, 1e-9))));
+    std::fflush(stderr);
+    return;
+  }
   const double part = static_cast<double>(done) / static_cast<double>(total_);
   const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
   const double left = static_cast<double>(total_ - done) / std::max(rate, 1e-9);

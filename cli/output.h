@@ -58,7 +58,7 @@ class Table {
 /// terminal or `quiet`. update() is cheap: it draws ten times a second at most.
 class Progress {
  public:
-  /// `bytes`: what is counted are bytes, and rates are printed so.
+  /// `bytes`: what is counted are bytes, and rates are printed so; a total of 0 is then unknown.
   Progress(std::string_view what, int64_t total, bool quiet, bool bytes = false);
   ~Progress();
   Progress(const Progress&) = delete;
@@ -71,6 +71,7 @@ class Progress {
   std::string what_;
   int64_t total_;
   bool bytes_;
+  bool is_open_;  // nobody knows the total
   bool shown_;
   Clock::time_point start_;
   Clock::time_point last_;

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "cli/against_f32.h"
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
@@ -8,6 +7,7 @@
 #include "cli/rank_options.h"
 #include "cli/rows.h"
 #include "cli/word.h"
+#include "cli/words/internal/against_f32.h"
 #include "tessera/base/text.h"
 #include "tessera/model/report.h"
 #include "tessera/ops/registry.h"
@@ -123,7 +123,7 @@ void print_text(const Request& request, const Model& model, const Evaluated& eva
   fmt::print("{} rows in {:.3f} s: {:.0f} rows/s{}\n", report.rows, report.seconds,
              per_second(report), on_ranks(model.rank_count()));
   print_list("in the file, not of the network", model.loaded().not_used);
-  print_list("not in the file, allowed, and zero (scales one)", model.loaded().not_loaded);
+  print_list("not in the file, allowed, and new", model.loaded().not_loaded);
   print_list("allowed", model.loaded().notes);
   if (model.loaded().unchecked_crc)
     fmt::print("the file carries a CRC-32, not checked (--check-crc checks it)\n");
@@ -150,6 +150,11 @@ void eval_on(const Request& request, Communicator* world) {
   const auto metrics = read_usage([&] { return parse_metrics(request.metrics); });
   RunOptions run = request.model.run_options(request.common.thread_count());
   Pipeline rows = request.rows.open(spec, run.threads);
+  require(
+      rows.source().has_labels(),
+      "{} has no labels to compare with: a folder has one folder of pictures per class; predict "
+      "needs no labels",
+      request.rows.data);
   const Shape row = rows.row_type().shape;
   Shape together = row;
   together.insert(0, request.rows.batch);

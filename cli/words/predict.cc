@@ -4,14 +4,14 @@
 #include <cmath>
 #include <numeric>
 
-#include "cli/against_f32.h"
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
-#include "cli/predict_array.h"
 #include "cli/rows.h"
 #include "cli/word.h"
+#include "cli/words/internal/against_f32.h"
+#include "cli/words/internal/predict_array.h"
 #include "tessera/base/text.h"
 #include "tessera/data/image_file.h"
 #include "tessera/data/npy_file.h"
@@ -158,6 +158,23 @@ std::vector<Prediction> predictions_of(const Batch& batch, const Tensor& outputs
   return predictions;
 }
 
+/// Weights that are read once are read where the file has them.
+Model open_model(const Request& request, const Shape& row, const RunOptions& run) {
+  CheckpointOptions checkpoint = request.checkpoint;
+  checkpoint.map = checkpoint.map || run.runs_once;
+  return request.model.open({request.weights, request.ranks.from}, checkpoint, row, run);
+}
+
+/// Labels of another model are no labels; fewer may be, where a class stands for the background.
+void check_labels(const Request& request, const Names& names, const Tensor& outputs) {
+  const std::string& file = request.rows.labels;
+  const int64_t classes = outputs.size() / outputs.shape()[0];
+  if (file.empty() || std::ssize(names) == classes) return;
+  require(std::ssize(names) < classes, "the labels {} name {} classes, the model has {}", file,
+          names.size(), classes);
+  fmt::print(stderr, "the labels {} name {} of the {} classes\n", file, names.size(), classes);
+}
+
 void predict_rows_on(const Request& request, Communicator* world) {
   const bool tells = world == nullptr || world->rank() == 0;
   const ModelSpec spec = request.model.spec();
@@ -170,8 +187,8 @@ void predict_rows_on(const Request& request, Communicator* world) {
   Shape together = row;
   together.insert(0, request.rows.batch);
   run = request.ranks.run_options(run, world, spec, together);
-  Model model =
-      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  run.runs_once = rows.row_count() <= request.rows.batch;
+  Model model = open_model(request, row, run);
   AgainstF32 against(model, run);
   const Names names = request.rows.class_names(*source);
   int64_t left_out = 0;
@@ -182,6 +199,7 @@ void predict_rows_on(const Request& request, Communicator* world) {
     std::optional<double> difference;
     if (against.is_asked()) difference = against.add(batch->data, outputs);
     if (!tells) continue;
+    if (batch->first_row == 0) check_labels(request, names, outputs);
     int64_t index = batch->first_row;
     for (Prediction& prediction : predictions_of(*batch, outputs, rows, request.top)) {
       prediction.difference = difference;
@@ -234,8 +252,8 @@ void predict_array_on(const Request& request, Communicator* world) {
   RunOptions run = request.ranks.run_options(
       request.model.run_options(request.common.thread_count()), world, spec, input.shape());
   run.place.gather_outputs = !request.array.per_rank;
-  Model model =
-      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  run.runs_once = request.array.repeat == 1;
+  Model model = open_model(request, row, run);
   const ArrayRun result = predict_array(request.array, model, input);
   AgainstF32 against(model, run);
   if (against.is_asked()) against.add(input, result.outputs);

@@ -10,11 +10,11 @@
 #include "cli/rows.h"
 #include "cli/word.h"
 #include "tessera/base/text.h"
-#include "tessera/model/model_checkpoint.h"
-#include "tessera/model/monitors.h"
 #include "tessera/model/predict_layout.h"
-#include "tessera/model/train_log.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/model_checkpoint.h"
+#include "tessera/model/train/monitors.h"
+#include "tessera/model/train/train_log.h"
+#include "tessera/model/train/trainer.h"
 
 namespace tessera::cli {
 namespace {
@@ -237,7 +237,8 @@ void declare_training(Arguments& arguments, Request& request) {
 void declare_result(Arguments& arguments, Request& request) {
   arguments.group("Result");
   arguments.option("--save", request.folder, "folder for checkpoints");
-  arguments.option("--prefix", request.prefix, "of their names; default: the model's");
+  arguments.option("--save-prefix", request.prefix,
+                   "what their names begin with; default: the model's name");
   arguments.option("--save-steps", request.save_steps,
                    "save every so many steps; 0: at the end alone");
   arguments.option("--keep", request.keep, "so many files at most, the newest");

@@ -19,12 +19,18 @@ struct DataSet {
 constexpr DataSet kDataSets[] = {
     {"cifar100", 100}, {"cifar10", 10}, {"imagenet", 1000}, {"mnist", 10}, {"fashion", 10}};
 
-/// The classes of the data set that a card names, or nothing.
-std::optional<int64_t> classes_of(std::string_view data_set) {
+/// "CIFAR-10" as "cifar10".
+std::string bare(std::string_view data_set) {
   std::string name;
   for (const char c : data_set)
     if (c != '-' && c != '_' && c != ' ')
       name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return name;
+}
+
+/// The classes of the data set that a card names, or nothing.
+std::optional<int64_t> classes_of(std::string_view data_set) {
+  const std::string name = bare(data_set);
   for (const DataSet& known : kDataSets)
     if (name.starts_with(known.begins)) return known.classes;
   return {};
@@ -49,14 +55,42 @@ const ModelDef& require_network(const Card& card) {
   return *model;
 }
 
+/// "1.10" as 110; 0 where it is no version.
+int version_of(std::string_view text) {
+  const size_t dot = text.find('.');
+  if (dot == std::string_view::npos) return 0;
+  const size_t next = text.find('.', dot + 1);
+  const auto major = parse_int(text.substr(0, dot));
+  const auto minor = parse_int(text.substr(dot + 1, next == text.npos ? next : next - dot - 1));
+  if (!major || !minor || *major < 0 || *major > 99 || *minor < 0 || *minor > 99) return 0;
+  return static_cast<int>(*major * 100 + *minor);
+}
+
+bool applies(const HubRule& rule, const Card& card) {
+  const std::string_view uid = card.uid;
+  return uid.substr(uid.rfind('/') + 1).find(rule.uid) != std::string_view::npos &&
+         bare(card.dataset).starts_with(rule.data_set) &&
+         version_of(card.field("mindspore-version")) >= rule.since;
+}
+
 ModelSpec spec_of(const Card& card, const LoadOptions& options) {
   const ModelDef& model = require_network(card);
   std::string text = options.options;
-  const bool names_classes = text.find("num_classes") != std::string::npos;
-  std::optional<int64_t> classes = options.num_classes;
-  if (!classes && !names_classes && has_option(model, "num_classes"))
-    classes = classes_of(card.dataset);
-  if (classes) text += fmt::format("{}num_classes={}", text.empty() ? "" : ",", *classes);
+  const auto names = [&](std::string_view option) {
+    return ("," + text).find(fmt::format(",{}=", option)) != std::string::npos;
+  };
+  const auto append = [&](std::string_view option) {
+    text += fmt::format("{}{}", text.empty() ? "" : ",", option);
+  };
+  if (options.num_classes) append(fmt::format("num_classes={}", *options.num_classes));
+  for (const HubRule& rule : model.hub_rules) {
+    if (!applies(rule, card)) continue;
+    for (const std::string_view option : split(rule.options, ','))
+      if (!names(option.substr(0, option.find('=')))) append(option);
+  }
+  const auto classes = classes_of(card.dataset);
+  if (classes && !names("num_classes") && has_option(model, "num_classes"))
+    append(fmt::format("num_classes={}", *classes));
   return parse_model(fmt::format("{}({})", model.name, text));
 }
 

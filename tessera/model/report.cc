@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "tessera/base/text.h"
 #include "tessera/data/png_file.h"
@@ -30,6 +31,12 @@ std::string head(const Report& report) {
   return out + std::string(internal::kFactsEnd);
 }
 
+/// Many numbers side by side, four digits each.
+std::string array_text(MetricResult metric) {
+  for (double& value : metric.values) value = std::round(value * 1e4) / 1e4;
+  return to_string(metric);
+}
+
 std::string metrics(const Report& report, const EvalReport& eval) {
   std::string out = "<section>\n<h2>Metrics</h2>\n<dl class=\"numbers\">\n";
   std::string arrays;
@@ -40,7 +47,7 @@ std::string metrics(const Report& report, const EvalReport& eval) {
           metric.name, fmt::format("{:.6g}", metric.values.at(0)),
           metric.correct < 0 ? "" : fmt::format("{} of {} right", metric.correct, metric.samples));
     else if (metric.values.size() <= kMostValues)
-      arrays += fact(html(metric.name), fmt::format("<code>{}</code>", html(to_string(metric))));
+      arrays += fact(html(metric.name), fmt::format("<code>{}</code>", html(array_text(metric))));
   }
   const double seconds = std::max(eval.seconds, 1e-9);
   out += card("rows", std::to_string(eval.rows),

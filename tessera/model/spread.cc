@@ -127,6 +127,7 @@ Placed Spread::place_training(const TrainGraph& step) const {
   std::map<std::string_view, std::string_view> owner;
   for (const KeptTensor& kept : step.kept) owner.emplace(kept.name, kept.parameter);
   PlaceOptions options = options_.place;
+  options.follow_from = step.network_nodes;
   options.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
     const auto kept = owner.find(value.name);
     const Layout* known = layout(kept == owner.end() ? value.name : kept->second);

@@ -18,8 +18,8 @@ void adam_weight_decay_update_cpu(const OpCall& call, std::span<const Tensor> op
     internal::update_elements<T, 2>(operands, results, 0, [&](auto& at) {
       Number& m = at.states[0];
       Number& v = at.states[1];
-      m = beta1 * m + (1 - beta1) * at.gradient;
-      v = beta2 * v + (1 - beta2) * (at.gradient * at.gradient);
+      m += (at.gradient - m) * (1 - beta1);
+      v += (at.gradient * at.gradient - v) * (1 - beta2);
       at.parameter -= rate * (m / (epsilon + std::sqrt(v)) + decay * at.parameter);
     });
   });

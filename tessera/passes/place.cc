@@ -143,7 +143,7 @@ class Placer {
   std::optional<RuleLayouts> said_by(size_t n, const ShardingRule& rule, const MeshPtr& stage) {
     const Node& node = placed_.graph.nodes[n];
     const std::string_view op = node.op->name;
-    const bool mindspore = options_.mode == PlaceMode::kMindSpore;
+    const bool mindspore = options_.mode == PlaceMode::kMindSpore && n < options_.follow_from;
     if (!node.sharding.empty()) {
       require(!mindspore || op != "reshape",
               "reshape is given the strategy {}: it has none, its layouts are its neighbours'",

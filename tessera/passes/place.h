@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,8 @@ struct PlaceOptions {
   /// first reader wants it.
   std::function<std::optional<Layout>(const ValueInfo&)> layout_of = nullptr;
   PlaceMode mode = PlaceMode::kFollow;
+  /// kMindSpore: nodes from this one on are placed as by kFollow: a backward pass.
+  size_t follow_from = std::numeric_limits<size_t>::max();
   /// kMindSpore: the pieces of each input, one tuple per input or one for all; dims
   /// that a tuple lacks are whole, ranks that are left over repeat. Empty: all of it on every rank.
   std::vector<std::vector<int>> input_pieces = {};

@@ -32,6 +32,7 @@ class Builder {
  public:
   Builder(Graph network, const TrainRecipe& recipe, StepPart part) : recipe_(recipe), part_(part) {
     made_.graph = std::move(network);
+    made_.network_nodes = made_.graph.nodes.size();
     find_trained();
     find_rates();
   }
@@ -39,12 +40,9 @@ class Builder {
   TrainGraph run() {
     Graph& g = graph();
     if (part_ == StepPart::kApply) {
-      g.nodes.clear();
-      g.inputs.clear();
-      g.outputs.clear();
-      g.updates.clear();
       g = parameters_only();
-      for (Trained& trained : trained_) trained.value = {&g, *g.find(name(trained.value))};
+      for (size_t i = 0; i < trained_.size(); ++i)
+        trained_[i].value = {&g, *g.find(made_.trained[i])};
     }
     std::vector<Value> gradients;
     if (part_ == StepPart::kApply) {
@@ -147,9 +145,10 @@ class Builder {
 
   Value add_loss() {
     Graph& g = graph();
-    require(g.inputs.size() == 1 && g.outputs.size() == 1,
-            "a network of one input and one output can be trained, this one has {} and {}",
-            g.inputs.size(), g.outputs.size());
+    require(
+        !g.inputs.empty() && g.outputs.size() == 1,
+        "a network of rows and one output can be trained, this one has {} inputs and {} outputs",
+        g.inputs.size(), g.outputs.size());
     const OpDef& op = require_op(recipe_.loss);
     require(op.operands.size() == 2 && op.operands[1].dtypes == DTypes::kIndex,
             "'{}' is no loss of outputs and class labels", op.name);

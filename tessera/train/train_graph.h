@@ -57,12 +57,13 @@ struct TrainGraph {
   std::vector<std::string> trained;  // parameters that the optimizer changes
   std::vector<Schedule> rates;       // of the inputs learning_rate, learning_rate_1, …
   std::vector<RunningPower> powers;  // of the inputs behind them
+  size_t network_nodes = 0;          // the first of the graph: the network's own
   std::vector<std::string> unmoved;  // parameters on which the loss does not depend
 };
 
-/// Adds to `network`, which has one input of rows and one output. Of `part` kApply it only needs
-/// the parameters. Throws kInvalidArgument where the loss does not fit the output, a group's
-/// pattern fits no parameter, or nothing is left to train; kUnsupported where an op has no
+/// Adds to `network`, whose first input are rows, and which has one output. Of `part` kApply it
+/// only needs the parameters. Throws kInvalidArgument where the loss does not fit the output, a
+/// group's pattern fits no parameter, or nothing is left to train; kUnsupported where an op has no
 /// gradient.
 TrainGraph make_train_graph(Graph network, const TrainRecipe& recipe,
                             StepPart part = StepPart::kWhole);

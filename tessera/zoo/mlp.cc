@@ -32,7 +32,8 @@ Shape row_shape(const Attrs& /*options*/) {
 TESSERA_MODEL(mlp) {
   using namespace tessera;
   constexpr std::string_view kMnist = "rescale(1/255) normalize(0.1307,0.3081) to_chw";
-  constexpr std::string_view kImage = "to_grey rescale(1/255) normalize(0.1307,0.3081) to_chw";
+  constexpr std::string_view kImage =
+      "to_grey resize(28,28) rescale(1/255) normalize(0.1307,0.3081) to_chw";
   return {
       .doc =
           "MindSpore's quick-start network: flatten, dense layers with an activation between them.",

@@ -20,5 +20,6 @@ TESSERA_MODEL(resnet101) {
   model.transforms = internal::image_transforms(
       "resize(256) center_crop(224) "
       "normalize([0.475*255,0.451*255,0.392*255],[0.275*255,0.267*255,0.278*255]) to_chw");
+  model.hub_rules = {internal::kImagenet1001};
   return model;
 }

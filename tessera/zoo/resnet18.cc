@@ -16,5 +16,6 @@ TESSERA_MODEL(resnet18) {
   ModelDef model =
       internal::resnet_def("ResNet-18: eight blocks of two 3×3 convolutions.", 10, build);
   model.hub_names = {"resnet18"};
+  model.hub_rules = {internal::kImagenet1001, internal::kResBase};
   return model;
 }

@@ -12,6 +12,9 @@ Value build(const Scope& scope, Value x, const Attrs& options) {
 }  // namespace tessera
 
 TESSERA_MODEL(resnet34) {
-  return tessera::internal::resnet_def("ResNet-34: sixteen blocks of two 3×3 convolutions.", 10,
-                                       tessera::build);
+  using namespace tessera;
+  ModelDef model =
+      internal::resnet_def("ResNet-34: sixteen blocks of two 3×3 convolutions.", 10, build);
+  model.hub_rules = {internal::kImagenet1001, internal::kResBase};
+  return model;
 }

@@ -16,5 +16,6 @@ TESSERA_MODEL(resnet50) {
   ModelDef model = internal::resnet_def(
       "ResNet-50: sixteen bottleneck blocks, the stride in their 3×3 convolution.", 10, build);
   model.hub_names = {"resnet50", "resnet50_thor"};
+  model.hub_rules = {internal::kImagenet1001};
   return model;
 }

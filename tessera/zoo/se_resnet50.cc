@@ -93,6 +93,7 @@ TESSERA_MODEL(se_resnet50) {
               "excitation in the last block of the last two stages.",
           .options = {internal::classes_option(1001)},
           .hub_names = {"se_resnet50"},
+          .hub_rules = {internal::kImagenet1001},
           .row_shape = internal::photo_shape,
           .transforms = internal::image_transforms(kPhoto),
           .build = build};

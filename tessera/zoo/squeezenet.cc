@@ -77,7 +77,8 @@ TESSERA_MODEL(squeezenet) {
                    "whether every second module is added to what it reads; MindSpore's "
                    "squeezenet_residual"},
                   internal::variant_option("torchvision: pools keep what is left over at the end")},
-      .hub_names = {"squeezenet"},
+      .hub_names = {"squeezenet", "squeezenet_residual"},
+      .hub_rules = {{"residual", "", 0, "bypass=true"}},
       .row_shape =
           [](const Attrs&) {
             return Shape{3, 227, 227};

@@ -46,6 +46,8 @@ TESSERA_MODEL(vgg16) {
                   {"batch_norm", true, "whether norms follow the convolutions"},
                   {"bias", false, "whether the convolutions have a bias"}},
       .hub_names = {"vgg16"},
+      .hub_rules = {{"_bn_", "", 0, "batch_norm=true"},
+                    {"", "imagenet", 0, "batch_norm=false,bias=true"}},
       .row_shape = internal::photo_shape,
       .transforms = internal::image_transforms(internal::kBothSides256, kCifar),
       .build = build};

@@ -18,12 +18,22 @@ struct DefaultTransforms {
   std::string_view transforms;  // in the notation of data/transform.h
 };
 
+/// Options that the weights of some cards of MindSpore Hub need, though the cards do not say so.
+struct HubRule {
+  std::string_view uid;       // the end of the card's uid has it: "residual"; "": any card
+  std::string_view data_set;  // which the card's begins with, in small letters; "": any
+  int since = 0;              // the first version of MindSpore, as major · 100 + minor
+  std::string_view options;   // in the notation of a model's options
+};
+
 struct ModelDef {
   std::string_view name;  // filled in by the registry: the name of the file
   std::string_view doc;
   std::vector<AttrDef> options;
   /// Further names that cards of MindSpore Hub call it by; see find_hub_model.
   std::vector<std::string_view> hub_names = {};
+  /// All that fit a card count; of one option the first.
+  std::vector<HubRule> hub_rules = {};
   /// The shape of one row when no data says it: [c,h,w].
   Shape (*row_shape)(const Attrs& options) = nullptr;
   std::vector<DefaultTransforms> transforms;

@@ -220,11 +220,17 @@ TEST_F(Distributed, TheTutorialRunsOnEveryNumberOfRanks) {
       std::filesystem::path(std::getenv("TESSERA_PROGRAM")).parent_path() / "distributed_inference";
   const Outcome outcome = run_program({script.string(), program.string(), in_folder("tutorial")});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
-  size_t successes = 0;
-  for (size_t at = outcome.out.find("inference success"); at != std::string::npos;
-       at = outcome.out.find("inference success", at + 1))
-    ++successes;
-  EXPECT_EQ(successes, has_mpirun() ? 10U : 5U) << outcome.out;
+  const auto count = [&](std::string_view text) {
+    size_t found = 0;
+    for (size_t at = outcome.out.find(text); at != std::string::npos;
+         at = outcome.out.find(text, at + 1))
+      ++found;
+    return found;
+  };
+  const size_t ways = has_mpirun() ? 2 : 1;
+  EXPECT_EQ(count("training success"), ways) << outcome.out;
+  EXPECT_EQ(count("inference success"), 5 * ways) << outcome.out;
+  EXPECT_EQ(count("largest difference between the layouts 0\n"), 5 * ways) << outcome.out;
 }
 
 TEST_F(Distributed, ASearchedPlacementFitsItsMemoryAndKeepsTheAccuracy) {

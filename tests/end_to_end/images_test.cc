@@ -106,6 +106,24 @@ TEST_F(Images, PredictionsCarryTheNamesOfFilesAndClasses) {
   EXPECT_NE(outcome.out.find("%  zero"), std::string::npos) << outcome.out;
 }
 
+TEST_F(Images, LabelsOfAnotherModelAreTold) {
+  write_file(folder() / "nine.txt", "0\n1\n2\n3\n4\n5\n6\n7\n8\n");
+  write_file(folder() / "more.txt", "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nX\n");
+  const std::string picture = in_folder("classes/0");
+  const Outcome fewer = run("predict", {picture, "--labels", in_folder("nine.txt")});
+  EXPECT_EQ(fewer.status, 0) << fewer.err;
+  EXPECT_NE(fewer.err.find("name 9 of the 10 classes"), std::string::npos) << fewer.err;
+  const Outcome more = run("predict", {picture, "--labels", in_folder("more.txt")});
+  EXPECT_EQ(more.status, 1);
+  EXPECT_NE(more.err.find("name 11 classes, the model has 10"), std::string::npos) << more.err;
+}
+
+TEST_F(Images, WithoutLabelsThereIsNothingToEvaluate) {
+  const Outcome outcome = run("eval", {"--data", "folder:" + in_folder("classes/0")});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("has no labels to compare with"), std::string::npos) << outcome.err;
+}
+
 TEST_F(Images, AFolderAndFilesArePredictedInOneCallAndBadOnesAreToldApart) {
   spoil();
   const Outcome stopped = run("predict", {in_folder("classes/4")});

@@ -7,7 +7,7 @@
 
 #include "tessera/data/pipeline.h"
 #include "tessera/io/json.h"
-#include "tessera/model/trainer.h"
+#include "tessera/model/train/trainer.h"
 #include "tests/support/made_weights.h"
 #include "tests/support/shared_data.h"
 

@@ -40,6 +40,20 @@ class HubProgramTest : public HubTest {
   std::vector<std::string> fetch_command() {
     return {"hub", "fetch", "test/1.0/x", "--hub", server().url("ok"), "--json"};
   }
+  struct Certificate {
+    std::string key;
+    std::string file;
+  };
+  /// Of a server on loopback.
+  Certificate make_certificate() {
+    Certificate made{(folder() / "key.pem").string(), (folder() / "cert.pem").string()};
+    const Outcome outcome =
+        run_program({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
+                     made.key, "-out", made.file, "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                     "subjectAltName=IP:127.0.0.1"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return made;
+  }
   /// The program beside this one.
   pid_t start(const std::vector<std::string>& arguments) {
     const pid_t child = fork();
@@ -99,12 +113,7 @@ TEST_F(HubProgramTest, ManyProcessesShareOneDownload) {
 }
 
 TEST_F(HubProgramTest, HttpsIsCheckedAgainstTheCertificatesOfTheEnvironment) {
-  const std::string key = (folder() / "key.pem").string(), cert = (folder() / "cert.pem").string();
-  ASSERT_EQ(run_program({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key,
-                         "-out", cert, "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
-                         "subjectAltName=IP:127.0.0.1"})
-                .status,
-            0);
+  const auto [key, cert] = make_certificate();
   HubServer https(www(), folder() / "https_log", cert, key);
   const std::string data = random_bytes(100'000, 4);
   put("x.ckpt", data);
@@ -131,6 +140,48 @@ TEST_F(HubProgramTest, HttpsIsCheckedAgainstTheCertificatesOfTheEnvironment) {
     EXPECT_TRUE(has(down.err, "from https to http is not followed")) << down.err;
     unsetenv(variable);
   }
+}
+
+TEST_F(HubProgramTest, HttpsGoesThroughATunnelOfTheProxyOfTheEnvironment) {
+  const Certificate certificate = make_certificate();
+  HubServer https(www(), folder() / "https_log", certificate.file, certificate.key);
+  const std::string data = random_bytes(100'000, 5);
+  put("x.ckpt", data);
+  put("a/x.md", card_text({.link = https.url("cutwhole/1/x.ckpt"), .sha256 = digest(data)}));
+  setenv("https_proxy", server().url("").c_str(), 1);
+  setenv("no_proxy", "", 1);
+  const auto fetch = [&] { return run_tessera({"hub", "fetch", "a/x", "--hub", https.url("ok")}); };
+  EXPECT_EQ(fetch().status, 1) << "the certificate is the server's, not the proxy's";
+  setenv("SSL_CERT_FILE", certificate.file.c_str(), 1);
+  const Outcome outcome = fetch();
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* variable : {"https_proxy", "no_proxy", "SSL_CERT_FILE"}) unsetenv(variable);
+  EXPECT_GE(server().requests("proxy CONNECT 127.0.0.1:"), 2U);
+  EXPECT_GE(https.requests("GET /cutwhole/1/x.ckpt"), 2U) << "it was cut once";
+  EXPECT_EQ(server().requests("x.ckpt"), 0U) << "the proxy sees what is fetched";
+}
+
+TEST_F(HubProgramTest, ATerminalShowsHowFarAFetchIs) {
+  const std::string data = random_bytes(1'000'000, 6);
+  const auto on_terminal = [&](const std::string& mode, const std::string& option) {
+    put_card(mode, data);
+    std::vector<std::string> command{"python3", "-c",
+                                     "import os, pty, sys\n"
+                                     "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
+                                     std::getenv("TESSERA_PROGRAM")};
+    for (const std::string& word : fetch_command()) command.push_back(word);
+    if (!option.empty()) command.push_back(option);
+    const Outcome outcome = run_program(command);
+    EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+    fs::remove_all(cache());
+    return outcome.out;
+  };
+  const std::string known = on_terminal("slow/30", "");
+  EXPECT_TRUE(has(known, "fetching ") && has(known, "%") && has(known, "/s")) << known;
+  EXPECT_TRUE(has(known, "\r\033[K{")) << "the bar goes before the result: " << known;
+  const std::string unknown = on_terminal("nolength/0", "");
+  EXPECT_FALSE(has(unknown, "%")) << "of what? " << unknown;
+  EXPECT_FALSE(has(on_terminal("slow/30", "--quiet"), "fetching"));
 }
 
 TEST_F(HubProgramTest, AListNamesEveryCardAndWhatIsMalformedAboutIt) {

@@ -5,7 +5,7 @@ usage: server.py FOLDER LOG [CERTIFICATE KEY]
 
 Prints its port, then serves until its standard input is closed. Every answered request is a line of LOG: method, path,
 range or '-', status, bytes sent. A request for another host (of a client that takes this server for its proxy) is a
-line that begins with 'proxy'. The first part of a path says how FOLDER/<rest> is served:
+line that begins with 'proxy'; CONNECT is a tunnel to loopback. The first part of a path says how FOLDER/<rest> is served:
 
   ok            with ranges                      noranges     always whole
   cut/SEED      a random part, then the          cutwhole/N   N times a half of the whole, ranges ignored
@@ -21,6 +21,8 @@ import http.server
 import os
 import random
 import re
+import select
+import socket
 import ssl
 import sys
 import threading
@@ -61,8 +63,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_CONNECT(self):
+        """A tunnel, to this machine only."""
         self.is_proxied = True
-        self.answer(405)
+        host, _, port = self.path.rpartition(":")
+        if host != "127.0.0.1":
+            return self.answer(403)
+        self.close_connection = True
+        with socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            self.note(200, 0)
+            ends = {self.connection: there, there: self.connection}
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    data = end.recv(CHUNK)
+                    if not data:
+                        return
+                    ends[end].sendall(data)
 
     def do_GET(self):
         self.is_proxied = self.path.startswith("http://")

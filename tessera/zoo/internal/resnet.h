@@ -8,6 +8,11 @@
 
 namespace tessera::internal {
 
+/// MindSpore's zoo trains its ResNets on ImageNet with one class more than there are.
+inline constexpr HubRule kImagenet1001{"", "imagenet", 0, "num_classes=1001"};
+/// Those of basic blocks have been of another arithmetic since its version 1.2.
+inline constexpr HubRule kResBase{"", "", 102, "variant=res_base"};
+
 /// The arithmetic of the networks that share names and shapes.
 struct ResNetStyle {
   bool symmetric = false;  // padding of convolutions and the pool: half the kernel on all sides,

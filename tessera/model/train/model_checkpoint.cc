@@ -1,0 +1,195 @@
+#include "tessera/model/train/model_checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tessera/base/text.h"
+
+namespace tessera {
+namespace {
+
+/// The number behind "PREFIX_" in a file's name "PREFIX_3-1_875.ckpt"; 0 for "PREFIX-1_875.ckpt",
+/// -1 for another file.
+int64_t number_of(std::string_view file, std::string_view prefix) {
+  if (!file.starts_with(prefix) || file.size() == prefix.size()) return -1;
+  const std::string_view rest = file.substr(prefix.size());
+  if (rest.front() == '-') return 0;
+  const size_t end = rest.find('-');
+  if (rest.front() != '_' || end == std::string_view::npos) return -1;
+  return parse_int(rest.substr(1, end - 1)).value_or(-1);
+}
+
+void check(const CheckpointConfig& config) {
+  for (const auto& [name, value] : std::initializer_list<std::pair<std::string_view, int64_t>>{
+           {"save_checkpoint_steps", config.save_checkpoint_steps},
+           {"save_checkpoint_seconds", config.save_checkpoint_seconds},
+           {"keep_checkpoint_max", config.keep_checkpoint_max},
+           {"keep_checkpoint_per_n_minutes", config.keep_checkpoint_per_n_minutes}})
+    require(value >= 0, "{} is {}, wants 0 or more", name, value);
+  require(config.save_checkpoint_steps + config.save_checkpoint_seconds +
+                  config.keep_checkpoint_max + config.keep_checkpoint_per_n_minutes >
+              0,
+          "steps, seconds, max and minutes are all 0: nothing would be saved");
+  require(config.format == "ckpt" || config.format == "safetensors",
+          "checkpoints are saved as ckpt or safetensors, got '{}'", printable(config.format));
+  require(config.format == "ckpt" || (config.enc_key.empty() && !config.crc_check),
+          "safetensors files are neither encrypted nor have a CRC: save as ckpt");
+  require(config.enc_key.empty() || !config.crc_check,
+          "an encrypted file has no CRC: leave one of both out");
+  for (const std::string& name : config.append_info)
+    require(name == "epoch_num" || name == "step_num",
+            "append_info takes epoch_num and step_num, got '{}'", printable(name));
+}
+
+/// All of a tensor of which the ranks have parts. Collective.
+Tensor whole_of(const TrainedTensor& tensor, Communicator* world) {
+  if (world == nullptr || tensor.layout.mesh == nullptr) return tensor.values;
+  std::vector<Box> boxes;
+  std::vector<Tensor> parts;
+  for (Rank rank = 0; rank < world->size(); ++rank) {
+    boxes.push_back(tensor.layout.mesh->find_place(rank)
+                        ? local_box(tensor.layout, tensor.shape, rank)
+                        : Box{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)});
+    parts.emplace_back(tensor.values.dtype(), boxes.back().size);
+  }
+  world->all_gather(tensor.values, parts);
+  Tensor all(tensor.values.dtype(), tensor.shape);
+  for (size_t r = 0; r < parts.size(); ++r) {
+    Tensor target = all.slice(boxes[r]);
+    copy_elements(parts[r], target);
+  }
+  return all;
+}
+
+}  // namespace
+
+ModelCheckpoint::ModelCheckpoint(std::string prefix, std::filesystem::path directory,
+                                 CheckpointConfig config)
+    : prefix_(std::move(prefix)), directory_(std::move(directory)), config_(std::move(config)) {
+  require(!prefix_.empty() && prefix_.find('/') == std::string::npos,
+          "'{}' cannot begin the names of files: no '/' may be in it", printable(prefix_));
+  check(config_);
+  if (config_.save_checkpoint_steps > 0) config_.save_checkpoint_seconds = 0;
+  if (config_.keep_checkpoint_max > 0) config_.keep_checkpoint_per_n_minutes = 0;
+  if (config_.keep_checkpoint_max == 0 && config_.keep_checkpoint_per_n_minutes == 0)
+    config_.keep_checkpoint_max = 1;
+}
+
+ModelCheckpoint::~ModelCheckpoint() {
+  if (writing_.valid()) writing_.wait();
+}
+
+/// Files of an earlier run keep their names: this one's get a number.
+void ModelCheckpoint::begin(Trainer& trainer) {
+  watch_ = Stopwatch();
+  last_step_ = trainer.global_step();
+  std::error_code error;
+  std::filesystem::create_directories(directory_, error);
+  if (error)
+    fail(ErrorCode::kIo, "the folder '{}' for checkpoints cannot be made: {}", directory_.string(),
+         error.message());
+  int64_t largest = -1;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    const std::string file = entry.path().filename().string();
+    largest = std::max(largest, number_of(file, prefix_));
+  }
+  if (trainer.world() != nullptr) trainer.world()->barrier();  // all have looked before one writes
+  if (largest >= 0) prefix_ += fmt::format("_{}", largest + 1);
+}
+
+void ModelCheckpoint::step_end(Trainer& trainer, const StepReport& step) {
+  newest_ = step;
+  const bool by_steps = config_.save_checkpoint_steps > 0;
+  bool due = by_steps && step.global_step - last_step_ >= config_.save_checkpoint_steps;
+  if (!by_steps && config_.save_checkpoint_seconds > 0) {
+    due = watch_.seconds() - last_seconds_ >= static_cast<double>(config_.save_checkpoint_seconds);
+    due = trainer.all_agree(due);
+  }
+  if (due) save(trainer, step);
+}
+
+void ModelCheckpoint::end(Trainer& trainer) {
+  if (newest_.global_step != last_step_) save(trainer, newest_);
+  wait();
+}
+
+void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
+  last_step_ = step.global_step;
+  last_seconds_ = watch_.seconds();
+  std::vector<TrainedTensor> tensors = trainer.tensors();
+  if (config_.integrated_save)
+    for (TrainedTensor& tensor : tensors) tensor.values = whole_of(tensor, trainer.world());
+  if (config_.integrated_save && trainer.rank() != 0) return;
+  wait();
+  const std::filesystem::path path =
+      directory_ / fmt::format("{}-{}_{}.{}", prefix_, step.epoch, step.step, config_.format);
+  if (!config_.async_save) {
+    try {
+      write(path, tensors, step);
+    } catch (const Error& error) {
+      if (config_.on_error == SaveErrors::kThrow) throw;
+      fmt::print(stderr, "{} was not saved: {}\n", path.string(), error.what());
+      return;
+    }
+    latest_ = path;
+    saved_.push_back({path, watch_.seconds()});
+    keep();
+    return;
+  }
+  for (TrainedTensor& tensor : tensors) tensor.values = tensor.values.clone();
+  latest_ = path;
+  saved_.push_back({path, watch_.seconds()});
+  writing_ = std::async(std::launch::async, [this, path, step, tensors = std::move(tensors)] {
+    write(path, tensors, step);
+  });
+}
+
+void ModelCheckpoint::write(const std::filesystem::path& path,
+                            const std::vector<TrainedTensor>& tensors,
+                            const StepReport& step) const {
+  CheckpointWriter writer(path, {.format = config_.format,
+                                 .key = config_.enc_key,
+                                 .cipher = config_.enc_mode,
+                                 .crc = config_.crc_check});
+  for (const TrainedTensor& tensor : tensors) writer.add(tensor.name, tensor.values);
+  for (const std::string& name : config_.append_info)
+    writer.add(name, name == "epoch_num" ? step.epoch : step.global_step);
+  writer.finish();
+}
+
+void ModelCheckpoint::wait() {
+  if (!writing_.valid()) return;
+  try {
+    writing_.get();
+    keep();
+  } catch (const Error& error) {
+    const std::filesystem::path path = saved_.back().path;
+    saved_.pop_back();
+    latest_ = saved_.empty() ? std::filesystem::path() : saved_.back().path;
+    if (config_.on_error == SaveErrors::kThrow) throw;
+    fmt::print(stderr, "{} was not saved: {}\n", path.string(), error.what());
+  }
+}
+
+void ModelCheckpoint::keep() {
+  const auto drop = [&](size_t i) {
+    std::error_code ignored;  // somebody has removed it already
+    std::filesystem::remove(saved_[i].path, ignored);
+    saved_.erase(saved_.begin() + static_cast<std::ptrdiff_t>(i));
+  };
+  if (config_.keep_checkpoint_max > 0) {
+    while (std::ssize(saved_) > config_.keep_checkpoint_max) drop(0);
+    return;
+  }
+  // One file per so many minutes: of those that lie nearer together the oldest stays.
+  const double apart = static_cast<double>(config_.keep_checkpoint_per_n_minutes) * 60;
+  for (size_t i = 1; i < saved_.size();) {
+    if (i + 1 < saved_.size() && saved_[i].seconds - saved_[i - 1].seconds < apart)
+      drop(i);
+    else
+      ++i;
+  }
+}
+
+}  // namespace tessera

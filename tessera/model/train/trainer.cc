@@ -1,0 +1,297 @@
+#include "tessera/model/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "tessera/base/stopwatch.h"
+#include "tessera/base/text.h"
+#include "tessera/model/internal/load_weights.h"
+#include "tessera/model/spread.h"
+#include "tessera/model/train/first_bad_value.h"
+#include "tessera/passes/drop_dead.h"
+#include "tessera/passes/fold_constants.h"
+#include "tessera/passes/fuse.h"
+#include "tessera/passes/lower.h"
+#include "tessera/passes/split_ends.h"
+
+namespace tessera {
+namespace {
+
+TrainRecipe recipe_of(const TrainOptions& options) {
+  TrainRecipe recipe;
+  recipe.loss = options.loss;
+  recipe.optimizer = parse_optimizer(options.optimizer);
+  recipe.groups = options.groups;
+  recipe.clip_value = options.clip_value;
+  recipe.clip_norm = options.clip_norm;
+  recipe.accumulate = options.accumulate;
+  return recipe;
+}
+
+Tensor filled(DType dtype, const Shape& shape, double value) {
+  Tensor made(DType::kF64, shape);
+  std::ranges::fill(made.mutable_data<double>(), value);
+  return made.cast(dtype);
+}
+
+/// The product of MindSpore's f32 numbers: power · option, `steps` times.
+float power_after(double option, int64_t steps) {
+  float power = 1;
+  for (int64_t i = 0; i < steps; ++i) power *= static_cast<float>(option);
+  return power;
+}
+
+void check_rows(const Pipeline& rows) {
+  require(rows.batch_count() > 0,
+          "there is nothing to train with: the data set has {} rows, which give no batch",
+          rows.row_count());
+}
+
+}  // namespace
+
+Trainer::Trainer(Model& model, const TrainOptions& options)
+    : model_(model), recipe_(recipe_of(options)) {
+  training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
+  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
+  std::map<std::string, Tensor, std::less<>> copies;
+  for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
+  model_.weights_ = std::move(copies);
+  model_.programs_.clear();
+  for (size_t i = 0; i < optimizer().powers.size(); ++i)
+    powers_.push_back(power_after(power_factor(i), 1));
+  // What is wrong with the recipe is said now, and the order of what is kept is known.
+  const TrainGraph step = make_train_graph(network(1), recipe_);
+  for (const KeptTensor& kept : step.kept) kept_order_.push_back(kept.name);
+}
+
+double Trainer::power_factor(size_t i) const {
+  return std::get<double>(recipe_.optimizer.options.at(std::string(optimizer().powers[i].option)));
+}
+
+bool Trainer::all_agree(bool mine) const {
+  if (world() == nullptr) return mine;
+  Tensor said = Tensor::scalar(static_cast<int32_t>(mine));
+  world()->broadcast(said, 0);
+  return said.data<int32_t>()[0] != 0;
+}
+
+Graph Trainer::network(int64_t rows) const {
+  Graph graph = fold_constants(trace(model_.spec_, rows, model_.row_shape_));
+  graph = split_ends(to_training(graph, training_));
+  if (model_.options_.shard_operators != nullptr) model_.options_.shard_operators(graph);
+  return graph;
+}
+
+Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
+  if (const auto weight = model_.weights_.find(name); weight != model_.weights_.end())
+    return weight->second;
+  if (const auto kept = kept_.find(name); kept != kept_.end()) return kept->second;
+  const auto definition = std::find_if(step.kept.begin(), step.kept.end(),
+                                       [&](const KeptTensor& kept) { return kept.name == name; });
+  if (definition == step.kept.end())
+    fail(ErrorCode::kInternal, "the training step has no tensor '{}'", name);
+  return kept_.emplace(std::string(name), filled(definition->dtype, here, definition->initial))
+      .first->second;
+}
+
+Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
+  Prepared made;
+  made.step = make_train_graph(network(rows), recipe_, part);
+  Graph graph = made.step.graph;
+  const RunOptions& run = model_.options_;
+  if (model_.spread_ == nullptr) {
+    graph = drop_dead(fuse(graph));
+  } else {
+    made.placed = std::make_shared<const Placed>(model_.spread_->place_training(made.step));
+    if (rank() == 0 && model_.options_.on_first_program != nullptr)
+      std::exchange(model_.options_.on_first_program, nullptr)(*made.placed);
+    graph = local_graph(*made.placed, run.world->rank());
+  }
+  std::vector<Tensor> parameters;
+  for (const ValueId id : graph.parameters)
+    parameters.push_back(
+        tensor_of(made.step, graph.values[static_cast<size_t>(id)].name, graph.type(id).shape()));
+  for (const ValueId id : graph.inputs)
+    made.inputs.push_back(graph.values[static_cast<size_t>(id)].name);
+  made.program = Program::compile(graph, parameters,
+                                  {.threads = run.threads,
+                                   .reference_only = run.reference_only,
+                                   .deterministic = run.deterministic,
+                                   .world = run.world});
+  return made;
+}
+
+Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
+  const auto known = prepared_.find({rows, part});
+  if (known != prepared_.end()) return known->second;
+  return prepared_.emplace(std::pair(rows, part), prepare(rows, part)).first->second;
+}
+
+Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch* batch) const {
+  const int64_t batches = global_step_ * recipe_.accumulate + accumulated_;
+  if (name == "step") return Tensor::scalar(batches);
+  if (name == "labels") return batch->labels;
+  for (size_t i = 0; i < step.powers.size(); ++i)
+    if (step.powers[i].name == name) return Tensor::scalar(powers_[i]);
+  if (!name.starts_with("learning_rate")) return batch->data;
+  const size_t digits = name.rfind('_');
+  const auto group = parse_int(name.substr(digits + 1)).value_or(0);
+  const double rate = step.rates[static_cast<size_t>(group)].rate(global_step_);
+  return Tensor::scalar(static_cast<float>(rate));
+}
+
+double Trainer::run(Prepared& prepared, const Batch* batch) {
+  std::vector<Tensor> inputs;
+  for (const std::string& name : prepared.inputs)
+    inputs.push_back(input(prepared.step, name, batch));
+  const std::vector<Tensor> outputs = prepared.program->run(inputs);
+  return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
+}
+
+double Trainer::make_step(const Batch& batch) {
+  const bool is_whole = recipe_.accumulate == 1;
+  Prepared& step = prepared(batch.all_rows, is_whole ? StepPart::kWhole : StepPart::kAccumulate);
+  const double loss = run(step, &batch);
+  if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
+  if (!is_whole) {
+    if (++accumulated_ < recipe_.accumulate) return loss;
+    accumulated_ = 0;
+    run(prepared(1, StepPart::kApply), nullptr);
+  }
+  ++global_step_;
+  for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
+  return loss;
+}
+
+void Trainer::explain_bad_loss(const Batch& batch, double loss) {
+  std::string where = "train on one rank to learn which node gave it";
+  if (model_.spread_ == nullptr) {
+    const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
+    const Prepared& made = prepared(batch.all_rows, part);
+    std::map<std::string, Tensor, std::less<>> given = model_.weights_;
+    for (const std::string& name : made.inputs) given[name] = input(made.step, name, &batch);
+    where = internal::first_bad_value(made.step.graph, given);
+  }
+  fail(ErrorCode::kInvalidArgument,
+       "the loss of step {} is {}: {}; a smaller learning rate or clipped gradients may help",
+       global_step_ + 1, loss, where);
+}
+
+TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
+                           std::span<Callback* const> callbacks) {
+  require(epochs >= 1, "a model is trained for 1 epoch or more, got {}", epochs);
+  check_rows(rows);
+  const auto tell = [&](auto&& call) {
+    for (Callback* callback : callbacks) call(*callback);
+  };
+  TrainReport report;
+  const Stopwatch watch;
+  const int64_t in_epoch = rows.batch_count();
+  tell([&](Callback& callback) { callback.begin(*this); });
+  const int64_t done = std::exchange(resumed_, 0);
+  for (int64_t epoch = done / in_epoch + 1; epoch <= epochs; ++epoch) {
+    tell([&](Callback& callback) { callback.epoch_begin(*this, epoch); });
+    Pipeline batches = model_.part_of_rows(rows.epoch(epoch - 1));
+    StepReport step{.epoch = epoch, .epochs = epochs, .steps_in_epoch = in_epoch};
+    const int64_t first = epoch == done / in_epoch + 1 ? done % in_epoch : 0;
+    batches = batches.skip(first);
+    for (int64_t i = first + 1; i <= in_epoch; ++i) {
+      const Stopwatch step_watch;
+      const std::optional<Batch> batch = batches.next();
+      step.wait_seconds = step_watch.seconds();
+      if (!batch) break;
+      step.learning_rate = recipe_.optimizer.rate.rate(global_step_);
+      step.loss = make_step(*batch);
+      step.step = i;
+      step.global_step = global_step_;
+      step.rows = batch->all_rows;
+      step.seconds = step_watch.seconds();
+      ++report.steps;
+      report.rows += step.rows;
+      report.loss = step.loss;
+      report.wait_seconds += step.wait_seconds;
+      tell([&](Callback& callback) { callback.step_end(*this, step); });
+    }
+    model_.programs_.clear();  // they have the weights of before in them
+    tell([&](Callback& callback) { callback.epoch_end(*this, step); });
+  }
+  report.seconds = watch.seconds();
+  tell([&](Callback& callback) { callback.end(*this); });
+  return report;
+}
+
+std::vector<TrainedTensor> Trainer::tensors() const {
+  std::vector<TrainedTensor> all;
+  const auto layout = [&](std::string_view parameter) {
+    const Layout* known = model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter);
+    return known == nullptr ? Layout{} : *known;
+  };
+  const Graph graph = network(1);
+  std::map<std::string, Shape, std::less<>> shapes;
+  for (const ValueId id : graph.parameters) {
+    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
+    shapes.emplace(value.name, value.shape);
+    const auto here = model_.weights_.find(value.name);
+    if (here != model_.weights_.end())
+      all.push_back({value.name, here->second, value.shape, layout(value.name)});
+  }
+  const auto number = [&](std::string name, double value) {
+    const Tensor scalar = Tensor::scalar(static_cast<float>(value));
+    all.push_back({std::move(name), scalar, {}});
+  };
+  Tensor step(DType::kI32, {1});
+  step.mutable_data<int32_t>()[0] = static_cast<int32_t>(global_step_);
+  all.push_back({"global_step", step, {1}});
+  if (recipe_.optimizer.rate.is_constant()) number("learning_rate", recipe_.optimizer.rate.rate(0));
+  for (const std::string_view option : optimizer().saved_options)
+    number(std::string(option),
+           std::get<double>(recipe_.optimizer.options.at(std::string(option))));
+  for (size_t i = 0; i < powers_.size(); ++i) {
+    const RunningPower& power = optimizer().powers[i];
+    if (power.is_saved) number(std::string(power.name), power_after(power_factor(i), global_step_));
+  }
+  for (const std::string& name : kept_order_) {
+    const std::string parameter = name.substr(name.find('.') + 1);
+    const auto kept = kept_.find(name);
+    if (kept != kept_.end())
+      all.push_back({name, kept->second, shapes.at(parameter), layout(parameter)});
+  }
+  return all;
+}
+
+void Trainer::restore(const ModelSource& source) {
+  const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
+  prepared(1, part);  // makes what the optimizer keeps
+  const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
+  std::vector<WantedParameter> wanted;
+  for (const TrainedTensor& tensor : tensors()) {
+    const bool is_number =
+        tensor.layout.mesh == nullptr && tensor.name.find('.') == std::string::npos;
+    if (is_number && tensor.name != "global_step" && !model_.weights_.contains(tensor.name))
+      continue;
+    wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
+                      tensor.layout.mesh != nullptr ? tensor.layout
+                                                    : replicated(everyone, tensor.shape.size())});
+  }
+  const ErrorContext context([&] {
+    return fmt::format("going on from {}: what was saved by training with {} is wanted",
+                       source.weights.front().string(), to_string(recipe_.optimizer));
+  });
+  const internal::Weights stored = internal::load_wanted(source, wanted, world());
+  const int64_t step = stored.at("global_step").data<int32_t>()[0];
+  require(step >= 0, "global_step is {}", step);
+  for (const auto& [name, values] : stored) {
+    if (name == "global_step") continue;
+    const auto weight = model_.weights_.find(name);
+    Tensor& into = weight != model_.weights_.end() ? weight->second : kept_.at(name);
+    copy_elements(values, into);
+  }
+  global_step_ = step;
+  resumed_ = step;
+  for (size_t i = 0; i < powers_.size(); ++i)
+    powers_[i] = power_after(power_factor(i), global_step_ + 1);
+  model_.programs_.clear();
+}
+
+}  // namespace tessera

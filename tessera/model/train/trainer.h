@@ -1,0 +1,144 @@
+// Training: MindSpore's Model.train over a model that is open.
+//
+//   Model model = Model::open({.model = "lenet5"});
+//   Trainer trainer(model, {.optimizer = "momentum(learning_rate=0.01,momentum=0.9)"});
+//   LossMonitor monitor;
+//   trainer.train(10, data, {&monitor});            // data: Pipeline of batches
+//
+// Of many ranks each runs the same; parameters and what the optimizer keeps lie as the model's
+// placement says.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/model/model.h"
+#include "tessera/passes/training.h"
+#include "tessera/train/train_graph.h"
+
+namespace tessera {
+
+struct TrainOptions {
+  std::string optimizer = "momentum";  // in the notation of train/optimizer.h
+  std::string loss = "sparse_softmax_cross_entropy";
+  std::vector<ParameterGroup> groups = {};
+  double clip_value = 0;  // as TrainRecipe has them
+  double clip_norm = 0;
+  int accumulate = 1;
+  uint64_t seed = 0;                 // of what dropout drops
+  double batch_norm_momentum = 0.9;  // of moving statistics
+  /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
+  /// instead of over the whole batch.
+  bool statistics_per_rank = false;
+};
+
+/// A step that has been made.
+struct StepReport {
+  int64_t epoch = 0;  // from 1
+  int64_t epochs = 0;
+  int64_t step = 0;            // of the epoch, from 1
+  int64_t steps_in_epoch = 0;  // batches of the epoch
+  int64_t global_step = 0;     // steps made before and now, from 1
+  int64_t rows = 0;            // of the batch
+  double loss = 0;             // the batch's mean
+  double seconds = 0;          // of the step
+  double wait_seconds = 0;     // for its rows
+  double learning_rate = 0;
+};
+
+class Trainer;
+
+/// What is called while a model is trained; of many ranks on each.
+class Callback {
+ public:
+  virtual ~Callback() = default;
+  virtual void begin(Trainer& /*trainer*/) {}
+  virtual void epoch_begin(Trainer& /*trainer*/, int64_t /*epoch*/) {}
+  virtual void step_end(Trainer& /*trainer*/, const StepReport& /*step*/) {}
+  virtual void epoch_end(Trainer& /*trainer*/, const StepReport& /*last*/) {}
+  virtual void end(Trainer& /*trainer*/) {}
+};
+
+struct TrainReport {
+  int64_t steps = 0;
+  int64_t rows = 0;
+  double loss = 0;  // of the last step
+  double seconds = 0;
+  double wait_seconds = 0;  // of these, how long the program waited for rows
+};
+
+/// A tensor or number of a training run, by the name that MindSpore's checkpoints give it.
+struct TrainedTensor {
+  std::string name;
+  Tensor values;  // of many ranks this one's part
+  Shape shape;    // of all of it
+  Layout layout = {};
+};
+
+class Trainer {
+ public:
+  /// The model's weights are copied, so that files that they were mapped from stay as they are; the
+  /// model has the trained ones from then on. The model must outlive this.
+  Trainer(Model& model, const TrainOptions& options);
+
+  /// Reads all of `rows` in each epoch; shuffled rows come in another order in every epoch. Throws
+  /// kInvalidArgument for no rows, for labels that the loss does not take, and where the loss is no
+  /// number: then the model is as it was before that step, and the message says which node gave the
+  /// first such value.
+  TrainReport train(int64_t epochs, const Pipeline& rows,
+                    std::span<Callback* const> callbacks = {});
+
+  /// Everything that a checkpoint of a training run holds, in MindSpore's order: the network's
+  /// parameters, global_step, learning_rate, the optimizer's numbers, its states.
+  std::vector<TrainedTensor> tensors() const;
+  /// Steps made so far; the epoch that the next step belongs to follows from it.
+  int64_t global_step() const { return global_step_; }
+  /// Goes on where a training run was saved: its parameters, what its optimizer kept, its step. The
+  /// next train() begins at the batch after that step. Of `source` only weights, strategy, open and
+  /// match are looked at. Collective where there are ranks. Throws kInvalidArgument for tensors
+  /// that are missing or of another shape.
+  void restore(const ModelSource& source);
+  /// The ranks that train together, and which of them this is; null and 0 alone.
+  Communicator* world() const { return model_.options_.world; }
+  Rank rank() const { return world() == nullptr ? 0 : world()->rank(); }
+  /// Whether rank 0 says so: what clocks decide, decided once. Collective.
+  bool all_agree(bool mine) const;
+
+  Model& model() { return model_; }
+  const TrainRecipe& recipe() const { return recipe_; }
+  const OptimizerDef& optimizer() const { return *recipe_.optimizer.definition; }
+
+ private:
+  /// A program for batches of one size.
+  struct Prepared {
+    TrainGraph step;
+    std::shared_ptr<const Placed> placed;  // null: it runs alone
+    std::vector<std::string> inputs;       // of the program, by name
+    std::optional<Program> program;
+  };
+
+  double power_factor(size_t i) const;
+  Graph network(int64_t rows) const;
+  Prepared& prepared(int64_t rows, StepPart part);
+  Prepared prepare(int64_t rows, StepPart part);
+  Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
+  double run(Prepared& prepared, const Batch* batch);
+  double make_step(const Batch& batch);
+  Tensor input(const TrainGraph& step, std::string_view name, const Batch* batch) const;
+  [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
+
+  Model& model_;
+  TrainRecipe recipe_;
+  TrainingOptions training_;
+  std::map<std::string, Tensor, std::less<>> kept_;  // what lies beside the parameters
+  std::vector<std::string> kept_order_;
+  std::vector<float> powers_;  // of the next step, per RunningPower
+  int64_t global_step_ = 0;
+  int64_t resumed_ = 0;      // steps of the run that goes on, until train() begins
+  int64_t accumulated_ = 0;  // batches since the last step
+  std::map<std::pair<int64_t, StepPart>, Prepared> prepared_;
+};
+
+}  // namespace tessera

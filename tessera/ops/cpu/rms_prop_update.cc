@@ -1,9 +1,0 @@
-#include "tessera/ops/cpu/internal/in_threads.h"
-
-namespace tessera {
-
-TESSERA_KERNEL(rms_prop_update, cpu) {
-  return internal::in_threads<internal::Name("rms_prop_update")>();
-}
-
-}  // namespace tessera

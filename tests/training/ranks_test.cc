@@ -1,0 +1,121 @@
+// The same training on any number of ranks.
+#include <gtest/gtest.h>
+
+#include "tessera/checkpoint/digest.h"
+#include "tessera/comm/communicator.h"
+#include "tessera/model/layout_rules.h"
+#include "tests/training/digits_run.h"
+
+namespace tessera::testing {
+namespace {
+
+constexpr int64_t kBatch = 16;
+constexpr int64_t kSteps = 30;
+
+struct Way {
+  std::string name;
+  int ranks = 1;
+  std::string mesh = {};
+  std::vector<std::pair<std::string, std::string>> layouts = {};  // by parameter
+  bool deterministic = false;
+};
+
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.name;
+}
+
+RunOptions run_options(const Way& way, Communicator* world) {
+  RunOptions run{.threads = 1, .deterministic = way.deterministic, .world = world};
+  if (way.mesh.empty()) return run;
+  run.place.mesh = parse_mesh(way.mesh);
+  run.place.layout_of = [mesh = run.place.mesh,
+                         &way](const ValueInfo& value) -> std::optional<Layout> {
+    for (const auto& [name, text] : way.layouts)
+      if (name == value.name) return parse_layout(text, mesh);
+    return std::nullopt;
+  };
+  return run;
+}
+
+struct Result {
+  std::vector<double> losses;
+  std::map<std::string, Tensor> weights;  // those that rank 0 has whole
+};
+
+/// LeNet-5 with new weights on the first digits, each rank the same.
+Result train(const Way& way, const TrainOptions& options) {
+  Result result;
+  const auto on_rank = [&](Communicator* world) {
+    Model model = Model::open({.model = "lenet5", .seed = 3}, run_options(way, world));
+    Trainer trainer(model, options);
+    Losses losses;
+    const std::vector<Callback*> callbacks = {&losses};
+    trainer.train(1, digits(model.spec(), kBatch, kBatch * kSteps), callbacks);
+    if (world != nullptr && world->rank() != 0) return;
+    result.losses = losses.all;
+    for (const TrainedTensor& tensor : trainer.tensors())
+      if (tensor.values.shape() == tensor.shape) result.weights.emplace(tensor.name, tensor.values);
+  };
+  if (way.ranks == 1)
+    on_rank(nullptr);
+  else
+    run_world({.ranks = way.ranks}, [&](Communicator& world) { on_rank(&world); });
+  return result;
+}
+
+class TrainingOnRanks : public ::testing::TestWithParam<Way> {};
+
+const std::vector<std::pair<std::string, std::string>> kTensorParallel = {
+    {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
+
+INSTANTIATE_TEST_SUITE_P(Of, TrainingOnRanks,
+                         ::testing::Values(Way{"two_data_parallel", 2},
+                                           Way{"three_data_parallel", 3},
+                                           Way{"four_data_parallel", 4},
+                                           Way{"two_tensor_parallel", 2, "{tp=2}", kTensorParallel},
+                                           Way{"two_by_two", 4, "{dp=2,tp=2}", kTensorParallel}),
+                         [](const auto& way) { return way.param.name; });
+
+TEST_P(TrainingOnRanks, HasTheLossesOfOneRankForThirtySteps) {
+  for (const std::string optimizer :
+       {"momentum(learning_rate=0.01,momentum=0.9)", "adam(learning_rate=1e-3)"}) {
+    SCOPED_TRACE(optimizer);
+    const Result alone = train({"alone"}, {.optimizer = optimizer});
+    const Result found = train(GetParam(), {.optimizer = optimizer});
+    ASSERT_EQ(alone.losses.size(), static_cast<size_t>(kSteps));
+    ASSERT_EQ(found.losses.size(), alone.losses.size());
+    for (size_t i = 0; i < found.losses.size(); ++i)
+      EXPECT_NEAR(found.losses[i], alone.losses[i], 1e-5 * alone.losses[i]) << "step " << i + 1;
+  }
+}
+
+TEST_P(TrainingOnRanks, HasTheSameBitsWhenItIsDeterministic) {
+  const TrainOptions options{.optimizer = "momentum(learning_rate=0.01,momentum=0.9)"};
+  Way way = GetParam();
+  way.deterministic = true;
+  const Result alone = train({.name = "alone", .deterministic = true}, options);
+  const Result found = train(way, options);
+  EXPECT_EQ(found.losses, alone.losses);
+  for (const auto& [name, values] : found.weights) {
+    const auto known = alone.weights.find(name);
+    ASSERT_NE(known, alone.weights.end()) << name;
+    EXPECT_TRUE(std::ranges::equal(values.bytes(), known->second.bytes())) << name;
+  }
+}
+
+TEST(Accumulation, OfFourBatchesStepsAsOneOfFourTimesTheRows) {
+  const auto run = [](int64_t batch, int accumulate) {
+    Model model = Model::open({.model = "lenet5", .seed = 3}, {.threads = 1});
+    Trainer trainer(model, {.optimizer = "momentum(learning_rate=0.01,momentum=0.9)",
+                            .accumulate = accumulate});
+    trainer.train(1, digits(model.spec(), batch, 320), {});
+    return model.weight("fc3.weight").clone();
+  };
+  const Tensor whole = run(32, 1);
+  const Tensor parts = run(8, 4);
+  const auto a = whole.data<float>(), b = parts.data<float>();
+  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5) << i;
+}
+
+}  // namespace
+}  // namespace tessera::testing

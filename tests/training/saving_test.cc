@@ -1,0 +1,195 @@
+// Checkpoints while training: their names, which are kept, what is in them, going on from them.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "tessera/checkpoint/checkpoint.h"
+#include "tessera/comm/communicator.h"
+#include "tessera/model/train/model_checkpoint.h"
+#include "tests/support/scratch_folder.h"
+#include "tests/training/digits_run.h"
+
+namespace tessera::testing {
+namespace {
+
+std::set<std::string> files_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.insert(entry.path().filename().string());
+  return names;
+}
+
+Model lenet() {
+  return Model::open({.model = "lenet5", .seed = 5}, {.threads = 1});
+}
+
+/// Trains new weights for two epochs of ten steps of 8 rows, with this saver.
+void train_with(ModelCheckpoint& saver, const TrainOptions& options = {}) {
+  Model model = lenet();
+  Trainer trainer(model, options);
+  const std::vector<Callback*> callbacks = {&saver};
+  trainer.train(2, digits(model.spec(), 8, 80), callbacks);
+}
+
+TEST(ModelCheckpoint, NamesFilesByEpochAndStepAndKeepsTheNewest) {
+  const ScratchFolder folder("training");
+  ModelCheckpoint saver("lenet", folder.path(),
+                        {.save_checkpoint_steps = 4, .keep_checkpoint_max = 3});
+  train_with(saver);
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"lenet-2_2.ckpt", "lenet-2_6.ckpt", "lenet-2_10.ckpt"}));
+  EXPECT_EQ(saver.latest(), folder.path() / "lenet-2_10.ckpt");
+}
+
+TEST(ModelCheckpoint, SavesAtTheEndWhatIsNotSavedYet) {
+  const ScratchFolder folder("training");
+  ModelCheckpoint saver("net", folder.path(), {.save_checkpoint_steps = 13});
+  train_with(saver);
+  EXPECT_EQ(files_in(folder.path()), (std::set<std::string>{"net-2_3.ckpt", "net-2_10.ckpt"}));
+}
+
+TEST(ModelCheckpoint, GivesALaterRunANameOfItsOwn) {
+  const ScratchFolder folder("training");
+  for (int run = 0; run < 3; ++run) {
+    ModelCheckpoint saver("a", folder.path(), {.save_checkpoint_steps = 20});
+    train_with(saver);
+  }
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"a-2_10.ckpt", "a_1-2_10.ckpt", "a_2-2_10.ckpt"}));
+}
+
+TEST(ModelCheckpoint, HoldsWhatMindSporesTrainingCellHoldsInItsOrder) {
+  const ScratchFolder folder("training");
+  ModelCheckpoint saver(
+      "m", folder.path(),
+      {.save_checkpoint_steps = 20, .append_info = {"epoch_num", "step_num"}, .crc_check = true});
+  train_with(saver, {.optimizer = "momentum"});
+  const Checkpoint stored = open_checkpoint(saver.latest(), {.crc = CrcCheck::kRequired});
+  const std::vector<std::string> parameters = {"conv1.weight", "conv2.weight", "fc1.weight",
+                                               "fc1.bias",     "fc2.weight",   "fc2.bias",
+                                               "fc3.weight",   "fc3.bias"};
+  std::vector<std::string> wanted = parameters;
+  for (const char* name : {"global_step", "learning_rate", "momentum"}) wanted.emplace_back(name);
+  for (const std::string& name : parameters) wanted.push_back("moments." + name);
+  for (const char* name : {"epoch_num", "step_num"}) wanted.emplace_back(name);
+  EXPECT_EQ(stored.catalog.names(), wanted);
+}
+
+TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
+  const ScratchFolder now("now"), later("later");
+  ModelCheckpoint first("a", now.path(), {.save_checkpoint_steps = 5, .keep_checkpoint_max = 9});
+  ModelCheckpoint second(
+      "a", later.path(),
+      {.save_checkpoint_steps = 5, .keep_checkpoint_max = 9, .async_save = true});
+  train_with(first);
+  train_with(second);
+  ASSERT_EQ(files_in(now.path()), files_in(later.path()));
+  for (const std::string& name : files_in(now.path())) {
+    const auto bytes = [&](const ScratchFolder& folder) {
+      return open_checkpoint(folder.path() / name);
+    };
+    const Checkpoint a = bytes(now), b = bytes(later);
+    for (const Record& record : a.catalog.records) EXPECT_NE(b.catalog.find(record.name), nullptr);
+  }
+}
+
+TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
+  const ScratchFolder folder("training");
+  const auto refuses = [&](const std::string& prefix, const CheckpointConfig& config) {
+    EXPECT_THROW(ModelCheckpoint(prefix, folder.path(), config), Error);
+  };
+  refuses("a/b", {});
+  refuses("a", {.save_checkpoint_steps = -1});
+  refuses("a", {.save_checkpoint_steps = 0, .keep_checkpoint_max = 0});
+  refuses("a", {.enc_key = "0123456789abcdef", .crc_check = true});
+  refuses("a", {.crc_check = true, .format = "safetensors"});
+  refuses("a", {.append_info = {"learning_rate"}});
+}
+
+/// The weights after 20 steps, gone on with after `steps` of them where that is above 0.
+std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t steps) {
+  const ScratchFolder folder("training");
+  const auto rows = [](const Model& model) { return digits(model.spec(), 8, 80).shuffle(11); };
+  Model model = lenet();
+  if (steps > 0) {
+    Trainer begun(model, options);
+    ModelCheckpoint saver("r", folder.path(),
+                          {.save_checkpoint_steps = steps, .keep_checkpoint_max = 99});
+    const std::vector<Callback*> callbacks = {&saver};
+    begun.train(2, rows(model), callbacks);
+  }
+  Model other = lenet();
+  Trainer trainer(other, options);
+  if (steps > 0) {
+    const auto name = fmt::format("r-{}_{}.ckpt", (steps - 1) / 10 + 1, (steps - 1) % 10 + 1);
+    trainer.restore({.weights = {folder.path() / name}});
+    EXPECT_EQ(trainer.global_step(), steps);
+  }
+  trainer.train(2, rows(other), {});
+  std::map<std::string, Tensor> weights;
+  for (const TrainedTensor& tensor : trainer.tensors()) weights.emplace(tensor.name, tensor.values);
+  return weights;
+}
+
+TEST(Resuming, GivesTheBitsOfARunThatWasNotInterrupted) {
+  for (const std::string optimizer :
+       {"momentum", "adam", "sgd(momentum=0.9)", "rms_prop", "lamb"}) {
+    const TrainOptions options{.optimizer = optimizer};
+    const auto whole = weights_after(options, 0);
+    for (const int64_t steps : {3, 10, 17}) {
+      const auto found = weights_after(options, steps);
+      ASSERT_EQ(found.size(), whole.size());
+      for (const auto& [name, values] : whole)
+        EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
+            << name << " of " << optimizer << " after " << steps << " steps";
+    }
+  }
+}
+
+TEST(Resuming, FromAnotherOptimizersCheckpointIsRefused) {
+  const ScratchFolder folder("training");
+  ModelCheckpoint saver("a", folder.path(), {.save_checkpoint_steps = 20});
+  train_with(saver, {.optimizer = "momentum"});
+  Model model = lenet();
+  Trainer trainer(model, {.optimizer = "adam"});
+  try {
+    trainer.restore({.weights = {saver.latest()}});
+    ADD_FAILURE() << "was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("moment1.conv1.weight"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
+  const ScratchFolder folder("training");
+  const auto run = [&](int ranks, const std::function<void(Trainer&, Communicator&)>& body) {
+    run_world({.ranks = ranks}, [&](Communicator& world) {
+      RunOptions options{.threads = 1, .world = &world};
+      options.place.mesh = make_mesh({{"tp", ranks}});
+      options.place.layout_of =
+          [mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
+        if (value.name == "fc1.weight") return parse_layout("[tp, -]", mesh);
+        return std::nullopt;
+      };
+      Model model = Model::open({.model = "lenet5", .seed = 5}, options);
+      Trainer trainer(model, {.optimizer = "momentum"});
+      body(trainer, world);
+    });
+  };
+  run(2, [&](Trainer& trainer, Communicator& world) {
+    ModelCheckpoint saver("s", folder.path() / fmt::format("rank_{}_ckpt", world.rank()),
+                          {.save_checkpoint_steps = 10, .integrated_save = false});
+    const std::vector<Callback*> callbacks = {&saver};
+    trainer.train(1, digits(trainer.model().spec(), 8, 80), callbacks);
+  });
+  EXPECT_EQ(files_in(folder.path() / "rank_1_ckpt"), (std::set<std::string>{"s-1_10.ckpt"}));
+  const Checkpoint slice = open_checkpoint(folder.path() / "rank_1_ckpt/s-1_10.ckpt");
+  EXPECT_EQ(slice.catalog.find("fc1.weight")->shape, (Shape{60, 400}));
+  EXPECT_EQ(slice.catalog.find("moments.fc1.weight")->shape, (Shape{60, 400}));
+  EXPECT_EQ(slice.catalog.find("fc2.weight")->shape, (Shape{84, 120}));
+}
+
+}  // namespace
+}  // namespace tessera::testing
