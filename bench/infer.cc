@@ -1,6 +1,6 @@
 // How fast a model of the zoo runs: the external command of a comparison with other engines.
 //
-//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS [deterministic]
+//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS [deterministic | once]
 //
 // INPUT holds BATCH images as raw f32; the results are written to LOGITS likewise ("-" for none).
 // Prints one JSON object: images_per_s and latency_ms (of the median call), setup_s (from the
@@ -90,9 +90,10 @@ double median_call(Program& program, const Tensor& input, double seconds) {
 
 void bench(std::span<const std::string> words) {
   const bool deterministic = words.size() == 8 && words[7] == "deterministic";
-  require(words.size() == 7 || deterministic,
-          "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic' may "
-          "follow");
+  const bool once = words.size() == 8 && words[7] == "once";
+  require(words.size() == 7 || deterministic || once,
+          "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic' or "
+          "'once' may follow");
   const Stopwatch watch;
   const ModelSpec model = model_called(words[0]);
   const int64_t batch = integer(words[1]);
@@ -100,9 +101,10 @@ void bench(std::span<const std::string> words) {
   shape.insert(0, batch);
   const Tensor input = read_input(words[5], shape);
   const Stopwatch setup;
-  Program program =
-      prepare(model, input, words[4],
-              {.threads = static_cast<int>(integer(words[2])), .deterministic = deterministic});
+  Program program = prepare(model, input, words[4],
+                            {.threads = static_cast<int>(integer(words[2])),
+                             .deterministic = deterministic,
+                             .runs_once = once});
   const Tensor logits = program.run({&input, 1})[0];
   const double setup_seconds = setup.seconds();
   write_logits(words[6], logits);

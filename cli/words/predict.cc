@@ -158,6 +158,13 @@ std::vector<Prediction> predictions_of(const Batch& batch, const Tensor& outputs
   return predictions;
 }
 
+/// Weights that are read once are read where the file has them.
+Model open_model(const Request& request, const Shape& row, const RunOptions& run) {
+  CheckpointOptions checkpoint = request.checkpoint;
+  checkpoint.map = checkpoint.map || run.runs_once;
+  return request.model.open({request.weights, request.ranks.from}, checkpoint, row, run);
+}
+
 void predict_rows_on(const Request& request, Communicator* world) {
   const bool tells = world == nullptr || world->rank() == 0;
   const ModelSpec spec = request.model.spec();
@@ -170,8 +177,8 @@ void predict_rows_on(const Request& request, Communicator* world) {
   Shape together = row;
   together.insert(0, request.rows.batch);
   run = request.ranks.run_options(run, world, spec, together);
-  Model model =
-      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  run.runs_once = rows.row_count() <= request.rows.batch;
+  Model model = open_model(request, row, run);
   AgainstF32 against(model, run);
   const Names names = request.rows.class_names(*source);
   int64_t left_out = 0;
@@ -234,8 +241,8 @@ void predict_array_on(const Request& request, Communicator* world) {
   RunOptions run = request.ranks.run_options(
       request.model.run_options(request.common.thread_count()), world, spec, input.shape());
   run.place.gather_outputs = !request.array.per_rank;
-  Model model =
-      request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);
+  run.runs_once = request.array.repeat == 1;
+  Model model = open_model(request, row, run);
   const ArrayRun result = predict_array(request.array, model, input);
   AgainstF32 against(model, run);
   if (against.is_asked()) against.add(input, result.outputs);

@@ -27,6 +27,8 @@ class MemoryFormat {
   /// have; null for others. It may be given a second operand, of one factor per element of dim 0,
   /// by which it multiplies.
   virtual std::unique_ptr<PreparedKernel> packer() const;
+  /// Whether what the packer makes refers to the row-major tensor, which must live as long.
+  virtual bool refers() const { return false; }
 };
 /// How a tensor lies in memory: null is plain, row-major.
 using Format = std::shared_ptr<const MemoryFormat>;
@@ -98,6 +100,8 @@ struct Kernel {
   bool takes_constants_packed = false;
   /// A kernel of less than f32 is for programs that ask for it, and comes first there.
   Precision precision = Precision::kF32;
+  /// A kernel that saves its preparation is for programs that run once, and comes first there.
+  bool for_one_run = false;
 };
 
 /// A kernel that is a plain function over row-major tensors: the oracle of all others, and the last

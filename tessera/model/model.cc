@@ -104,6 +104,7 @@ Program& Model::program(int64_t rows) {
                                .reference_only = options_.reference_only,
                                .deterministic = options_.deterministic,
                                .precision = options_.precision,
+                               .runs_once = options_.runs_once,
                                .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;

@@ -52,6 +52,7 @@ struct RunOptions {
   /// type of processor; see docs/decisions/0010-deterministic.md.
   bool deterministic = false;
   Precision precision = Precision::kF32;  // as CompileOptions has it
+  bool runs_once = false;                 // likewise
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;

@@ -63,6 +63,7 @@ struct Program::State {
   std::vector<Piece> pieces;  // empty: the graph is not cut
   std::unique_ptr<Workers> workers;
   std::set<const std::byte*> parameters;  // where those given lie; not owned
+  std::vector<Tensor> referred;           // by weights that are read as they were given
   bool plan_only = false;
 
   const internal::Executor& first() const { return lanes[0].executors[0]; }
@@ -132,6 +133,7 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
     state->lanes.emplace_back();
     state->lanes[0].executors.emplace_back(state->graph, constants, decided);
   }
+  state->referred = constants.referred();
   return Program(std::move(state));
 }
 

@@ -21,6 +21,9 @@ struct CompileOptions {
   /// What is asked for and cannot be had is refused: compile throws kUnsupported where the
   /// processor lacks the instructions (ops/precision_support.h).
   Precision precision = Precision::kF32;
+  /// The program will run once, or a few times: nothing is prepared that takes longer than it saves
+  /// then. Large weights are read where the parameters lie, which the program keeps.
+  bool runs_once = false;
   /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
   /// time: what one computes while compiling may need the others. Must outlive the program.
   Communicator* world = nullptr;

@@ -202,9 +202,11 @@ Tensor in_format(const Tensor& tensor, const TensorType& type, const Format& for
 std::vector<Tensor> run_prepared(PreparedKernel& kernel, const ExampleCall& made) {
   const Formats formats = kernel.formats();
   std::vector<Tensor> operands;
-  for (size_t i = 0; i < made.operands.size(); ++i)
-    operands.push_back(
-        in_format(made.operands[i].clone(), made.operand_types[i], formats.operands[i]));
+  std::vector<Tensor> given;  // which formats may refer to
+  for (size_t i = 0; i < made.operands.size(); ++i) {
+    given.push_back(made.operands[i].clone());
+    operands.push_back(in_format(given.back(), made.operand_types[i], formats.operands[i]));
+  }
   std::vector<Tensor> results;
   for (size_t r = 0; r < made.result_types.size(); ++r) {
     const TensorType& type = made.result_types[r];

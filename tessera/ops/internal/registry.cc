@@ -17,6 +17,9 @@ namespace tessera {
 #define TESSERA_FILE(op_name) Kernel define_cpu_bf16_##op_name();
 #include "tessera/ops_cpu_bf16_files.inc"
 #undef TESSERA_FILE
+#define TESSERA_FILE(op_name) Kernel define_cpu_raw_##op_name();
+#include "tessera/ops_cpu_raw_files.inc"
+#undef TESSERA_FILE
 #define TESSERA_FILE(op_name) Kernel define_cpu_direct_##op_name();
 #include "tessera/ops_cpu_direct_files.inc"
 #undef TESSERA_FILE
@@ -50,6 +53,9 @@ std::vector<OpDef> define_ops() {
   // Kernels made for few cases come before those for many; the reference stays last.
 #define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_bf16_##op_name());
 #include "tessera/ops_cpu_bf16_files.inc"
+#undef TESSERA_FILE
+#define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_raw_##op_name());
+#include "tessera/ops_cpu_raw_files.inc"
 #undef TESSERA_FILE
 #define TESSERA_FILE(op_name) add_kernel(ops, #op_name, define_cpu_direct_##op_name());
 #include "tessera/ops_cpu_direct_files.inc"

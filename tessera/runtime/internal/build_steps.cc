@@ -95,6 +95,7 @@ class StepBuilder {
   void choose_kernel(Step& step, const OpCall& call, const Formats& offered) const {
     for (const Kernel& kernel : step.node->op->kernels) {
       if (kernel.precision != Precision::kF32 && kernel.precision != options_.precision) continue;
+      if (kernel.for_one_run && !options_.runs_once) continue;
       const bool is_reference = kernel.function != nullptr;
       Support support = Support::yes();
       if (options_.reference_only && !is_reference && !step.node->op->is_collective) {

@@ -150,6 +150,7 @@ Tensor Constants::in_format(ValueId id, const Format& format) {
   }
   Tensor made = slabs_.bytes(format->byte_count());
   if (!plan_only_) packer->run(operands, std::span(&made, 1));
+  if (format->refers()) referred_.push_back(operands[0]);
   forms_[index(id)].push_back({format, made});
   return made;
 }

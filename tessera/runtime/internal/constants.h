@@ -41,6 +41,8 @@ class Constants {
   /// format know to read, unless it is plain.
   Tensor in_format(ValueId id, const Format& format);
   /// "w2 = mul", one per node that was computed.
+  /// Tensors that formatted values refer to.
+  const std::vector<Tensor>& referred() const { return referred_; }
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -69,6 +71,7 @@ class Constants {
   std::vector<Tensor> values_;
   std::vector<std::vector<Form>> forms_;
   std::vector<std::string> notes_;
+  std::vector<Tensor> referred_;
 };
 
 }  // namespace tessera::internal

@@ -30,22 +30,6 @@ std::vector<Format> formats_of(const OpCall& call, const PackedWeights& weights,
   return formats;
 }
 
-/// Not filled in: bias and residual, threads.
-WindowConv conv_of(const OpCall& call, Simd simd) {
-  const Shape& in = call.shape(0);
-  WindowConv conv;
-  conv.simd = simd;
-  conv.window = conv_window(call);
-  conv.images = in[0];
-  conv.in_channels = conv.in_pitch = in[1];
-  conv.out_channels = call.results[0].shape()[1];
-  conv.in_is_plain = conv.copies_rows();
-  conv.end.residual_pitch = conv.out_channels;
-  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
-  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
-  return conv;
-}
-
 class PreparedConv final : public ChannelsLastKernel {
  public:
   PreparedConv(const OpCall& call, const WindowConv& conv, const PackedWeights& weights)
@@ -53,7 +37,6 @@ class PreparedConv final : public ChannelsLastKernel {
         conv_(conv),
         weights_(weights),
         has_residual_(has_residual(call)) {
-    conv_.threads = worthwhile_threads(work_of(call), thread_limit());
     if (weights.packing() == Packing::kPairs) round_operand(call);
   }
 
@@ -121,6 +104,22 @@ class PreparedConv final : public ChannelsLastKernel {
 };
 
 }  // namespace
+
+WindowConv conv_of(const OpCall& call, Simd simd) {
+  const Shape& in = call.shape(0);
+  WindowConv conv;
+  conv.simd = simd;
+  conv.window = conv_window(call);
+  conv.images = in[0];
+  conv.in_channels = conv.in_pitch = in[1];
+  conv.out_channels = call.results[0].shape()[1];
+  conv.in_is_plain = conv.copies_rows();
+  conv.end.residual_pitch = conv.out_channels;
+  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
+  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
+  conv.threads = worthwhile_threads(work_of(call), thread_limit());
+  return conv;
+}
 
 Support packed_conv_supports(const OpCall& call) {
   if (Support support = channels_last_supports(call); !support.ok) return support;

@@ -2,10 +2,13 @@
 #pragma once
 
 #include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
+#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
 
 namespace tessera::internal {
 
 Support packed_conv_supports(const OpCall& call);
+/// Not filled in: bias and residual.
+WindowConv conv_of(const OpCall& call, Simd simd);
 /// Whether Winograd's way takes fewer cycles, by what a core does in one: two multiply-adds of a
 /// vector, and a few bytes of weights from the cache that all cores share, where the weights of a
 /// network lie. The transformed weights are four times as many: few patches do not pay for them.

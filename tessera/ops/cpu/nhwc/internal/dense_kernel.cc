@@ -9,30 +9,10 @@
 namespace tessera::internal {
 namespace {
 
-/// Rows are images of one pixel.
-WindowConv conv_of(const OpCall& call, Packing packing) {
-  const Shape& weight = call.shape(1);
-  WindowConv conv;
-  conv.simd = packing == Packing::kPairs ? pair_simd() : available_simd();
-  conv.window.y.input = conv.window.y.kernel = conv.window.y.output = 1;
-  conv.window.x = conv.window.y;
-  conv.images = element_count(call.results[0].shape()) / weight[0];
-  conv.in_channels = conv.in_pitch = weight[1];
-  conv.out_channels = conv.out_pitch = weight[0];
-  conv.copies_few_channels = false;
-  conv.end.residual_pitch = weight[0];
-  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
-  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
-  conv.threads = worthwhile_threads(
-      static_cast<double>(conv.images) * static_cast<double>(element_count(weight)),
-      thread_limit());
-  return conv;
-}
-
 class PreparedDense final : public PreparedKernel {
  public:
   PreparedDense(const OpCall& call, Packing packing)
-      : conv_(conv_of(call, packing)),
+      : conv_(dense_as_conv(call, packing == Packing::kPairs ? pair_simd() : available_simd())),
         weights_(conv_.simd, {call.shape(1)[0], call.shape(1)[1], 1, 1}, packing) {
     if (packing == Packing::kPairs) {
       source_ = {.images = 1,
@@ -75,6 +55,25 @@ class PreparedDense final : public PreparedKernel {
 };
 
 }  // namespace
+
+WindowConv dense_as_conv(const OpCall& call, Simd simd) {
+  const Shape& weight = call.shape(1);
+  WindowConv conv;
+  conv.simd = simd;
+  conv.window.y.input = conv.window.y.kernel = conv.window.y.output = 1;
+  conv.window.x = conv.window.y;
+  conv.images = element_count(call.results[0].shape()) / weight[0];
+  conv.in_channels = conv.in_pitch = weight[1];
+  conv.out_channels = conv.out_pitch = weight[0];
+  conv.copies_few_channels = false;
+  conv.end.residual_pitch = weight[0];
+  conv.end.activation = parse_activation(call.attr<std::string>("activation"));
+  conv.end.alpha = static_cast<float>(call.attr<double>("alpha"));
+  conv.threads = worthwhile_threads(
+      static_cast<double>(conv.images) * static_cast<double>(element_count(weight)),
+      thread_limit());
+  return conv;
+}
 
 Support packed_dense_supports(const OpCall& call) {
   if (Support support = direct_supports(call); !support.ok) return support;

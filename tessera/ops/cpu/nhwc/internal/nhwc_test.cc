@@ -9,6 +9,8 @@
 #include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
 #include "tessera/ops/cpu/nhwc/internal/window_conv.h"
 #include "tessera/ops/cpu/nhwc/internal/winograd.h"
+#include "tessera/ops/cpu/raw/internal/dot.h"
+#include "tessera/ops/cpu/raw/internal/raw_conv.h"
 
 namespace tessera::internal {
 namespace {
@@ -232,6 +234,25 @@ TEST(Nhwc, PairsOfBf16GiveTheSumsOfWhatWasRounded) {
       round_to_bf16(made.weights);
       ASSERT_LT(difference(made, found), 5e-6) << "seed " << seed << " " << to_string(simd);
     }
+  }
+}
+
+TEST(Nhwc, DotsOfStoredWeightsGiveTheSameSums) {
+  for (const Simd simd : present()) {
+    int compared = 0;
+    for (uint32_t seed = 0; seed < 600; ++seed) {
+      Maker maker(seed);
+      Case made = maker.conv(simd, false);
+      if (made.conv.out_channels % kDotOuts != 0 || made.conv.in_is_plain) continue;
+      const std::vector<float> scale = maker.floats(made.conv.out_channels);
+      std::vector<float> found = results_of(made);
+      run_raw_conv(made.conv, made.in.data(), made.weights.data(), scale.data(), found.data());
+      const size_t filter = made.weights.size() / scale.size();
+      for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
+      ASSERT_LT(difference(made, found), 5e-6) << "seed " << seed << " " << to_string(simd);
+      ++compared;
+    }
+    EXPECT_GT(compared, 50);
   }
 }
 
