@@ -202,10 +202,10 @@ Tensor in_format(const Tensor& tensor, const TensorType& type, const Format& for
 std::vector<Tensor> run_prepared(PreparedKernel& kernel, const ExampleCall& made) {
   const Formats formats = kernel.formats();
   std::vector<Tensor> operands;
-  std::vector<Tensor> plain;  // which formats may refer to
+  std::vector<Tensor> given;  // which formats may refer to
   for (size_t i = 0; i < made.operands.size(); ++i) {
-    plain.push_back(made.operands[i].clone());
-    operands.push_back(in_format(plain.back(), made.operand_types[i], formats.operands[i]));
+    given.push_back(made.operands[i].clone());
+    operands.push_back(in_format(given.back(), made.operand_types[i], formats.operands[i]));
   }
   std::vector<Tensor> results;
   for (size_t r = 0; r < made.result_types.size(); ++r) {
