@@ -222,10 +222,10 @@ std::vector<Tensor> run_prepared(PreparedKernel& kernel, const ExampleCall& made
   for (size_t r = 0; r < results.size(); ++r) {
     if (formats.results[r] == nullptr) continue;
     const TensorType& type = made.result_types[r];
-    Tensor plain(type.dtype, type.global);
+    Tensor row_major(type.dtype, type.global);
     prepare_reorder(type, formats.results[r], nullptr)
-        ->run(std::span(&results[r], 1), std::span(&plain, 1));
-    results[r] = plain;
+        ->run(std::span(&results[r], 1), std::span(&row_major, 1));
+    results[r] = row_major;
   }
   return results;
 }
