@@ -238,7 +238,8 @@ class Placer {
     placed_.output_forms.push_back(form_in(id, layout, end));
   }
 
-  /// Parameters that are read in one layout only, and given in another, are given in that one.
+  /// Parameters that are read in one layout only, and given in another, are given in that one,
+  /// unless they are updated: then they stay where they were asked for.
   void load_where_read() {
     const auto each_use = [&](ValueId id, auto visit) {
       for (size_t n = 0; n < placed_.nodes.size(); ++n)
@@ -246,13 +247,19 @@ class Placer {
           if (placed_.graph.nodes[n].operands[i] == id) visit(placed_.nodes[n].operand_forms[i]);
     };
     for (const ValueId id : placed_.graph.parameters) {
-      if (forms(id).size() != 2) continue;
+      if (forms(id).size() != 2 || is_updated(id)) continue;
       bool read_as_given = false;
       each_use(id, [&](const int& form) { read_as_given |= form == 0; });
       if (read_as_given) continue;
       fix(id, forms(id)[1].layout);
       each_use(id, [](int& form) { form = 0; });
     }
+  }
+
+  bool is_updated(ValueId id) const {
+    const std::vector<Update>& updates = placed_.graph.updates;
+    return std::any_of(updates.begin(), updates.end(),
+                       [&](const Update& update) { return update.parameter == id; });
   }
 
   const PlaceOptions& options_;
