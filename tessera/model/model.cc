@@ -122,7 +122,9 @@ Tensor Model::part_of_batch(const Tensor& x) const {
 
 Pipeline Model::part_of_rows(Pipeline rows) const {
   if (spread_ == nullptr || rows.row_count() == 0) return rows;
-  const Placed& placed = spread_->placed(1);
+  // Shardings in numbers of pieces may not fit a single row.
+  const int64_t batches = std::max<int64_t>(1, rows.batch_count());
+  const Placed& placed = spread_->placed((rows.row_count() + batches - 1) / batches);
   const Layout& layout = placed.layout(placed.graph.inputs[0]);
   const Rank rank = spread_->world().rank();
   for (size_t d = 1; d < layout.dims.size(); ++d)

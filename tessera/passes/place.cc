@@ -30,6 +30,7 @@ class Placer {
       : options_(options), stages_(graph, options), plans_(options.costs) {
     placed_.graph = graph;
     placed_.mesh = stages_.everyone();
+    placed_.follow_from = std::min(options.follow_from, graph.nodes.size());
     placed_.forms.resize(graph.values.size());
     is_free_.resize(graph.values.size(), false);
     is_parameter_.resize(graph.values.size(), false);

@@ -70,6 +70,7 @@ struct Placed {
   std::vector<std::vector<Form>> forms;  // per value; the first is how it is computed or given
   std::vector<PlacedNode> nodes;         // per node of the graph
   std::vector<int> output_forms;         // per output of the graph
+  size_t follow_from = 0;                // nodes from here on are a backward pass
   std::vector<int> update_forms;         // per update: in the layout of its parameter
 
   const Layout& layout(ValueId value) const {

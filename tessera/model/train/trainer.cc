@@ -262,7 +262,8 @@ std::vector<TrainedTensor> Trainer::tensors() const {
 
 void Trainer::restore(const ModelSource& source) {
   const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
-  prepared(1, part);  // makes what the optimizer keeps
+  constexpr int64_t kAnyRows = 32;
+  prepared(kAnyRows, part);  // makes what the optimizer keeps
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
   std::vector<WantedParameter> wanted;
   for (const TrainedTensor& tensor : tensors()) {

@@ -32,8 +32,12 @@ class MaxPoolGrad final : public PreparedKernel {
     const int64_t pooled = window_.y.output * window_.x.output * x_.lanes;
     internal::parallel_ranges(x_.outer * x_.blocks, threads_, [&](int64_t begin, int64_t end) {
       Largest largest(x_.lanes);
-      for (int64_t p = begin; p < end; ++p)
-        spread(x + p * size, gradient + p * pooled, out + p * size, largest);
+      for (int64_t p = begin; p < end; ++p) {
+        if (x_.lanes == 1)
+          spread_plain(x + p * size, gradient + p * pooled, out + p * size);
+        else
+          spread(x + p * size, gradient + p * pooled, out + p * size, largest);
+      }
     });
   }
 
@@ -59,6 +63,25 @@ class MaxPoolGrad final : public PreparedKernel {
       for (int64_t l = 0; l < lanes; ++l)
         out[largest.place[static_cast<size_t>(l)] * lanes + l] += gradient[l];
       gradient += lanes;
+    });
+  }
+
+  /// The same of one channel alone, without a branch per element: which one is the largest is not
+  /// to be foreseen.
+  void spread_plain(const float* x, const float* gradient, float* out) const {
+    std::fill(out, out + x_.inner, 0.0F);
+    internal::each_patch(window_, [&](const internal::Patch& patch) {
+      int64_t place = patch.top * window_.x.input + patch.left;
+      float value = x[place];
+      for (int64_t y = patch.top; y < patch.bottom; ++y) {
+        const int64_t row = y * window_.x.input;
+        for (int64_t at = row + patch.left; at < row + patch.right; ++at) {
+          const bool larger = x[at] > value;
+          place = larger ? at : place;
+          value = larger ? x[at] : value;
+        }
+      }
+      out[place] += *gradient++;
     });
   }
 

@@ -27,8 +27,13 @@ class ReluGrad final : public PreparedKernel {
     const float* gradient = at(operands[0]);
     const float* y = at(operands[1]);
     auto* out = const_cast<float*>(at(results[0]));
+    // The result may lie where the gradient does: an element is read before its own is written.
     internal::parallel_ranges(count_, threads_, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = y[i] > 0 ? gradient[i] : 0.0F;
+#pragma GCC ivdep
+      for (int64_t i = begin; i < end; ++i) {
+        const float passed = gradient[i];
+        out[i] = y[i] > 0 ? passed : 0.0F;
+      }
     });
   }
 
