@@ -32,6 +32,8 @@ struct Request {
   std::string clip_norm = "0";
   std::string clip_value = "0";
   int64_t accumulate = 1;
+  bool shard_optimizer = false;
+  bool statistics_per_rank = false;
   int64_t epochs = 1;
   int64_t seed = 0;
   bool no_shuffle = false;
@@ -89,6 +91,9 @@ TrainOptions train_options(const Request& request) {
   require_usage(request.accumulate >= 1, "--accumulate is {}; wanted 1 or more",
                 request.accumulate);
   options.accumulate = static_cast<int>(request.accumulate);
+  options.seed = static_cast<uint64_t>(request.seed);
+  options.shard_optimizer = request.shard_optimizer;
+  options.statistics_per_rank = request.statistics_per_rank;
   return options;
 }
 
@@ -230,6 +235,10 @@ void declare_training(Arguments& arguments, Request& request) {
   arguments.option("--clip-norm", request.clip_norm, "largest norm of all gradients together");
   arguments.option("--clip-value", request.clip_value, "largest element of a gradient");
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
+  arguments.flag("--shard-optimizer", request.shard_optimizer,
+                 "ranks that hold the same parameters share what the optimizer keeps");
+  arguments.flag("--statistics-per-rank", request.statistics_per_rank,
+                 "batch norm over each rank's rows, as MindSpore's data_parallel");
   arguments.option("--seed", request.seed, "of new weights and of the order of rows");
   arguments.flag("--no-shuffle", request.no_shuffle, "read rows in the order of the data set");
 }

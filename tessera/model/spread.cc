@@ -123,7 +123,25 @@ Placed Spread::place_rows(int64_t rows) const {
   return place(graph, options_.place);
 }
 
-Placed Spread::place_training(const TrainGraph& step) const {
+namespace {
+
+/// The layout whose dim 0 is cut by the axes, too, along which all ranks hold the same, as far as
+/// its parts stay equal.
+Layout sharded_further(Layout layout, const Shape& shape) {
+  if (shape.empty()) return layout;
+  std::vector<bool> used(layout.mesh->axes.size(), false);
+  for (const auto& dim : layout.dims)
+    for (const AxisId axis : dim) used[static_cast<size_t>(axis)] = true;
+  for (size_t axis = 0; axis < used.size(); ++axis) {
+    const int64_t parts = int64_t{part_count(layout, 0)} * layout.mesh->axes[axis].size;
+    if (!used[axis] && shape[0] % parts == 0) layout.dims[0].push_back(static_cast<AxisId>(axis));
+  }
+  return layout;
+}
+
+}  // namespace
+
+Placed Spread::place_training(const TrainGraph& step, bool shards_optimizer) const {
   std::map<std::string_view, std::string_view> owner;
   for (const KeptTensor& kept : step.kept) owner.emplace(kept.name, kept.parameter);
   PlaceOptions options = options_.place;
@@ -131,7 +149,9 @@ Placed Spread::place_training(const TrainGraph& step) const {
   options.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
     const auto kept = owner.find(value.name);
     const Layout* known = layout(kept == owner.end() ? value.name : kept->second);
-    return known == nullptr ? std::nullopt : std::optional(*known);
+    if (known == nullptr) return std::nullopt;
+    const bool further = shards_optimizer && kept != owner.end();
+    return further ? sharded_further(*known, value.shape) : *known;
   };
   return place(step.graph, options);
 }

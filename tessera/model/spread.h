@@ -37,8 +37,9 @@ class Spread {
   /// How batches of this size are placed; made when it is first asked for.
   const Placed& placed(int64_t rows) const;
   /// How a training step of the same model is placed: parameters where the model has them, what the
-  /// optimizer keeps beside them.
-  Placed place_training(const TrainGraph& step) const;
+  /// optimizer keeps beside them; with `shards_optimizer` the ranks that hold the same share it, by
+  /// dim 0 where that divides.
+  Placed place_training(const TrainGraph& step, bool shards_optimizer = false) const;
   /// A rank's graph for them, after all passes.
   Graph graph(int64_t rows, Rank rank) const;
   /// Where a parameter lies; null for a name that the network has not.

@@ -18,6 +18,7 @@ struct Way {
   std::string mesh = {};
   std::vector<std::pair<std::string, std::string>> layouts = {};  // by parameter
   bool deterministic = false;
+  bool shard_optimizer = false;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -43,7 +44,8 @@ struct Result {
 };
 
 /// LeNet-5 with new weights on the first digits, each rank the same.
-Result train(const Way& way, const TrainOptions& options) {
+Result train(const Way& way, TrainOptions options) {
+  options.shard_optimizer = way.shard_optimizer;
   Result result;
   const auto on_rank = [&](Communicator* world) {
     Model model = Model::open({.model = "lenet5", .seed = 3}, run_options(way, world));
@@ -68,13 +70,19 @@ class TrainingOnRanks : public ::testing::TestWithParam<Way> {};
 const std::vector<std::pair<std::string, std::string>> kTensorParallel = {
     {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
 
-INSTANTIATE_TEST_SUITE_P(Of, TrainingOnRanks,
-                         ::testing::Values(Way{"two_data_parallel", 2},
-                                           Way{"three_data_parallel", 3},
-                                           Way{"four_data_parallel", 4},
-                                           Way{"two_tensor_parallel", 2, "{tp=2}", kTensorParallel},
-                                           Way{"two_by_two", 4, "{dp=2,tp=2}", kTensorParallel}),
-                         [](const auto& way) { return way.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Of, TrainingOnRanks,
+    ::testing::Values(Way{"two_data_parallel", 2}, Way{"three_data_parallel", 3},
+                      Way{"four_data_parallel", 4},
+                      Way{"two_tensor_parallel", 2, "{tp=2}", kTensorParallel},
+                      Way{"two_by_two", 4, "{dp=2,tp=2}", kTensorParallel},
+                      Way{.name = "optimizer_sharded", .ranks = 4, .shard_optimizer = true},
+                      Way{.name = "two_by_two_optimizer_sharded",
+                          .ranks = 4,
+                          .mesh = "{dp=2,tp=2}",
+                          .layouts = kTensorParallel,
+                          .shard_optimizer = true}),
+    [](const auto& way) { return way.param.name; });
 
 TEST_P(TrainingOnRanks, HasTheLossesOfOneRankForThirtySteps) {
   for (const std::string optimizer :
@@ -101,6 +109,20 @@ TEST_P(TrainingOnRanks, HasTheSameBitsWhenItIsDeterministic) {
     ASSERT_NE(known, alone.weights.end()) << name;
     EXPECT_TRUE(std::ranges::equal(values.bytes(), known->second.bytes())) << name;
   }
+}
+
+TEST(OptimizerSharding, LeavesEachRankItsShareOfTheStates) {
+  run_world({.ranks = 4}, [](Communicator& world) {
+    Model model = Model::open({.model = "lenet5"}, {.threads = 1, .world = &world});
+    Trainer trainer(model, {.optimizer = "adam", .shard_optimizer = true});
+    trainer.train(1, digits(model.spec(), kBatch, kBatch), {});
+    std::map<std::string, Shape> here;
+    for (const TrainedTensor& tensor : trainer.tensors()) here[tensor.name] = tensor.values.shape();
+    EXPECT_EQ(here.at("fc1.weight"), (Shape{120, 400}));
+    EXPECT_EQ(here.at("moment1.fc1.weight"), (Shape{30, 400}));
+    EXPECT_EQ(here.at("moment2.fc1.bias"), (Shape{30}));
+    EXPECT_EQ(here.at("moment1.fc3.bias"), (Shape{10})) << "4 does not divide 10";
+  });
 }
 
 TEST(Accumulation, OfFourBatchesStepsAsOneOfFourTimesTheRows) {

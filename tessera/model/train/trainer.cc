@@ -53,6 +53,7 @@ void check_rows(const Pipeline& rows) {
 Trainer::Trainer(Model& model, const TrainOptions& options)
     : model_(model), recipe_(recipe_of(options)) {
   training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
+  shards_optimizer_ = options.shard_optimizer;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
@@ -103,7 +104,11 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   if (model_.spread_ == nullptr) {
     graph = drop_dead(fuse(graph));
   } else {
-    made.placed = std::make_shared<const Placed>(model_.spread_->place_training(made.step));
+    made.placed = std::make_shared<const Placed>(
+        model_.spread_->place_training(made.step, shards_optimizer_));
+    for (const KeptTensor& kept : made.step.kept)
+      kept_layouts_.insert_or_assign(kept.name,
+                                     made.placed->layout(*made.placed->graph.find(kept.name)));
     if (rank() == 0 && model_.options_.on_first_program != nullptr)
       std::exchange(model_.options_.on_first_program, nullptr)(*made.placed);
     graph = local_graph(*made.placed, run.world->rank());
@@ -227,6 +232,10 @@ std::vector<TrainedTensor> Trainer::tensors() const {
     const Layout* known = model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter);
     return known == nullptr ? Layout{} : *known;
   };
+  const auto kept_layout = [&](const std::string& name) {
+    const auto known = kept_layouts_.find(name);
+    return known == kept_layouts_.end() ? Layout{} : known->second;
+  };
   const Graph graph = network(1);
   std::map<std::string, Shape, std::less<>> shapes;
   for (const ValueId id : graph.parameters) {
@@ -255,7 +264,7 @@ std::vector<TrainedTensor> Trainer::tensors() const {
     const std::string parameter = name.substr(name.find('.') + 1);
     const auto kept = kept_.find(name);
     if (kept != kept_.end())
-      all.push_back({name, kept->second, shapes.at(parameter), layout(parameter)});
+      all.push_back({name, kept->second, shapes.at(parameter), kept_layout(name)});
   }
   return all;
 }

@@ -32,6 +32,9 @@ struct TrainOptions {
   /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
   /// instead of over the whole batch.
   bool statistics_per_rank = false;
+  /// Ranks that hold the same parameters share what the optimizer keeps of them: each makes its
+  /// part of the step, and the parameters are gathered again.
+  bool shard_optimizer = false;
 };
 
 /// A step that has been made.
@@ -132,7 +135,9 @@ class Trainer {
   Model& model_;
   TrainRecipe recipe_;
   TrainingOptions training_;
-  std::map<std::string, Tensor, std::less<>> kept_;  // what lies beside the parameters
+  std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
+  std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
+  bool shards_optimizer_ = false;
   std::vector<std::string> kept_order_;
   std::vector<float> powers_;  // of the next step, per RunningPower
   int64_t global_step_ = 0;
