@@ -89,6 +89,14 @@ TEST_F(Eval, TheEmbeddedExampleGivesTheAccuracyThatMindSporePrinted) {
   EXPECT_DOUBLE_EQ(number_in(outcome.out, "accuracy"), number_in(expected, "accuracy"));
 }
 
+TEST_F(Eval, TheCheckpointThatTesseraTrainedIsAsGood) {
+  const Outcome outcome =
+      run_tessera({"eval", "lenet5", "--weights", digits("lenet5_digits_tessera.ckpt"), "--data",
+                   digit_rows(), "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(number_in(outcome.out, "correct"), 2956);
+}
+
 TEST_F(Eval, AModelThatDoesNotFitTheFileIsRefusedWithTheNearestNames) {
   const Outcome outcome = run_tessera(
       {"eval", "mlp", "--weights", digits("lenet5_digits.ckpt"), "--data", digit_rows()});
