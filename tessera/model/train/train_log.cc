@@ -27,7 +27,7 @@ class Curve {
   Curve(std::string_view name, std::vector<double> values)
       : name_(name), values_(std::move(values)) {
     const auto [low, high] = std::minmax_element(values_.begin(), values_.end());
-    low_ = *low;
+    low_ = *low > 0 && *low < *high / 2 ? 0 : *low;
     high_ = *high > *low ? *high : *low + 1;
   }
 
@@ -56,7 +56,7 @@ class Curve {
   }
 
  private:
-  static constexpr int kWidth = 920, kHeight = 240, kMargin = 60;
+  static constexpr int kWidth = 920, kHeight = 240, kMargin = 72;
   static constexpr size_t kMostPoints = 1200;
 
   double x(double step) const {

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "tessera/ops/cpu/internal/f32_only.h"
 #include "tessera/ops/cpu/internal/parallel.h"
@@ -32,9 +33,11 @@ class MaxPoolGrad final : public PreparedKernel {
     const int64_t pooled = window_.y.output * window_.x.output * x_.lanes;
     internal::parallel_ranges(x_.outer * x_.blocks, threads_, [&](int64_t begin, int64_t end) {
       Largest largest(x_.lanes);
+      std::vector<float> row(static_cast<size_t>(2 * window_.x.output));
       for (int64_t p = begin; p < end; ++p) {
-        if (x_.lanes == 1)
-          spread_plain(x + p * size, gradient + p * pooled, out + p * size);
+        if (x_.lanes == 1 && is_tiled(window_.y) && is_tiled(window_.x))
+          spread_tiles(x + p * size, gradient + p * pooled, out + p * size, row.data(),
+                       row.data() + window_.x.output);
         else
           spread(x + p * size, gradient + p * pooled, out + p * size, largest);
       }
@@ -66,23 +69,44 @@ class MaxPoolGrad final : public PreparedKernel {
     });
   }
 
-  /// The same of one channel alone, without a branch per element: which one is the largest is not
-  /// to be foreseen.
-  void spread_plain(const float* x, const float* gradient, float* out) const {
+  /// Whether windows neither overlap nor reach over the image.
+  static bool is_tiled(const WindowDim& dim) {
+    return dim.stride == dim.kernel && dim.dilation == 1 && dim.pad_begin == 0 &&
+           dim.output * dim.kernel <= dim.input;
+  }
+
+  /// The same of one channel alone whose windows are tiles, a row of them at a time and without a
+  /// branch per element: which one is the largest is not to be foreseen. `largest` and `left` have
+  /// room for a row of results.
+  void spread_tiles(const float* x, const float* gradient, float* out, float* largest,
+                    float* left) const {
+    const int64_t columns = window_.x.output, width = window_.x.input, step = window_.x.kernel;
     std::fill(out, out + x_.inner, 0.0F);
-    internal::each_patch(window_, [&](const internal::Patch& patch) {
-      int64_t place = patch.top * window_.x.input + patch.left;
-      float value = x[place];
-      for (int64_t y = patch.top; y < patch.bottom; ++y) {
-        const int64_t row = y * window_.x.input;
-        for (int64_t at = row + patch.left; at < row + patch.right; ++at) {
-          const bool larger = x[at] > value;
-          place = larger ? at : place;
-          value = larger ? x[at] : value;
+    for (int64_t row = 0; row < window_.y.output; ++row, gradient += columns) {
+      const int64_t top = row * window_.y.kernel * width;
+      std::fill_n(largest, columns, -std::numeric_limits<float>::infinity());
+      std::copy_n(gradient, columns, left);
+      each_tap([&](int64_t y, int64_t tap) {
+        const float* in = x + top + y * width + tap;
+        for (int64_t c = 0; c < columns; ++c)
+          largest[c] = in[c * step] > largest[c] ? in[c * step] : largest[c];
+      });
+      each_tap([&](int64_t y, int64_t tap) {
+        const float* in = x + top + y * width + tap;
+        float* to = out + top + y * width + tap;
+        for (int64_t c = 0; c < columns; ++c) {
+          const bool is_largest = in[c * step] == largest[c];
+          to[c * step] = is_largest ? left[c] : 0.0F;
+          left[c] = is_largest ? 0.0F : left[c];  // of equal ones the first takes it
         }
-      }
-      out[place] += *gradient++;
-    });
+      });
+    }
+  }
+
+  template <typename Visit>
+  void each_tap(Visit visit) const {
+    for (int64_t y = 0; y < window_.y.kernel; ++y)
+      for (int64_t tap = 0; tap < window_.x.kernel; ++tap) visit(y, tap);
   }
 
   void take(const float* x, int64_t place, Largest& largest) const {
