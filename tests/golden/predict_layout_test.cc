@@ -10,7 +10,10 @@
 
 #include "tessera/io/json.h"
 #include "tessera/model/predict_layout.h"
+#include "tessera/model/spread.h"
+#include "tessera/ops/ops.h"
 #include "tessera/passes/shard.h"
+#include "tessera/train/train_graph.h"
 #include "tests/golden/frontend_nets.h"
 #include "tests/support/shared_data.h"
 
@@ -158,6 +161,36 @@ TEST(PredictLayout, TrainingRunsGiveTheirStrategiesToThePrediction) {
       EXPECT_THROW(other.set("enable_parallel_optimizer", "True"), Error);
     }
   }
+}
+
+/// The network of the recorded training runs, with their strategies.
+Value build_trained_mlp(const Scope& scope, Value x, const Attrs& /*options*/) {
+  const auto weight = [&](std::string_view layer, std::string_view name, const Shape& shape) {
+    return (scope / layer).parameter(name, shape);
+  };
+  const auto cut = [](Value value, const Pieces& pieces) {
+    shard(value, pieces);
+    return value;
+  };
+  x = cut(dense(x, weight("fc1", "weight", {128, 64})), {{2, 1}, {4, 1}});
+  x = relu(cut(bias_add(x, weight("fc1", "bias", {128})), {{2, 4}, {4}}));
+  x = cut(dense(x, weight("fc2", "weight", {32, 128})), {{2, 4}, {1, 4}});
+  return bias_add(x, weight("fc2", "bias", {32}));
+}
+
+TEST(TrainStrategy, OfMomentumIsMindSporesButForTheOrder) {
+  TESSERA_NEEDS_SHARED_DATA();
+  const ModelDef network{.name = "trained_mlp", .build = build_trained_mlp};
+  const Json& one = recorded().at("train_momentum_rank0");
+  const Spread spread(ModelSpec{&network, {}}, {64}, run_options(context_of(one)), 8);
+  const TrainRecipe recipe{.optimizer = parse_optimizer("momentum")};
+  const TrainGraph step = make_train_graph(trace({&network, {}}, 16, {64}), recipe);
+  const Strategy ours = strategy_of(spread.place_training(step));
+  const Strategy theirs = read_strategy(frontend() / one.at("strategy_file").as_string());
+  EXPECT_EQ(sorted_lines(ours.operators, operator_text),
+            sorted_lines(theirs.operators, operator_text));
+  EXPECT_EQ(sorted_lines(ours.parameters, parameter_text),
+            sorted_lines(theirs.parameters, parameter_text));
 }
 
 TEST(PredictLayout, The1_1FormIsTheFirstSix) {
