@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/train/schedule.h"
@@ -34,5 +35,30 @@ inline void check_positive(const Attrs& options, std::initializer_list<std::stri
 }
 
 inline const AttrDef kStepsPerEpoch = {"step_per_epoch", int64_t{1}, "how many steps an epoch has"};
+
+/// How often decay_epoch epochs have passed before a step; with is_stair whole times only.
+inline double decay_units(const Attrs& options, int64_t step) {
+  const double units =
+      epoch_of(options, step) / static_cast<double>(integer(options, "decay_epoch"));
+  return std::get<bool>(options.find("is_stair")->second) ? std::floor(units) : units;
+}
+
+/// A schedule of learning_rate, decay_rate, decay_epoch, is_stair and step_per_epoch.
+inline ScheduleDef decay(std::string_view mindspore_name, std::string_view doc, AttrDef decay_rate,
+                         double (*rate)(const Attrs& options, int64_t step)) {
+  return {.mindspore_name = mindspore_name,
+          .doc = doc,
+          .options = {{"learning_rate", 0.1, "at first"},
+                      std::move(decay_rate),
+                      {"decay_epoch", int64_t{1}, "epochs after which it has decayed once"},
+                      {"is_stair", false, "whether it falls at once every decay_epoch epochs"},
+                      kStepsPerEpoch},
+          .check =
+              [](const Attrs& options) {
+                check_positive(options,
+                               {"learning_rate", "decay_rate", "decay_epoch", "step_per_epoch"});
+              },
+          .rate = rate};
+}
 
 }  // namespace tessera::internal

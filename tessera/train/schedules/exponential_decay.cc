@@ -2,27 +2,13 @@
 
 TESSERA_SCHEDULE(exponential_decay) {
   using namespace tessera;
-  using internal::integer, internal::number;
-  return {
-      .mindspore_name = "exponential_decay_lr",
-      .doc =
-          "learning_rate * decay_rate^(epoch / decay_epoch), with is_stair the power rounded down.",
-      .options = {{"learning_rate", 0.1, "at first"},
-                  {"decay_rate", 0.9, "the factor per decay_epoch epochs"},
-                  {"decay_epoch", int64_t{1}, "epochs per factor"},
-                  {"is_stair", false, "whether the rate falls at once every decay_epoch epochs"},
-                  internal::kStepsPerEpoch},
-      .check =
-          [](const Attrs& options) {
-            internal::check_positive(
-                options, {"learning_rate", "decay_rate", "decay_epoch", "step_per_epoch"});
-          },
-      .rate =
-          [](const Attrs& options, int64_t step) {
-            double power = internal::epoch_of(options, step) /
-                           static_cast<double>(integer(options, "decay_epoch"));
-            if (std::get<bool>(options.find("is_stair")->second)) power = std::floor(power);
-            return number(options, "learning_rate") *
-                   std::pow(number(options, "decay_rate"), power);
-          }};
+  using internal::decay_units, internal::number;
+  return internal::decay(
+      "exponential_decay_lr",
+      "learning_rate * decay_rate^(epoch / decay_epoch), with is_stair the power rounded down.",
+      {"decay_rate", 0.9, "the factor per decay_epoch epochs"},
+      [](const Attrs& options, int64_t step) {
+        return number(options, "learning_rate") *
+               std::pow(number(options, "decay_rate"), decay_units(options, step));
+      });
 }
