@@ -43,6 +43,7 @@ struct Request {
   int64_t keep = 5;
   bool slices = false;
   bool async_save = false;
+  bool survive_save_errors = false;
   std::string resume;
   std::string eval_data;
   std::string log;
@@ -150,6 +151,7 @@ std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model&
   config.keep_checkpoint_max = request.keep;
   config.integrated_save = !request.slices;
   config.async_save = request.async_save;
+  if (request.survive_save_errors) config.on_error = SaveErrors::kContinue;
   config.append_info = {"epoch_num", "step_num"};
   std::filesystem::path folder = request.folder;
   if (request.slices && world != nullptr) folder /= fmt::format("rank_{}_ckpt", world->rank());
@@ -254,6 +256,8 @@ void declare_result(Arguments& arguments, Request& request) {
   arguments.flag("--slices", request.slices,
                  "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file");
   arguments.flag("--async-save", request.async_save, "train on while a file is written");
+  arguments.flag("--survive-save-errors", request.survive_save_errors,
+                 "train on where a checkpoint cannot be written, such as on a full disk");
   arguments.option("--resume", request.resume, "go on where this checkpoint was saved");
   arguments.option("--eval-data", request.eval_data, "rows to evaluate after the last epoch");
   arguments.option("--log", request.log, "the .csv file for one line per step");
