@@ -216,6 +216,7 @@ void train_on(const Request& request, Communicator* world) {
 
 void train(const Request& request) {
   request.rows.check();
+  require_usage(!request.rows.skip_bad, "--skip-bad is for eval: training leaves no row out");
   request.model.spec();
   (void)train_options(request);
   require_usage(request.epochs >= 1, "--epochs is {}; wanted 1 or more", request.epochs);

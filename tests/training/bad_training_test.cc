@@ -87,6 +87,11 @@ TEST(BadTraining, RecipesThatMeanNothingAreRefusedBeforeAnythingRuns) {
   expect_says(said({.accumulate = 0}), {"0 batches"});
 }
 
+TEST(BadTraining, WhatOnlyPredictingKnowsIsRefusedByName) {
+  Model model = Model::open({.model = "lenet5"}, {.threads = 1, .precision = Precision::kBf16});
+  expect_says(message_of([&] { const Trainer trainer(model, {}); }), {"f32", "precision"});
+}
+
 TEST(BadTraining, AFolderForCheckpointsThatCannotBeMadeEndsItBeforeTheFirstStep) {
   const ScratchFolder folder("training");
   const std::filesystem::path file = folder.path() / "file";

@@ -42,6 +42,16 @@ float power_after(double option, int64_t steps) {
   return power;
 }
 
+/// What predicting knows and training does not.
+void check_run(const RunOptions& run) {
+  if (run.precision != Precision::kF32)
+    fail(ErrorCode::kUnsupported, "models are trained in f32: leave the precision out");
+  if (run.place.stages.size() > 1)
+    fail(
+        ErrorCode::kUnsupported,
+        "models are trained without pipeline stages: cut parameters by a mesh and layouts instead");
+}
+
 void check_rows(const Pipeline& rows) {
   require(rows.batch_count() > 0,
           "there is nothing to train with: the data set has {} rows, which give no batch",
@@ -52,6 +62,7 @@ void check_rows(const Pipeline& rows) {
 
 Trainer::Trainer(Model& model, const TrainOptions& options)
     : model_(model), recipe_(recipe_of(options)) {
+  check_run(model.options_);
   training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
   shards_optimizer_ = options.shard_optimizer;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
@@ -155,6 +166,11 @@ double Trainer::run(Prepared& prepared, const Batch* batch) {
 }
 
 double Trainer::make_step(const Batch& batch) {
+  if (!batch.bad.empty())
+    fail(ErrorCode::kCorruptData,
+         "row {} of the data set cannot be read: {}; training leaves no "
+         "row out: take it out of the data set",
+         batch.bad[0].index, batch.bad[0].reason);
   const bool is_whole = recipe_.accumulate == 1;
   Prepared& step = prepared(batch.all_rows, is_whole ? StepPart::kWhole : StepPart::kAccumulate);
   const double loss = run(step, &batch);
