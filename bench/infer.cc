@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "bench/arguments.h"
 #include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
@@ -18,12 +19,6 @@
 
 namespace tessera {
 namespace {
-
-int64_t integer(std::string_view text) {
-  const std::optional<int64_t> value = parse_int(text);
-  require(value.has_value() && *value > 0, "'{}' is no number above 0", printable(text));
-  return *value;
-}
 
 /// The model of the zoo that the comparison means by `name`, with the head of its checkpoints.
 ModelSpec model_called(const std::string& name) {
@@ -96,13 +91,13 @@ void bench(std::span<const std::string> words) {
           "'once' may follow");
   const Stopwatch watch;
   const ModelSpec model = model_called(words[0]);
-  const int64_t batch = integer(words[1]);
+  const int64_t batch = bench::positive(words[1]);
   Shape shape = model.model->row_shape(model.options);
   shape.insert(0, batch);
   const Tensor input = read_input(words[5], shape);
   const Stopwatch setup;
   Program program = prepare(model, input, words[4],
-                            {.threads = static_cast<int>(integer(words[2])),
+                            {.threads = static_cast<int>(bench::positive(words[2])),
                              .deterministic = deterministic,
                              .runs_once = once});
   const Tensor logits = program.run({&input, 1})[0];

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 
+#include "bench/arguments.h"
 #include "tessera/base/random.h"
 #include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
@@ -20,12 +21,6 @@
 
 namespace tessera {
 namespace {
-
-int64_t integer(std::string_view text) {
-  const std::optional<int64_t> value = parse_int(text);
-  require(value.has_value() && *value > 0, "'{}' is no number above 0", printable(text));
-  return *value;
-}
 
 Tensor random_tensor(const TensorType& type, std::string_view name, double scale) {
   const RandomStream random(1, name);
@@ -81,7 +76,7 @@ void print_ops(Program& program, std::span<const Tensor> inputs) {
 int run(std::span<char*> arguments) {
   require(arguments.size() >= 4, "usage: bench_train MODEL BATCH THREADS SECONDS [ops]");
   const ModelSpec model = parse_model(arguments[0]);
-  const int64_t batch = integer(arguments[1]);
+  const int64_t batch = bench::positive(arguments[1]);
   TrainRecipe recipe;
   recipe.optimizer = parse_optimizer("momentum(learning_rate=0.0001,momentum=0.9)");
   const TrainGraph step = make_train_graph(
@@ -89,11 +84,11 @@ int run(std::span<char*> arguments) {
   std::vector<Tensor> parameters;
   for (const ValueId id : step.graph.parameters) parameters.push_back(first_value(step.graph, id));
   CompileOptions options;
-  options.threads = static_cast<int>(integer(arguments[2]));
+  options.threads = static_cast<int>(bench::positive(arguments[2]));
   const Graph graph = run_passes(step.graph, inference_passes());
   Program program = Program::compile(graph, parameters, options);
   const std::vector<Tensor> inputs = inputs_of(graph);
-  const double limit = static_cast<double>(integer(arguments[3]));
+  const double limit = static_cast<double>(bench::positive(arguments[3]));
   (void)program.run(inputs);
   std::vector<double> seconds;
   const Stopwatch all;

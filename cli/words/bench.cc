@@ -191,7 +191,7 @@ TESSERA_WORD(bench) {
           [](Arguments& arguments) {
             const auto request = std::make_shared<Request>();
             request->model.declare(arguments);
-            arguments.option("--weights", request->weights, "checkpoint; default: zeros");
+            arguments.option("--weights", request->weights, "checkpoint; default: new weights");
             arguments.option("--row", request->row, "shape of one row: [3,224,224]");
             arguments.option("--batch", request->batch, "rows that run together");
             arguments.option("--seconds", request->seconds,

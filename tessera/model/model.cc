@@ -6,6 +6,7 @@
 
 #include "tessera/base/stopwatch.h"
 #include "tessera/base/text.h"
+#include "tessera/comm/gather_boxes.h"
 #include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
 #include "tessera/ops/registry.h"
@@ -139,21 +140,12 @@ Tensor Model::all_labels(const Batch& batch) const {
   const Layout& layout = placed.layout(placed.graph.inputs[0]);
   const int count = part_count(layout, 0);
   if (batch.rows == batch.all_rows && count == 1) return batch.labels;
-  Tensor labels(DType::kI32, {batch.all_rows});
+  const Layout rows{layout.mesh, {layout.dims[0]}, {}};
   std::vector<Box> boxes;
-  std::vector<Tensor> parts;
-  for (Rank rank = 0; rank < spread_->world().size(); ++rank) {
-    const Layout rows{layout.mesh, {layout.dims[0]}, {}};
+  for (Rank rank = 0; rank < spread_->world().size(); ++rank)
     boxes.push_back(layout.mesh->find_place(rank) ? local_box(rows, {batch.all_rows}, rank)
                                                   : Box{{0}, {batch.all_rows}});
-    parts.emplace_back(DType::kI32, boxes.back().size);
-  }
-  spread_->world().all_gather(batch.labels, parts);
-  for (size_t i = 0; i < parts.size(); ++i) {
-    Tensor target = labels.slice(boxes[i]);
-    copy_elements(parts[i], target);
-  }
-  return labels;
+  return gather_boxes(spread_->world(), batch.labels, boxes, {batch.all_rows});
 }
 
 namespace {

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "tessera/graph/evaluate_node.h"
 #include "tessera/passes/internal/rewriter.h"
 
 namespace tessera {
-namespace {
-
-std::vector<Tensor> values_of(const Node& node, std::span<const Tensor> operands,
-                              const Graph& graph) {
-  if (!node.op->is_view) return evaluate(*node.op, operands, node.attrs);
-  return {operands[0].reshape(graph.type(node.results[0]).global)};
-}
-
-}  // namespace
 
 Graph fold_constants(const Graph& graph) {
   internal::Rewriter rewriter(graph);
@@ -27,7 +19,7 @@ Graph fold_constants(const Graph& graph) {
       rewriter.keep(node);
       continue;
     }
-    std::vector<Tensor> values = values_of(node, operands, graph);
+    std::vector<Tensor> values = evaluate_node(graph, node, operands);
     for (size_t r = 0; r < values.size(); ++r) {
       rewriter.constant_for(node.results[r], std::move(values[r]));
     }

@@ -173,10 +173,7 @@ class Builder {
     std::vector<ValueId> wanted;
     for (const Trained& trained : trained_) wanted.push_back(trained.value.id);
     std::vector<Value> gradients;
-    for (const ValueId id : add_gradients(g, loss.id, wanted, seed)) {
-      if (g.constants.contains(id)) made_.unmoved.push_back(name(trained_[gradients.size()].value));
-      gradients.push_back({&g, id});
-    }
+    for (const ValueId id : add_gradients(g, loss.id, wanted, seed)) gradients.push_back({&g, id});
     const InScope scope(g, "optimizer");
     if (scale_)
       for (Value& gradient : gradients) gradient = div(gradient, like(*scale_, gradient));

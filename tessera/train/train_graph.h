@@ -58,7 +58,6 @@ struct TrainGraph {
   std::vector<Schedule> rates;       // of the inputs learning_rate, learning_rate_1, …
   std::vector<RunningPower> powers;  // of the inputs behind them
   size_t network_nodes = 0;          // the first of the graph: the network's own
-  std::vector<std::string> unmoved;  // parameters on which the loss does not depend
 };
 
 /// Adds to `network`, whose first input are rows, and which has one output. Of `part` kApply it

@@ -11,6 +11,7 @@
 #include "tessera/model/train/trainer.h"
 #include "tests/support/made_weights.h"
 #include "tests/support/shared_data.h"
+#include "tests/training/digits_run.h"
 
 namespace tessera::testing {
 namespace {
@@ -38,13 +39,6 @@ Pipeline mnist(const Model& model, int64_t rows) {
       .map(model.spec().model->transforms[0].transforms)
       .batch(rows, true);
 }
-
-/// Remembers the losses.
-class Losses final : public Callback {
- public:
-  void step_end(Trainer&, const StepReport& step) override { all.push_back(step.loss); }
-  std::vector<double> all;
-};
 
 std::vector<double> losses_of(Trainer& trainer, const Pipeline& rows) {
   Losses losses;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tessera/graph/evaluate_node.h"
+
 namespace tessera::internal {
 namespace {
 
@@ -60,10 +62,7 @@ std::string first_bad_value(const Graph& graph,
     for (const ValueId id : node.operands)
       if (values[at(id)].is_defined()) operands.push_back(values[at(id)]);
     if (operands.size() < node.operands.size()) continue;
-    const std::vector<Tensor> results =
-        node.op->is_view
-            ? std::vector<Tensor>{operands[0].reshape(graph.type(node.results[0]).global)}
-            : evaluate(*node.op, operands, node.attrs);
+    const std::vector<Tensor> results = evaluate_node(graph, node, operands);
     for (size_t r = 0; r < results.size(); ++r) {
       values[at(node.results[r])] = results[r];
       const Bad bad = bad_of(results[r]);

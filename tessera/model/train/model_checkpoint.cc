@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tessera/base/text.h"
+#include "tessera/comm/gather_boxes.h"
 
 namespace tessera {
 namespace {
@@ -45,21 +46,12 @@ void check(const CheckpointConfig& config) {
 /// All of a tensor of which the ranks have parts. Collective.
 Tensor whole_of(const TrainedTensor& tensor, Communicator* world) {
   if (world == nullptr || tensor.layout.mesh == nullptr) return tensor.values;
+  const Box none{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)};
   std::vector<Box> boxes;
-  std::vector<Tensor> parts;
-  for (Rank rank = 0; rank < world->size(); ++rank) {
-    boxes.push_back(tensor.layout.mesh->find_place(rank)
-                        ? local_box(tensor.layout, tensor.shape, rank)
-                        : Box{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)});
-    parts.emplace_back(tensor.values.dtype(), boxes.back().size);
-  }
-  world->all_gather(tensor.values, parts);
-  Tensor all(tensor.values.dtype(), tensor.shape);
-  for (size_t r = 0; r < parts.size(); ++r) {
-    Tensor target = all.slice(boxes[r]);
-    copy_elements(parts[r], target);
-  }
-  return all;
+  for (Rank rank = 0; rank < world->size(); ++rank)
+    boxes.push_back(
+        tensor.layout.mesh->find_place(rank) ? local_box(tensor.layout, tensor.shape, rank) : none);
+  return gather_boxes(*world, tensor.values, boxes, tensor.shape);
 }
 
 }  // namespace
@@ -124,25 +116,14 @@ void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   wait();
   const std::filesystem::path path =
       directory_ / fmt::format("{}-{}_{}.{}", prefix_, step.epoch, step.step, config_.format);
-  if (!config_.async_save) {
-    try {
-      write(path, tensors, step);
-    } catch (const Error& error) {
-      if (config_.on_error == SaveErrors::kThrow) throw;
-      fmt::print(stderr, "{} was not saved: {}\n", path.string(), error.what());
-      return;
-    }
-    latest_ = path;
-    saved_.push_back({path, watch_.seconds()});
-    keep();
-    return;
-  }
-  for (TrainedTensor& tensor : tensors) tensor.values = tensor.values.clone();
+  if (config_.async_save)
+    for (TrainedTensor& tensor : tensors) tensor.values = tensor.values.clone();
   latest_ = path;
   saved_.push_back({path, watch_.seconds()});
-  writing_ = std::async(std::launch::async, [this, path, step, tensors = std::move(tensors)] {
-    write(path, tensors, step);
-  });
+  const auto when = config_.async_save ? std::launch::async : std::launch::deferred;
+  writing_ = std::async(
+      when, [this, path, step, tensors = std::move(tensors)] { write(path, tensors, step); });
+  if (!config_.async_save) wait();
 }
 
 void ModelCheckpoint::write(const std::filesystem::path& path,

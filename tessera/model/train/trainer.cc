@@ -70,11 +70,11 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
   model_.programs_.clear();
-  for (size_t i = 0; i < optimizer().powers.size(); ++i)
-    powers_.push_back(power_after(power_factor(i), 1));
+  powers_.assign(optimizer().powers.size(), 1.0F);
   // What is wrong with the recipe is said now, and the order of what is kept is known.
-  const TrainGraph step = make_train_graph(network(1), recipe_);
-  for (const KeptTensor& kept : step.kept) kept_order_.push_back(kept.name);
+  Graph graph = network(1);
+  parameters_ = internal::parameters_of(graph);
+  states_ = make_train_graph(std::move(graph), recipe_).kept;
 }
 
 double Trainer::power_factor(size_t i) const {
@@ -115,14 +115,12 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   if (model_.spread_ == nullptr) {
     graph = drop_dead(fuse(graph));
   } else {
-    made.placed = std::make_shared<const Placed>(
-        model_.spread_->place_training(made.step, shards_optimizer_));
+    const Placed placed = model_.spread_->place_training(made.step, shards_optimizer_);
     for (const KeptTensor& kept : made.step.kept)
-      kept_layouts_.insert_or_assign(kept.name,
-                                     made.placed->layout(*made.placed->graph.find(kept.name)));
+      kept_layouts_.insert_or_assign(kept.name, placed.layout(*placed.graph.find(kept.name)));
     if (rank() == 0 && model_.options_.on_first_program != nullptr)
-      std::exchange(model_.options_.on_first_program, nullptr)(*made.placed);
-    graph = local_graph(*made.placed, run.world->rank());
+      std::exchange(model_.options_.on_first_program, nullptr)(placed);
+    graph = local_graph(placed, run.world->rank());
   }
   std::vector<Tensor> parameters;
   for (const ValueId id : graph.parameters)
@@ -149,7 +147,8 @@ Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch
   if (name == "step") return Tensor::scalar(batches);
   if (name == "labels") return batch->labels;
   for (size_t i = 0; i < step.powers.size(); ++i)
-    if (step.powers[i].name == name) return Tensor::scalar(powers_[i]);
+    if (step.powers[i].name == name)
+      return Tensor::scalar(powers_[i] * static_cast<float>(power_factor(i)));
   if (!name.starts_with("learning_rate")) return batch->data;
   const size_t digits = name.rfind('_');
   const auto group = parse_int(name.substr(digits + 1)).value_or(0);
@@ -242,46 +241,47 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   return report;
 }
 
-std::vector<TrainedTensor> Trainer::tensors() const {
-  std::vector<TrainedTensor> all;
-  const auto layout = [&](std::string_view parameter) {
-    const Layout* known = model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter);
-    return known == nullptr ? Layout{} : *known;
-  };
-  const auto kept_layout = [&](const std::string& name) {
-    const auto known = kept_layouts_.find(name);
-    return known == kept_layouts_.end() ? Layout{} : known->second;
-  };
-  const Graph graph = network(1);
-  std::map<std::string, Shape, std::less<>> shapes;
-  for (const ValueId id : graph.parameters) {
-    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
-    shapes.emplace(value.name, value.shape);
-    const auto here = model_.weights_.find(value.name);
-    if (here != model_.weights_.end())
-      all.push_back({value.name, here->second, value.shape, layout(value.name)});
+std::vector<TrainedTensor> Trainer::weights_here() const {
+  std::vector<TrainedTensor> here;
+  for (const NetworkParameter& parameter : parameters_) {
+    const auto weight = model_.weights_.find(parameter.name);
+    if (weight == model_.weights_.end()) continue;
+    const Layout* layout =
+        model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter.name);
+    here.push_back(
+        {parameter.name, weight->second, parameter.shape, layout == nullptr ? Layout{} : *layout});
   }
-  const auto number = [&](std::string name, double value) {
-    const Tensor scalar = Tensor::scalar(static_cast<float>(value));
-    all.push_back({std::move(name), scalar, {}});
+  return here;
+}
+
+std::vector<TrainedTensor> Trainer::states_here() const {
+  std::vector<TrainedTensor> here;
+  for (const KeptTensor& state : states_) {
+    const auto kept = kept_.find(state.name);
+    if (kept == kept_.end()) continue;
+    const auto layout = kept_layouts_.find(state.name);
+    here.push_back({state.name, kept->second, state.shape,
+                    layout == kept_layouts_.end() ? Layout{} : layout->second});
+  }
+  return here;
+}
+
+std::vector<TrainedTensor> Trainer::tensors() const {
+  std::vector<TrainedTensor> all = weights_here();
+  const auto number = [&](std::string_view name, double value) {
+    all.push_back({std::string(name), Tensor::scalar(static_cast<float>(value)), {}});
   };
   Tensor step(DType::kI32, {1});
   step.mutable_data<int32_t>()[0] = static_cast<int32_t>(global_step_);
   all.push_back({"global_step", step, {1}});
   if (recipe_.optimizer.rate.is_constant()) number("learning_rate", recipe_.optimizer.rate.rate(0));
   for (const std::string_view option : optimizer().saved_options)
-    number(std::string(option),
-           std::get<double>(recipe_.optimizer.options.at(std::string(option))));
-  for (size_t i = 0; i < powers_.size(); ++i) {
-    const RunningPower& power = optimizer().powers[i];
-    if (power.is_saved) number(std::string(power.name), power_after(power_factor(i), global_step_));
-  }
-  for (const std::string& name : kept_order_) {
-    const std::string parameter = name.substr(name.find('.') + 1);
-    const auto kept = kept_.find(name);
-    if (kept != kept_.end())
-      all.push_back({name, kept->second, shapes.at(parameter), kept_layout(name)});
-  }
+    number(option, std::get<double>(recipe_.optimizer.options.find(option)->second));
+  for (size_t i = 0; i < powers_.size(); ++i)
+    if (optimizer().powers[i].is_saved)
+      number(optimizer().powers[i].name, static_cast<double>(powers_[i]));
+  const std::vector<TrainedTensor> states = states_here();
+  all.insert(all.end(), states.begin(), states.end());
   return all;
 }
 
@@ -289,17 +289,16 @@ void Trainer::restore(const ModelSource& source) {
   const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
   constexpr int64_t kAnyRows = 32;
   prepared(kAnyRows, part);  // makes what the optimizer keeps
+  std::vector<TrainedTensor> here = weights_here();
+  const std::vector<TrainedTensor> states = states_here();
+  here.insert(here.end(), states.begin(), states.end());
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
-  std::vector<WantedParameter> wanted;
-  for (const TrainedTensor& tensor : tensors()) {
-    const bool is_number =
-        tensor.layout.mesh == nullptr && tensor.name.find('.') == std::string::npos;
-    if (is_number && tensor.name != "global_step" && !model_.weights_.contains(tensor.name))
-      continue;
+  std::vector<WantedParameter> wanted = {
+      {{"global_step", DType::kI32, {1}}, replicated(everyone, 1)}};
+  for (const TrainedTensor& tensor : here)
     wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
                       tensor.layout.mesh != nullptr ? tensor.layout
                                                     : replicated(everyone, tensor.shape.size())});
-  }
   const ErrorContext context([&] {
     return fmt::format("going on from {}: what was saved by training with {} is wanted",
                        source.weights.front().string(), to_string(recipe_.optimizer));
@@ -307,16 +306,10 @@ void Trainer::restore(const ModelSource& source) {
   const internal::Weights stored = internal::load_wanted(source, wanted, world());
   const int64_t step = stored.at("global_step").data<int32_t>()[0];
   require(step >= 0, "global_step is {}", step);
-  for (const auto& [name, values] : stored) {
-    if (name == "global_step") continue;
-    const auto weight = model_.weights_.find(name);
-    Tensor& into = weight != model_.weights_.end() ? weight->second : kept_.at(name);
-    copy_elements(values, into);
-  }
+  for (TrainedTensor& tensor : here) copy_elements(stored.at(tensor.name), tensor.values);
   global_step_ = step;
   resumed_ = step;
-  for (size_t i = 0; i < powers_.size(); ++i)
-    powers_[i] = power_after(power_factor(i), global_step_ + 1);
+  for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);
   model_.programs_.clear();
 }
 

@@ -117,12 +117,14 @@ class Trainer {
   /// A program for batches of one size.
   struct Prepared {
     TrainGraph step;
-    std::shared_ptr<const Placed> placed;  // null: it runs alone
-    std::vector<std::string> inputs;       // of the program, by name
+    std::vector<std::string> inputs;  // of the program, by name
     std::optional<Program> program;
   };
 
   double power_factor(size_t i) const;
+  /// Of the network's parameters, and of what the optimizer keeps, those that lie here.
+  std::vector<TrainedTensor> weights_here() const;
+  std::vector<TrainedTensor> states_here() const;
   Graph network(int64_t rows) const;
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
@@ -138,8 +140,9 @@ class Trainer {
   std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
   std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
   bool shards_optimizer_ = false;
-  std::vector<std::string> kept_order_;
-  std::vector<float> powers_;  // of the next step, per RunningPower
+  std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
+  std::vector<KeptTensor> states_;
+  std::vector<float> powers_;  // after the last step, per RunningPower
   int64_t global_step_ = 0;
   int64_t resumed_ = 0;      // steps of the run that goes on, until train() begins
   int64_t accumulated_ = 0;  // batches since the last step
