@@ -1,33 +1,59 @@
 #include "tessera/base/workers.h"
 
+#include <sched.h>
+
 #include <chrono>
 
 namespace tessera {
 namespace {
 
-/// Waits a while for `flag` before the thread sleeps. Waking a sleeping one takes as long as many
-/// a run of its parts, more so where the processors are a virtual machine's; from one run to the
-/// next is a moment only while a program runs. Whoever else wants the processor gets it meanwhile.
-void spin_for(const std::atomic<bool>& flag) {
+constexpr int kPauses = 200;  // between two looks at the clock: some microseconds
+
+/// Whether `flag` is set within a few microseconds.
+bool spin_briefly(const std::atomic<bool>& flag) {
+  for (int i = 0; i < kPauses; ++i) {
+    if (flag.load(std::memory_order_acquire)) return true;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  return false;
+}
+
+/// Waits a while for `flag` before the thread sleeps, and calls `between` now and then. Waking a
+/// sleeping one takes as long as many a run of its parts, more so where the processors are a
+/// virtual machine's; from one run to the next is a moment only while a program runs. Whoever else
+/// wants the processor gets it meanwhile.
+template <typename Between>
+void spin_for(const std::atomic<bool>& flag, const Between& between) {
   using Clock = std::chrono::steady_clock;
-  constexpr int kPauses = 200;  // some microseconds
   constexpr std::chrono::milliseconds kPatience(2);
   const Clock::time_point end = Clock::now() + kPatience;
   do {
-    for (int i = 0; i < kPauses; ++i) {
-      if (flag.load(std::memory_order_acquire)) return;
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#endif
-    }
+    if (spin_briefly(flag)) return;
+    between();
     std::this_thread::yield();
   } while (Clock::now() < end);
 }
 
+/// Moves this thread to a processor that it may use and that is not taken, if there is one. The
+/// system would do so too, after many runs.
+template <typename IsTaken>
+void step_aside(const IsTaken& is_taken) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+  cpu_set_t free = all;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &all) && is_taken(cpu)) CPU_CLR(cpu, &free);
+  if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof free, &free) != 0) return;
+  sched_setaffinity(0, sizeof all, &all);
+}
+
 }  // namespace
 
-Workers::Workers(int helpers) {
-  for (int i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
+Workers::Workers(int helpers) : cpus_(static_cast<size_t>(helpers)) {
+  for (std::atomic<int>& cpu : cpus_) cpu = -1;
+  for (size_t i = 0; i < cpus_.size(); ++i) threads_.emplace_back([this, i] { help(i); });
 }
 
 Workers::~Workers() {
@@ -48,6 +74,7 @@ void Workers::run(size_t count, const IndexTask& task) {
   next_ = 0;
   finished_ = 0;
   error_ = nullptr;
+  caller_cpu_ = sched_getcpu();
   complete_ = count == 0;
   open_ = count > 0;
   lock.unlock();
@@ -55,19 +82,36 @@ void Workers::run(size_t count, const IndexTask& task) {
   lock.lock();
   while (next_ < count_) work_one(lock);
   lock.unlock();
-  spin_for(complete_);
+  spin_for(complete_, [] {});
   lock.lock();
   done_.wait(lock, [this] { return finished_ == count_; });
   task_ = nullptr;
   if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-void Workers::help() {
+bool Workers::is_taken(int cpu, size_t helper) const {
+  if (cpu == caller_cpu_.load(std::memory_order_relaxed)) return true;
+  for (size_t i = 0; i < helper; ++i)
+    if (cpus_[i].load(std::memory_order_relaxed) == cpu) return true;
+  return false;
+}
+
+/// Waits for the next run on a processor of its own: two threads that compute on one take turns,
+/// while another processor has nothing to do.
+void Workers::spin_aside(size_t helper) {
+  const auto taken = [&](int cpu) { return is_taken(cpu, helper); };
+  spin_for(open_, [&] {
+    if (taken(sched_getcpu())) step_aside(taken);
+    cpus_[helper].store(sched_getcpu(), std::memory_order_relaxed);
+  });
+}
+
+void Workers::help(size_t helper) {
   std::unique_lock lock(mutex_);
   while (true) {
     if (!stop_ && next_ >= count_) {
       lock.unlock();
-      spin_for(open_);
+      spin_aside(helper);
       lock.lock();
     }
     wake_.wait(lock, [this] { return stop_ || next_ < count_; });

@@ -27,7 +27,9 @@ class Workers {
   void run(size_t count, const IndexTask& task);
 
  private:
-  void help();
+  void help(size_t helper);
+  void spin_aside(size_t helper);
+  bool is_taken(int cpu, size_t helper) const;
   void work_one(std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;
@@ -40,8 +42,10 @@ class Workers {
   size_t finished_ = 0;
   bool stop_ = false;
   std::exception_ptr error_;
-  std::atomic<bool> open_{false};     // next_ < count_, or stop_: worth taking the mutex
-  std::atomic<bool> complete_{true};  // finished_ == count_
+  std::atomic<bool> open_{false};       // next_ < count_, or stop_: worth taking the mutex
+  std::atomic<bool> complete_{true};    // finished_ == count_
+  std::atomic<int> caller_cpu_{-1};     // where the caller of the last run was
+  std::vector<std::atomic<int>> cpus_;  // where each helper was last
   std::vector<std::thread> threads_;
 };
 

@@ -131,12 +131,16 @@ int64_t Panels::most_rows() const {
   return rows;
 }
 
-LineRange::LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts) {
+Ahead fetch_part(const float* from, int64_t bytes, int64_t i, int64_t parts, int64_t steps) {
   constexpr int64_t kLine = 64;
-  const int64_t all = (bytes + kLine - 1) / kLine;
-  const int64_t first = all * i / parts;
-  begin = reinterpret_cast<const char*>(from) + first * kLine;
-  lines = all * (i + 1) / parts - first;
+  const int64_t lines = up(bytes, kLine);
+  // One half by each of the two.
+  const int64_t begin = lines * 2 * i / (2 * parts);
+  const int64_t middle = lines * (2 * i + 1) / (2 * parts);
+  const int64_t end = lines * (2 * i + 2) / (2 * parts);
+  const auto* first = reinterpret_cast<const char*>(from);
+  return {first + begin * kLine, up((middle - begin) * kLine, steps), first + middle * kLine,
+          up((end - middle) * kLine, steps)};
 }
 
 #if defined(__x86_64__)

@@ -26,21 +26,27 @@ struct TileEnd {
   float alpha = 0;
 };
 
-/// What a tile fetches into the second cache while it computes: what the tiles after it need. One
-/// cache line of each of the two every few steps of the loop.
+/// What a tile fetches into the second cache while it computes: what the tiles after it need. The
+/// lines of the two places every few steps of the loop.
 struct Ahead {
   const char* first = nullptr;
-  int64_t first_step = 0;  // bytes; 0: nothing to fetch
+  int64_t first_step = 0;  // bytes from one fetch to the next; 0: nothing to fetch
   const char* second = nullptr;
   int64_t second_step = 0;
 };
 
-/// One tile: out[row][channel] = end(sum over tap, k of rows[tap * count + row][k] * weights).
+/// One tile: out[row][channel] = end(sum over tap, k of rows[tap * row_pitch + row][k] * weights);
+/// or a part of the sum, which goes on from what `partial` has and is left there.
 struct Tile {
   const float* const* rows = nullptr;  // [tap][row]: where a row's tap begins
+  int64_t row_pitch = 0;               // pointers from tap to tap
   int64_t taps = 1;
-  int64_t inner = 0;  // floats per tap
+  int64_t first = 0;  // of the floats of a tap
+  int64_t inner = 0;  // how many of them
   const float* weights = nullptr;
+  float* partial = nullptr;  // [row][channel of the panel]
+  bool begins = true;        // the sum, from zero
+  bool ends = true;
   float* out = nullptr;
   int64_t out_pitch = 0;
   int64_t columns = 0;  // channels of the panel that are there
@@ -91,12 +97,9 @@ struct RawWeights {
 /// element i of every run.
 void transpose8(const float* from, int64_t from_pitch, const float* scales, float* const* to);
 
-/// Part `i` of `parts` of some bytes, a cache line at a time: where it begins, and how many lines.
-struct LineRange {
-  LineRange(const float* from, int64_t bytes, int64_t i, int64_t parts);
-  const char* begin;
-  int64_t lines;
-};
+/// Fetching part `i` of `parts` of some bytes, evenly over the `steps` of a tile's loop. All at
+/// once would keep the tile itself from its data.
+Ahead fetch_part(const float* from, int64_t bytes, int64_t i, int64_t parts, int64_t steps);
 
 using TileKernel = void (*)(const Tile&);
 /// The loop for `rows` pixels (1 to most_rows) by a panel of `vectors` vectors.

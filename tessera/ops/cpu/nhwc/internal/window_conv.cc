@@ -15,6 +15,7 @@ constexpr int64_t kLine = 64;  // bytes of a cache line
 struct Part {
   int64_t begin, end;
   size_t first, last;
+  size_t next;  // the panel whose weights this thread reads after these, as far as is known
 };
 
 /// Images as a part reads them: as given, or the rows it needs as a padded copy.
@@ -36,13 +37,13 @@ class PartRunner {
         packed_(packed),
         out_(out),
         taps_(conv.copies_rows() ? conv.window.y.kernel : conv.taps()),
-        inner_(conv.in_channels * (conv.copies_rows() ? conv.window.x.kernel : 1)),
-        pointers_(static_cast<size_t>(taps_ * kMostTileRows)) {
+        inner_(conv.in_channels * (conv.copies_rows() ? conv.window.x.kernel : 1)) {
     for (size_t p = 0; p < panels.size(); ++p) tiles_.push_back(tile_of(p));
   }
 
   /// Where all weights stay in the second cache, tile after tile; else panel after panel, in blocks
-  /// of pixels that stay there.
+  /// of pixels that stay there, and of a panel no more weights at a time than leave room for
+  /// others.
   void run(const Source& source, const Part& part) {
     const int64_t weight_bytes = panels_.width() * taps_ * inner_ * int64_t{sizeof(float)};
     if (weight_bytes <= second_cache() / 3) return run_tiles(source, part);
@@ -55,7 +56,12 @@ class PartRunner {
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t begin = part.begin + (part.end - part.begin) * b / blocks;
       const int64_t end = part.begin + (part.end - part.begin) * (b + 1) / blocks;
-      for (size_t p = part.first; p < part.last; ++p) run_panel(source, p, begin, end);
+      aim(source, begin, end - begin);
+      for (size_t p = part.first; p < part.last; ++p) {
+        const bool is_last = p + 1 == part.last;
+        const size_t again = b + 1 < blocks ? part.first : part.next;
+        run_panel(p, is_last ? again : p + 1, begin, end);
+      }
     }
   }
 
@@ -76,6 +82,8 @@ class PartRunner {
       for (size_t p = part.first; p < part.last; ++p) {
         Tile& tile = tiles_[p];
         place(tile, p, first);
+        tile.rows = pointers_.data();
+        tile.row_pitch = count;
         tile.ahead = ahead;
         kernel(count, p)(tile);
         ahead.first += panel_lines_[0] * ahead.first_step;
@@ -108,23 +116,62 @@ class PartRunner {
     return ahead;
   }
 
-  /// One panel of all tiles; the next panel's weights are fetched meanwhile.
-  void run_panel(const Source& source, size_t p, int64_t begin, int64_t end) {
+  /// Taps of a window and floats of each whose weights, of one panel, are a small part of the
+  /// second cache. Smaller ones would cost more in beginning and ending tiles than nearer weights
+  /// gain.
+  struct Chunk {
+    int64_t tap, taps;
+    int64_t first, inner;
+
+    int64_t steps() const { return taps * inner; }
+  };
+
+  /// The chunk that begins at a tap and a float of it.
+  Chunk chunk_at(size_t p, int64_t tap, int64_t first) const {
+    const int64_t step_bytes = panels_.width_of(p) * int64_t{sizeof(float)};
+    const int64_t fitting = std::max<int64_t>(second_cache() / 12 / step_bytes, 16);
+    if (fitting >= inner_) return {tap, std::min(taps_ - tap, fitting / inner_), 0, inner_};
+    const int64_t count = (inner_ + fitting - 1) / fitting;
+    const int64_t even = ((inner_ + count - 1) / count + 3) / 4 * 4;
+    return {tap, 1, first, std::min(even, inner_ - first)};
+  }
+
+  /// One panel of the pixels that are aimed at; the weights that come next are fetched meanwhile.
+  void run_panel(size_t p, size_t next, int64_t begin, int64_t end) {
+    const int64_t width = panels_.width_of(p);
     const int64_t tiles = (end - begin + panels_.most_rows(p) - 1) / panels_.most_rows(p);
-    const size_t next = p + 1 < panels_.size() ? p + 1 : 0;
-    const int64_t next_bytes =
-        panels_[next].vectors * lanes(conv_.simd) * taps_ * inner_ * int64_t{sizeof(float)};
-    for (int64_t t = 0; t < tiles; ++t) {
-      const int64_t first = begin + (end - begin) * t / tiles;
-      const int64_t count = begin + (end - begin) * (t + 1) / tiles - first;
-      aim(source, first, count);
-      Tile& tile = tiles_[p];
-      place(tile, p, first);
-      const LineRange early(weights_of(next), next_bytes, 2 * t, 2 * tiles);
-      const LineRange late(weights_of(next), next_bytes, 2 * t + 1, 2 * tiles);
-      tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
-      kernel(count, p)(tile);
+    partial_.resize(static_cast<size_t>((end - begin) * width));
+    Tile& tile = tiles_[p];
+    tile.row_pitch = end - begin;
+    tile.weights = weights_of(p);
+    for (Chunk chunk = chunk_at(p, 0, 0); chunk.tap < taps_;) {
+      const bool ends_tap = chunk.first + chunk.inner == inner_;
+      const int64_t tap = chunk.tap + (ends_tap ? chunk.taps : 0);
+      const bool is_last = tap == taps_;
+      const Chunk after = is_last ? chunk_at(next, 0, 0)
+                                  : chunk_at(p, tap, ends_tap ? 0 : chunk.first + chunk.inner);
+      const float* coming = is_last ? weights_of(next) : tile.weights + chunk.steps() * width;
+      const int64_t bytes =
+          after.steps() * panels_.width_of(is_last ? next : p) * int64_t{sizeof(float)};
+      tile.taps = chunk.taps;
+      tile.first = chunk.first;
+      tile.inner = chunk.inner;
+      tile.ends = is_last;
+      for (int64_t t = 0; t < tiles; ++t) {
+        const int64_t first = (end - begin) * t / tiles;
+        const int64_t count = (end - begin) * (t + 1) / tiles - first;
+        tile.rows = pointers_.data() + chunk.tap * tile.row_pitch + first;
+        tile.partial = partial_.data() + first * width;
+        tile.ahead = fetch_part(coming, bytes, t, tiles, chunk.steps());
+        place(tile, p, begin + first);
+        kernel(count, p)(tile);
+      }
+      tile.begins = false;
+      tile.weights += chunk.steps() * width;
+      if (is_last) break;
+      chunk = after;
     }
+    tile.begins = true;
   }
 
   const float* weights_of(size_t p) const {
@@ -140,7 +187,6 @@ class PartRunner {
   Tile tile_of(size_t p) const {
     const Panels::Panel& panel = panels_[p];
     Tile tile;
-    tile.rows = pointers_.data();
     tile.taps = taps_;
     tile.inner = inner_;
     tile.weights = weights_of(p);
@@ -167,6 +213,7 @@ class PartRunner {
 
   /// Points at the taps of `count` pixels from `first` on.
   void aim(const Source& source, int64_t first, int64_t count) {
+    pointers_.resize(static_cast<size_t>(taps_ * count));
     if (source.is_run) {
       const float* row = source.pixels + first * conv_.in_pitch;
       for (int64_t r = 0; r < count; ++r, row += conv_.in_pitch)
@@ -225,9 +272,10 @@ class PartRunner {
   float* out_;
   int64_t taps_;
   int64_t inner_;
-  std::vector<const float*> pointers_;
-  std::vector<Tile> tiles_;          // one per panel
-  int64_t panel_lines_[2] = {0, 0};  // that next_tile leaves to each panel
+  std::vector<const float*> pointers_;  // [tap][pixel], of a tile or a block
+  std::vector<float> partial_;          // [pixel of a block][channel of a panel]
+  std::vector<Tile> tiles_;             // one per panel
+  int64_t panel_lines_[2] = {0, 0};     // that next_tile leaves to each panel
 };
 
 /// Rows [first, last) of an image, padded: channels last, zeros around.
@@ -278,7 +326,7 @@ void run_with_copies(const WindowConv& conv, PartRunner& runner, const float* in
     source.pitch = conv.in_channels;
     source.row_pitch = row_pitch;
     source.pixels = copy - first * row_pitch;
-    runner.run(source, {begin, end, part.first, part.last});
+    runner.run(source, {begin, end, part.first, part.last, part.next});
     begin = end;
   }
 }
@@ -360,11 +408,13 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
   const int64_t pixel_floats = conv.images * source.image_pitch;
   if (conv.threads > 1 && count >= 2 * conv.threads && weight_floats > pixel_floats) {
     parallel_parts(count, count, conv.threads, [&](int64_t first, int64_t last) {
-      run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last)});
+      const int64_t next = first + conv.threads < count ? first + conv.threads : first;
+      run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last),
+           static_cast<size_t>(next)});
     });
   } else {
     parallel_parts(pixels, 2 * conv.threads, conv.threads, [&](int64_t begin, int64_t end) {
-      run({begin, end, 0, panels.size()});
+      run({begin, end, 0, panels.size(), 0});
     });
   }
 }

@@ -159,9 +159,7 @@ void multiply_panel(const Work& work, size_t p, const Block& block) {
         tile.weights + (point + 1 < kPoints ? panels.width() : 0) * conv.in_channels;
     const int64_t next_bytes = width * conv.in_channels * int64_t{sizeof(float)};
     for (int64_t t = 0; t < tiles; ++t) {
-      const LineRange early(next, next_bytes, 2 * t, 2 * tiles);
-      const LineRange late(next, next_bytes, 2 * t + 1, 2 * tiles);
-      tile.ahead = {early.begin, early.lines > 0 ? 64 : 0, late.begin, late.lines > 0 ? 64 : 0};
+      tile.ahead = fetch_part(next, next_bytes, t, tiles, tile.inner);
       const int64_t first = block.count * t / tiles;
       const int64_t count = block.count * (t + 1) / tiles - first;
       for (int64_t r = 0; r < count; ++r) rows[r] = from + (first + r) * block.in_row;
