@@ -6,11 +6,13 @@
 namespace tessera {
 namespace {
 
-/// At best two products are added in the time of one; Winograd leaves out three of four.
+/// At best two products are added in the time of one; Winograd with large patches leaves out three
+/// of four.
 Support supports(const OpCall& call) {
   if (Support support = precision_support(Precision::kBf16); !support.ok) return support;
   if (Support support = internal::packed_conv_supports(call); !support.ok) return support;
-  if (internal::winograd_is_faster(call, internal::available_simd())) {
+  if (internal::fastest_packing(call, internal::available_simd()) ==
+      internal::Packing::kWinograd4) {
     return Support::no("Winograd in f32 takes fewer cycles");
   }
   return Support::yes();

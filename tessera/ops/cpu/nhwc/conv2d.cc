@@ -8,10 +8,8 @@ TESSERA_KERNEL(conv2d, cpu_nhwc) {
           .supports = internal::packed_conv_supports,
           .prepare =
               [](const OpCall& call, const Formats&) {
-                const bool by_winograd =
-                    internal::winograd_is_faster(call, internal::available_simd());
                 return internal::prepare_packed_conv(
-                    call, by_winograd ? internal::Packing::kWinograd : internal::Packing::kTiles);
+                    call, internal::fastest_packing(call, internal::available_simd()));
               },
           .takes_constants_packed = true};
 }

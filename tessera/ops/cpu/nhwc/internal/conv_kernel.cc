@@ -46,8 +46,9 @@ class PreparedConv final : public ChannelsLastKernel {
   }
   std::string detail() const override {
     if (conv_.pairs) return std::string(pair_simd_name());
-    const bool is_winograd = weights_.packing() == Packing::kWinograd;
-    return fmt::format("{} {}", is_winograd ? "winograd" : "tiles", to_string(conv_.simd));
+    const int64_t patch = winograd_patch(weights_.packing());
+    const std::string loop = patch > 0 ? fmt::format("winograd{}", patch) : "tiles";
+    return fmt::format("{} {}", loop, to_string(conv_.simd));
   }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
@@ -57,7 +58,7 @@ class PreparedConv final : public ChannelsLastKernel {
         operands.size() > kResidualOperand ? in(operands, kResidualOperand) : nullptr;
     const float* pixels = in(operands, 0);
     if (conv_.pairs) pixels = rounded(source_, pixels);
-    if (weights_.packing() == Packing::kWinograd) {
+    if (winograd_patch(weights_.packing()) > 0) {
       run_winograd(winograd(), weights_.panels(), pixels, in(operands, 1), out(results));
     } else {
       run_window_conv(conv_, weights_.panels(), pixels, in(operands, 1), out(results));
@@ -81,6 +82,7 @@ class PreparedConv final : public ChannelsLastKernel {
   WinogradConv winograd() const {
     WinogradConv conv;
     conv.simd = conv_.simd;
+    conv.patch = winograd_patch(weights_.packing());
     conv.images = conv_.images;
     conv.in_height = conv_.window.y.input;
     conv.in_width = conv_.window.x.input;
@@ -130,26 +132,34 @@ Support packed_conv_supports(const OpCall& call) {
   return ends_in_tiles(call);
 }
 
-bool winograd_is_faster(const OpCall& call, Simd simd) {
+Packing fastest_packing(const OpCall& call, Simd simd) {
   const Window window = conv_window(call);
-  if (!is_unit(window.y) || !is_unit(window.x)) return false;
+  if (!is_unit(window.y) || !is_unit(window.x)) return Packing::kTiles;
   const Shape& weight = call.shape(1);
-  if (weight[0] < 16 || weight[1] < 16) return false;
-  constexpr double kBytesPerCycle = 8;
+  if (weight[0] < 16 || weight[1] < 16) return Packing::kTiles;
+  constexpr double kBytesPerCycle = 5;
   constexpr double kTransformCycles = 2.5;  // of a vector of channels at one point, both ways
   const double vectors = static_cast<double>(lanes(simd));
-  const auto images = static_cast<double>(call.shape(0)[0]);
-  const double patches = images * static_cast<double>((window.y.output + kPatch - 1) / kPatch *
-                                                      ((window.x.output + kPatch - 1) / kPatch));
+  const int64_t images = call.shape(0)[0];
   const double products = static_cast<double>(weight[0] * weight[1]);
-  const auto cycles = [&](double rows, double bytes) {
-    return std::max(rows * products / (2 * vectors), bytes / kBytesPerCycle);
+  const auto cycles = [&](int64_t rows, int64_t points) {
+    return std::max(static_cast<double>(rows * points) * products / (2 * vectors),
+                    static_cast<double>(points) * products * sizeof(float) / kBytesPerCycle);
   };
-  const double direct =
-      cycles(images * static_cast<double>(window.y.output * window.x.output * 9), products * 36);
-  const double transforms =
-      patches * kPoints * static_cast<double>(weight[0] + weight[1]) / vectors * kTransformCycles;
-  return cycles(patches * kPoints, products * 144) + transforms < direct;
+  Packing fastest = Packing::kTiles;
+  double least = cycles(images * window.y.output * window.x.output, 9);
+  for (const Packing packing : {Packing::kWinograd4, Packing::kWinograd2}) {
+    const int64_t patch = winograd_patch(packing);
+    const int64_t points = winograd_points(patch);
+    const int64_t patches =
+        images * ((window.y.output + patch - 1) / patch) * ((window.x.output + patch - 1) / patch);
+    const double transforms = static_cast<double>(patches * points * (weight[0] + weight[1])) /
+                              vectors * kTransformCycles;
+    const double all = cycles(patches, points) + transforms;
+    if (all < least) fastest = packing;
+    least = std::min(least, all);
+  }
+  return fastest;
 }
 
 std::unique_ptr<PreparedKernel> prepare_packed_conv(const OpCall& call, Packing packing) {

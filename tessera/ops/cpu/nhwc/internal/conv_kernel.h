@@ -9,10 +9,11 @@ namespace tessera::internal {
 Support packed_conv_supports(const OpCall& call);
 /// Not filled in: bias and residual.
 WindowConv conv_of(const OpCall& call, Simd simd);
-/// Whether Winograd's way takes fewer cycles, by what a core does in one: two multiply-adds of a
-/// vector, and a few bytes of weights from the cache that all cores share, where the weights of a
-/// network lie. The transformed weights are four times as many: few patches do not pay for them.
-bool winograd_is_faster(const OpCall& call, Simd simd);
+/// Which way takes the fewest cycles, by what a core does in one: two multiply-adds of a vector,
+/// and a few bytes of weights from the cache that all cores share, where the weights of a network
+/// lie. Winograd's are 1.8 or 4 times as many as the convolution's: few patches do not pay for
+/// them.
+Packing fastest_packing(const OpCall& call, Simd simd);
 /// For calls that packed_conv_supports.
 std::unique_ptr<PreparedKernel> prepare_packed_conv(const OpCall& call, Packing packing);
 

@@ -186,7 +186,7 @@ WinogradConv as_winograd(const WindowConv& from) {
 
 TEST(Nhwc, WindowsAreSumsOverTheirTaps) {
   for (const Simd simd : present()) {
-    for (uint32_t seed = 0; seed < 150; ++seed) {
+    for (uint32_t seed = 0; seed < 200; ++seed) {
       const Case made = Maker(seed).conv(simd, false);
       const PackedWeights format = format_of(made, Packing::kTiles);
       std::vector<float> found = results_of(made);
@@ -212,7 +212,7 @@ void round_to_bf16(std::vector<float>& values) {
 
 TEST(Nhwc, PairsOfBf16GiveTheSumsOfWhatWasRounded) {
   for (const Simd simd : pair_vectors()) {
-    for (uint32_t seed = 0; seed < 150; ++seed) {
+    for (uint32_t seed = 0; seed < 200; ++seed) {
       Case made = Maker(seed).conv(simd, false);
       const PackedWeights format = format_of(made, Packing::kPairs);
       const std::vector<float> weights = packed(made, format);
@@ -258,12 +258,15 @@ TEST(Nhwc, DotsOfStoredWeightsGiveTheSameSums) {
 
 TEST(Nhwc, WinogradGivesTheSameSums) {
   for (const Simd simd : present()) {
-    for (uint32_t seed = 0; seed < 150; ++seed) {
+    for (uint32_t seed = 0; seed < 200; ++seed) {
       const Case made = Maker(seed).conv(simd, true);
-      const PackedWeights format = format_of(made, Packing::kWinograd);
+      const Packing packing = seed % 3 == 0 ? Packing::kWinograd2 : Packing::kWinograd4;
+      const PackedWeights format = format_of(made, packing);
       std::vector<float> found = results_of(made);
-      run_winograd(as_winograd(made.conv), format.panels(), made.in.data(),
-                   packed(made, format).data(), found.data());
+      WinogradConv conv = as_winograd(made.conv);
+      conv.patch = winograd_patch(packing);
+      run_winograd(conv, format.panels(), made.in.data(), packed(made, format).data(),
+                   found.data());
       ASSERT_LT(difference(made, found), 6e-5) << "seed " << seed << " " << to_string(simd);
     }
   }
@@ -275,8 +278,8 @@ TEST(Nhwc, PackingScaledIsPackingWhatWasScaled) {
       Maker maker(seed);
       Case made = maker.conv(simd, seed % 2 == 0);
       const std::vector<float> scale = maker.floats(made.conv.out_channels);
-      const PackedWeights format =
-          format_of(made, seed % 2 == 0 ? Packing::kWinograd : Packing::kTiles);
+      const Packing winograd = seed % 4 == 0 ? Packing::kWinograd2 : Packing::kWinograd4;
+      const PackedWeights format = format_of(made, seed % 2 == 0 ? winograd : Packing::kTiles);
       std::vector<float> found(static_cast<size_t>(format.byte_count()) / sizeof(float), 77.0F);
       format.pack(made.weights.data(), scale.data(), found.data());
       const size_t filter = made.weights.size() / scale.size();

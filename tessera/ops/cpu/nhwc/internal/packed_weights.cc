@@ -39,11 +39,16 @@ Support ends_in_tiles(const OpCall& call) {
   }
 }
 
+int64_t winograd_patch(Packing packing) {
+  if (packing == Packing::kWinograd4) return 4;
+  return packing == Packing::kWinograd2 ? 2 : 0;
+}
+
 PackedWeights::PackedWeights(Simd simd, Shape shape, Packing packing)
     : simd_(simd),
       shape_(std::move(shape)),
       packing_(packing),
-      panels_(simd, shape_[0], floats_per_tap() * (packing == Packing::kWinograd ? 1 : taps())) {}
+      panels_(simd, shape_[0], floats_per_tap() * (winograd_patch(packing) > 0 ? 1 : taps())) {}
 
 int64_t PackedWeights::floats_per_tap() const {
   return packing_ == Packing::kPairs ? pair_count(shape_[1]) : shape_[1];
@@ -59,8 +64,10 @@ std::string PackedWeights::to_string() const {
   switch (packing_) {
     case Packing::kTiles:
       break;
-    case Packing::kWinograd:
-      return "winograd panels";
+    case Packing::kWinograd4:
+      return "winograd4 panels";
+    case Packing::kWinograd2:
+      return "winograd2 panels";
     case Packing::kPairs:
       return "bf16 panels";
   }
@@ -68,9 +75,9 @@ std::string PackedWeights::to_string() const {
 }
 
 int64_t PackedWeights::byte_count() const {
-  const int64_t floats = packing_ == Packing::kWinograd
-                             ? winograd_weight_size(panels_, shape_[1])
-                             : window_weight_size(panels_, floats_per_tap(), taps());
+  const int64_t patch = winograd_patch(packing_);
+  const int64_t floats = patch > 0 ? winograd_weight_size(panels_, shape_[1], patch)
+                                   : window_weight_size(panels_, floats_per_tap(), taps());
   return floats * int64_t{sizeof(float)};
 }
 
@@ -82,8 +89,10 @@ void PackedWeights::pack(const float* weights, const float* scale, float* packed
   switch (packing_) {
     case Packing::kTiles:
       return pack_window_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
-    case Packing::kWinograd:
-      return pack_winograd_weights(panels_, shape_[1], {weights, scale}, packed);
+    case Packing::kWinograd4:
+    case Packing::kWinograd2:
+      return pack_winograd_weights(panels_, shape_[1], winograd_patch(packing_), {weights, scale},
+                                   packed);
     case Packing::kPairs:
       return pack_pair_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
   }

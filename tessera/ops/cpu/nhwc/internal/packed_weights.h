@@ -10,8 +10,11 @@ namespace tessera::internal {
 /// Whether tiles can end as the call does.
 Support ends_in_tiles(const OpCall& call);
 
-/// For which loop: window_conv.h, winograd.h, window_conv.h on pairs of bf16.
-enum class Packing : uint8_t { kTiles, kWinograd, kPairs };
+/// For which loop: window_conv.h, winograd.h with patches of 4x4 or 2x2, window_conv.h on pairs of
+/// bf16.
+enum class Packing : uint8_t { kTiles, kWinograd4, kWinograd2, kPairs };
+/// Results in a row of a patch, of the two for winograd.h; 0 of the others.
+int64_t winograd_patch(Packing packing);
 
 class PackedWeights final : public MemoryFormat {
  public:
@@ -19,7 +22,7 @@ class PackedWeights final : public MemoryFormat {
   PackedWeights(Simd simd, Shape shape, Packing packing);
 
   bool equals(const MemoryFormat& other) const override;
-  std::string to_string() const override;  // "panels", "winograd panels", "bf16 panels"
+  std::string to_string() const override;  // "panels", "winograd4 panels", "bf16 panels"
   int64_t byte_count() const override;
   std::unique_ptr<PreparedKernel> packer() const override;
 

@@ -15,9 +15,11 @@
 namespace tessera::internal {
 namespace {
 
+constexpr int64_t kMostPoints = winograd_points(4);
+
 /// A patch of pixels on its way to its points.
 struct PatchIn {
-  const float* pixels[kPoints];  // of 6x6
+  const float* pixels[kMostPoints];  // of 6x6 or 4x4
   int64_t channels = 0;
   float* points = nullptr;  // [point][patch][channel]
   int64_t point_pitch = 0;
@@ -61,15 +63,23 @@ namespace {
 
 namespace {
 
-void patch_in(Simd simd, const PatchIn& patch) {
+void patch_in(const WinogradConv& conv, const PatchIn& patch) {
 #if defined(__x86_64__)
-  (simd == Simd::kAvx512 ? avx512::patch_in : avx2::patch_in)(patch);
+  if (conv.patch == 2) {
+    (conv.simd == Simd::kAvx512 ? avx512::patch_in<4> : avx2::patch_in<4>)(patch);
+  } else {
+    (conv.simd == Simd::kAvx512 ? avx512::patch_in<6> : avx2::patch_in<6>)(patch);
+  }
 #endif
 }
 
-void patch_out(Simd simd, const PatchOut& patch) {
+void patch_out(const WinogradConv& conv, const PatchOut& patch) {
 #if defined(__x86_64__)
-  (simd == Simd::kAvx512 ? avx512::patch_out : avx2::patch_out)(patch);
+  if (conv.patch == 2) {
+    (conv.simd == Simd::kAvx512 ? avx512::patch_out<2> : avx2::patch_out<2>)(patch);
+  } else {
+    (conv.simd == Simd::kAvx512 ? avx512::patch_out<4> : avx2::patch_out<4>)(patch);
+  }
 #endif
 }
 
@@ -89,8 +99,8 @@ struct Place {
 Place place_of(const WinogradConv& conv, int64_t patch) {
   const int64_t per_image = conv.patch_rows() * conv.patch_columns();
   const int64_t in_image = patch % per_image;
-  return {patch / per_image, in_image / conv.patch_columns() * kPatch,
-          in_image % conv.patch_columns() * kPatch};
+  return {patch / per_image, in_image / conv.patch_columns() * conv.patch,
+          in_image % conv.patch_columns() * conv.patch};
 }
 
 struct Work {
@@ -116,29 +126,31 @@ struct Block {
 
 void transform_block(const Work& work, const Block& block, int64_t begin, int64_t end) {
   const WinogradConv& conv = work.conv;
+  const int64_t pixels = conv.patch + 2;
   PatchIn patch;
   patch.channels = conv.in_channels;
   patch.point_pitch = block.point_pitch();
   for (int64_t i = begin; i < end; ++i) {
     const Place place = place_of(conv, block.begin + i);
     const float* image = work.in + place.image * conv.in_height * conv.in_width * conv.in_pitch;
-    for (int64_t y = 0; y < 6; ++y) {
+    for (int64_t y = 0; y < pixels; ++y) {
       const int64_t row = place.y + y - conv.pad_top;
-      for (int64_t x = 0; x < 6; ++x) {
+      for (int64_t x = 0; x < pixels; ++x) {
         const int64_t column = place.x + x - conv.pad_left;
         const bool inside =
             row >= 0 && row < conv.in_height && column >= 0 && column < conv.in_width;
-        patch.pixels[y * 6 + x] =
+        patch.pixels[y * pixels + x] =
             inside ? image + (row * conv.in_width + column) * conv.in_pitch : block.zeros;
       }
     }
     patch.points = block.points + i * block.in_row;
-    patch_in(conv.simd, patch);
+    patch_in(conv, patch);
   }
 }
 
 /// The products of one panel of output channels at all points: [point][patch][channel of panel].
-void multiply_panel(const Work& work, size_t p, const Block& block) {
+/// `next` is the panel that this thread multiplies by after it, as far as is known.
+void multiply_panel(const Work& work, size_t p, size_t next, const Block& block) {
   const WinogradConv& conv = work.conv;
   const Panels& panels = work.panels;
   const Panels::Panel& panel = panels[p];
@@ -150,16 +162,19 @@ void multiply_panel(const Work& work, size_t p, const Block& block) {
   tile.inner = conv.in_channels;
   tile.out_pitch = width;
   tile.columns = width;
-  for (int64_t point = 0; point < kPoints; ++point) {
+  for (int64_t point = 0; point < conv.points(); ++point) {
     tile.weights =
         work.packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
     const float* from = block.points + point * block.point_pitch();
     float* to = block.products + point * pitch_of(block.capacity * width);
-    const float* next =
-        tile.weights + (point + 1 < kPoints ? panels.width() : 0) * conv.in_channels;
-    const int64_t next_bytes = width * conv.in_channels * int64_t{sizeof(float)};
+    const bool is_last = point + 1 == conv.points();
+    const size_t coming = is_last ? next : p;
+    const float* ahead = work.packed +
+                         (is_last ? 0 : (point + 1) * panels.width() * conv.in_channels) +
+                         panels.width_before(coming) * conv.in_channels;
+    const int64_t ahead_bytes = panels.width_of(coming) * conv.in_channels * int64_t{sizeof(float)};
     for (int64_t t = 0; t < tiles; ++t) {
-      tile.ahead = fetch_part(next, next_bytes, t, tiles, tile.inner);
+      tile.ahead = fetch_part(ahead, ahead_bytes, t, tiles, tile.inner);
       const int64_t first = block.count * t / tiles;
       const int64_t count = block.count * (t + 1) / tiles - first;
       for (int64_t r = 0; r < count; ++r) rows[r] = from + (first + r) * block.in_row;
@@ -184,13 +199,13 @@ void finish_panel(const Work& work, size_t p, const Block& block) {
     const Place place = place_of(conv, block.begin + i);
     const int64_t pixel = (place.image * conv.out_height + place.y) * conv.out_width + place.x;
     patch.points = block.products + i * width;
-    patch.height = std::min(kPatch, conv.out_height - place.y);
-    patch.width = std::min(kPatch, conv.out_width - place.x);
+    patch.height = std::min(conv.patch, conv.out_height - place.y);
+    patch.width = std::min(conv.patch, conv.out_width - place.x);
     patch.out = work.out + pixel * conv.out_pitch + panel.begin;
     if (conv.end.residual != nullptr) {
       patch.end.residual = conv.end.residual + pixel * conv.end.residual_pitch + panel.begin;
     }
-    patch_out(conv.simd, patch);
+    patch_out(conv, patch);
   }
 }
 
@@ -203,18 +218,18 @@ int64_t widest(const Panels& panels, Simd simd) {
 /// So many patches that their points and one panel's products take about half the second cache.
 int64_t block_capacity(const WinogradConv& conv, const Panels& panels, int64_t patches) {
   const int64_t row = whole_vectors(conv.in_channels) + widest(panels, conv.simd);
-  const int64_t fitting = second_cache() * 5 / 8 / (kPoints * row * int64_t{sizeof(float)});
+  const int64_t fitting = second_cache() * 5 / 8 / (conv.points() * row * int64_t{sizeof(float)});
   const int64_t wanted = std::clamp<int64_t>(fitting / 12 * 12, 24, 96);
   const int64_t blocks = (patches + wanted - 1) / wanted;
   return (patches + blocks - 1) / blocks;
 }
 
 int64_t points_size(const WinogradConv& conv, int64_t capacity) {
-  return kPoints * pitch_of(capacity * whole_vectors(conv.in_channels));
+  return conv.points() * pitch_of(capacity * whole_vectors(conv.in_channels));
 }
 
 int64_t products_size(const WinogradConv& conv, const Panels& panels, int64_t capacity) {
-  return kPoints * pitch_of(capacity * widest(panels, conv.simd));
+  return conv.points() * pitch_of(capacity * widest(panels, conv.simd));
 }
 
 void run_patches(const Work& work, int64_t begin, int64_t end) {
@@ -230,7 +245,7 @@ void run_patches(const Work& work, int64_t begin, int64_t end) {
     block.count = std::min(capacity, end - block.begin);
     transform_block(work, block, 0, block.count);
     for (size_t p = 0; p < work.panels.size(); ++p) {
-      multiply_panel(work, p, block);
+      multiply_panel(work, p, p + 1 < work.panels.size() ? p + 1 : 0, block);
       finish_panel(work, p, block);
     }
   }
@@ -263,7 +278,8 @@ void run_by_panels(const Work& work) {
       part.points += part.begin * part.in_row;
       part.products = products;
       if (part.count == 0) continue;
-      multiply_panel(work, panel, part);
+      const auto next = static_cast<size_t>(std::min(i + conv.threads, count * cuts - 1) / cuts);
+      multiply_panel(work, panel, next, part);
       finish_panel(work, panel, part);
     }
   });
@@ -271,11 +287,20 @@ void run_by_panels(const Work& work) {
 
 constexpr int kFilters = 16;  // that are transformed together
 
-/// u = G g G^T of some 3x3 filters: six from three, along one dim.
-void transform_taps(const double (&g)[3][kFilters], double (&u)[6][kFilters]) {
+using Filters = double[kFilters];
+
+/// u = G g of 3x3 filters, along one dim: six from three for patches of 4x4, four for 2x2.
+void transform_taps(const Filters (&g)[3], int64_t patch, Filters (&u)[6]) {
   for (int i = 0; i < kFilters; ++i) {
     const double even = g[0][i] + g[2][i];
     const double far = g[0][i] + 4 * g[2][i];
+    if (patch == 2) {
+      u[0][i] = g[0][i];
+      u[1][i] = (even + g[1][i]) / 2;
+      u[2][i] = (even - g[1][i]) / 2;
+      u[3][i] = g[2][i];
+      continue;
+    }
     u[0][i] = g[0][i] / 4;
     u[1][i] = (even + g[1][i]) / -6;
     u[2][i] = (even - g[1][i]) / -6;
@@ -287,19 +312,20 @@ void transform_taps(const double (&g)[3][kFilters], double (&u)[6][kFilters]) {
 
 /// Filters of neighbouring output channels, `taps` floats in a row each, to points that are
 /// `point_pitch` apart.
-void transform_filters(const double (&taps)[9][kFilters], float* to, int64_t point_pitch) {
-  double half[6][3][kFilters];
-  double g[3][kFilters];
-  double u[6][kFilters];
+void transform_filters(const Filters (&taps)[9], int64_t patch, float* to, int64_t point_pitch) {
+  const int64_t points = patch + 2;  // along a dim
+  Filters half[6][3];
+  Filters g[3];
+  Filters u[6];
   for (int x = 0; x < 3; ++x) {
     for (int y = 0; y < 3; ++y) std::copy_n(taps[y * 3 + x], kFilters, g[y]);
-    transform_taps(g, u);
-    for (int y = 0; y < 6; ++y) std::copy_n(u[y], kFilters, half[y][x]);
+    transform_taps(g, patch, u);
+    for (int64_t y = 0; y < points; ++y) std::copy_n(u[y], kFilters, half[y][x]);
   }
-  for (int y = 0; y < 6; ++y) {
-    transform_taps(half[y], u);
-    for (int x = 0; x < 6; ++x) {
-      float* point = to + (y * 6 + x) * point_pitch;
+  for (int64_t y = 0; y < points; ++y) {
+    transform_taps(half[y], patch, u);
+    for (int64_t x = 0; x < points; ++x) {
+      float* point = to + (y * points + x) * point_pitch;
       for (int i = 0; i < kFilters; ++i) point[i] = static_cast<float>(u[x][i]);
     }
   }
@@ -307,17 +333,17 @@ void transform_filters(const double (&taps)[9][kFilters], float* to, int64_t poi
 
 }  // namespace
 
-int64_t winograd_weight_size(const Panels& panels, int64_t in_channels) {
-  return kPoints * panels.width() * in_channels;
+int64_t winograd_weight_size(const Panels& panels, int64_t in_channels, int64_t patch) {
+  return winograd_points(patch) * panels.width() * in_channels;
 }
 
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, const RawWeights& raw,
-                           float* packed) {
+void pack_winograd_weights(const Panels& panels, int64_t in_channels, int64_t patch,
+                           const RawWeights& raw, float* packed) {
   const int64_t point_pitch = panels.width() * in_channels;
   const auto pack = [&](size_t p, int64_t begin, int64_t i) {
     const Panels::Panel& panel = panels[p];
     const int64_t count = std::min<int64_t>(kFilters, panel.columns - begin);
-    double taps[9][kFilters] = {};
+    Filters taps[9] = {};
     for (int64_t o = 0; o < count; ++o) {
       const int64_t channel = panel.begin + begin + o;
       const double scale = raw.scale_of(channel);
@@ -326,14 +352,14 @@ void pack_winograd_weights(const Panels& panels, int64_t in_channels, const RawW
     }
     const int64_t width = panels.width_of(p);
     float* to = packed + panels.width_before(p) * in_channels + i * width + begin;
-    if (begin + kFilters <= width) return transform_filters(taps, to, point_pitch);
-    float last[kPoints * kFilters];
-    transform_filters(taps, last, kFilters);
-    for (int64_t point = 0; point < kPoints; ++point) {
+    if (begin + kFilters <= width) return transform_filters(taps, patch, to, point_pitch);
+    float last[kMostPoints * kFilters];
+    transform_filters(taps, patch, last, kFilters);
+    for (int64_t point = 0; point < winograd_points(patch); ++point) {
       std::copy_n(last + point * kFilters, width - begin, to + point * point_pitch);
     }
   };
-  const double work = static_cast<double>(point_pitch * kPoints);
+  const double work = static_cast<double>(point_pitch * winograd_points(patch));
   parallel_ranges(in_channels, worthwhile_threads(work, in_channels),
                   [&](int64_t first, int64_t last) {
                     for (size_t p = 0; p < panels.size(); ++p) {

@@ -1,7 +1,8 @@
 // Convolutions of 3x3 windows with stride 1 by Winograd's F(4x4,3x3): patches of 4x4 results come
 // from patches of 6x6 pixels by 36 products instead of 144. Pixels and weights are transformed to
 // 36 points each; at every point the channels are multiplied as matrices; the products are
-// transformed back. The weights are transformed once.
+// transformed back. The weights are transformed once. F(2x2,3x3) does the same with patches of 2x2
+// results, from 4x4 pixels by 16 products instead of 36: of few pixels it reads fewer weights.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +11,14 @@
 
 namespace tessera::internal {
 
-inline constexpr int64_t kPatch = 4;    // results of a patch in a row
-inline constexpr int64_t kPoints = 36;  // points of a patch
+/// Points of a patch of so many results in a row, 2 or 4.
+constexpr int64_t winograd_points(int64_t patch) {
+  return (patch + 2) * (patch + 2);
+}
 
 struct WinogradConv {
   Simd simd = Simd::kNone;
+  int64_t patch = 4;  // results of a patch in a row: 2 or 4
   int64_t images = 0;
   int64_t in_height = 0, in_width = 0, in_channels = 0;
   int64_t in_pitch = 0;  // floats from pixel to pixel
@@ -24,16 +28,17 @@ struct WinogradConv {
   TileEnd end;  // bias and residual: of the first channel of the first pixel
   int threads = 1;
 
-  int64_t patch_rows() const { return (out_height + kPatch - 1) / kPatch; }
-  int64_t patch_columns() const { return (out_width + kPatch - 1) / kPatch; }
+  int64_t points() const { return winograd_points(patch); }
+  int64_t patch_rows() const { return (out_height + patch - 1) / patch; }
+  int64_t patch_columns() const { return (out_width + patch - 1) / patch; }
   int64_t patches() const { return images * patch_rows() * patch_columns(); }
 };
 
-/// 36 matrices [in channel][out channel], each packed in panels as tiles.h has it, from weights
-/// [o,i,3,3]: floats that this takes, and the packing of output channels [first, last).
-int64_t winograd_weight_size(const Panels& panels, int64_t in_channels);
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, const RawWeights& raw,
-                           float* packed);
+/// A matrix [in channel][out channel] per point, each packed in panels as tiles.h has it, from
+/// weights [o,i,3,3]: floats that this takes, and the packing.
+int64_t winograd_weight_size(const Panels& panels, int64_t in_channels, int64_t patch);
+void pack_winograd_weights(const Panels& panels, int64_t in_channels, int64_t patch,
+                           const RawWeights& raw, float* packed);
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
                   const float* packed, float* out);
 /// Working memory of a thread, in bytes.
