@@ -84,6 +84,7 @@ LoadOptions CheckpointOptions::load_options(int threads) const {
   LoadOptions options;
   options.threads = threads;
   options.map = map;
+  options.unaligned = unaligned;
   return options;
 }
 

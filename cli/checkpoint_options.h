@@ -18,6 +18,7 @@ struct CheckpointOptions {
   bool lenient = false;
   bool crc = false;
   bool map = false;
+  bool unaligned = false;  // as LoadOptions has it
 
   /// `may_map`: with --mmap, for words that load tensors.
   void declare(Arguments& arguments, bool may_map = true);

@@ -162,6 +162,7 @@ std::vector<Prediction> predictions_of(const Batch& batch, const Tensor& outputs
 Model open_model(const Request& request, const Shape& row, const RunOptions& run) {
   CheckpointOptions checkpoint = request.checkpoint;
   checkpoint.map = checkpoint.map || run.runs_once;
+  checkpoint.unaligned = run.runs_once;
   return request.model.open({request.weights, request.ranks.from}, checkpoint, row, run);
 }
 

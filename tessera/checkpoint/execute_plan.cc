@@ -103,7 +103,8 @@ class Execution {
                   printable(targets_[target].name));
     const std::span<const std::byte> bytes = mapping.bytes.subspan(range.offset, range.size);
     const auto alignment = static_cast<uintptr_t>(byte_size(targets_[target].dtype));
-    if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment != 0) return false;
+    const bool is_aligned = reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0;
+    if (!is_aligned && !plan_.options.unaligned) return false;
     return sink_.accept_view(target, bytes, mapping.owner);
   }
 

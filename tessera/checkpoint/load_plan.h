@@ -49,6 +49,9 @@ struct LoadOptions {
   /// Faster for warm files on a local disk; but a file that somebody cuts meanwhile kills the
   /// process, and the weights change when the file does.
   bool map = false;
+  /// With `map`: views also where elements do not lie at a multiple of their size. Such tensors are
+  /// for Program::compile and for copying alone.
+  bool unaligned = false;
   uint64_t largest_gap = 4096;                // bytes between pieces that are read and dropped
   uint64_t largest_read = uint64_t{8} << 20;  // of reads that are merged, and of their parts
 

@@ -29,6 +29,8 @@ class MemoryFormat {
   virtual std::unique_ptr<PreparedKernel> packer() const;
   /// Whether what the packer makes refers to the row-major tensor, which must live as long.
   virtual bool refers() const { return false; }
+  /// Whether the packer takes a row-major tensor that begins at any byte, as in a mapped file.
+  virtual bool packs_unaligned() const { return false; }
 };
 /// How a tensor lies in memory: null is plain, row-major.
 using Format = std::shared_ptr<const MemoryFormat>;

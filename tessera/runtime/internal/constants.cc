@@ -109,7 +109,17 @@ const Tensor& Constants::value(ValueId id) {
     product = {};
     compute(node);
   }
-  return values_[index(id)];
+  Tensor& known = values_[index(id)];
+  if (!is_aligned(id)) known = known.clone();
+  return known;
+}
+
+bool Constants::is_aligned(ValueId id) const {
+  const Tensor& known = values_[index(id)];
+  if (known.buffer() == nullptr) return true;
+  const auto begin = reinterpret_cast<uintptr_t>(known.buffer()->data()) +
+                     static_cast<uintptr_t>(known.byte_offset());
+  return begin % static_cast<uintptr_t>(byte_size(known.dtype())) == 0;
 }
 
 void Constants::compute(const Node& node) {
@@ -148,12 +158,16 @@ Tensor Constants::in_format(ValueId id, const Format& format) {
   }
   const ThreadLimit limit(threads_);
   const Scaled product = scaled_[index(id)];
+  const auto packable = [&](ValueId of) {
+    const bool as_it_lies = format->packs_unaligned() && scaled_[index(of)].node == nullptr;
+    return as_it_lies ? values_[index(of)] : value(of);
+  };
   std::unique_ptr<PreparedKernel> packer;
   std::vector<Tensor> operands;
   if (product.node != nullptr && (packer = format->packer()) != nullptr) {
-    operands = {value(product.weight), value(product.scale)};
+    operands = {packable(product.weight), value(product.scale)};
   } else {
-    operands = {value(id)};
+    operands = {packable(id)};
     packer = prepare_reorder({operands[0].dtype(), operands[0].shape()}, nullptr, format);
   }
   Tensor made = slabs_.bytes(format->byte_count());

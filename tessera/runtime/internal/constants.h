@@ -36,16 +36,16 @@ class Constants {
   bool has(ValueId id) const { return values_[static_cast<size_t>(id)].is_defined(); }
   /// A parameter as it was given, whether it is constant or not.
   const Tensor& given(ValueId parameter) const { return given_.at(parameter); }
-  /// Computed when it is asked for first.
+  /// Computed, or copied to where it is aligned, when it is asked for first.
   const Tensor& value(ValueId id);
   /// The value with its type, its elements computed or not yet.
   const Tensor& placeholder(ValueId id) const { return values_[static_cast<size_t>(id)]; }
   /// The value in this format, reordered when it is asked for first: bytes that the kernels of the
   /// format know to read, unless it is plain.
   Tensor in_format(ValueId id, const Format& format);
-  /// "w2 = mul", one per node that was computed.
   /// Tensors that formatted values refer to.
   const std::vector<Tensor>& referred() const { return referred_; }
+  /// "w2 = mul", one per node that was computed.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -62,6 +62,8 @@ class Constants {
     ValueId scale = -1;
   };
 
+  /// Whether the value's elements lie at multiples of their size.
+  bool is_aligned(ValueId id) const;
   void compute(const Node& node);
   Scaled scaled(const Node& node) const;
 

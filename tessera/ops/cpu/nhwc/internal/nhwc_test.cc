@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
 
 #include "tessera/ops/cpu/bf16/internal/pairs.h"
@@ -150,7 +151,7 @@ std::vector<Simd> present() {
 
 std::vector<float> packed(const Case& made, const PackedWeights& format) {
   std::vector<float> to(static_cast<size_t>(format.byte_count()) / sizeof(float));
-  format.pack(made.weights.data(), nullptr, to.data());
+  format.pack({made.weights.data(), nullptr}, to.data());
   return to;
 }
 
@@ -237,7 +238,7 @@ TEST(Nhwc, PairsOfBf16GiveTheSumsOfWhatWasRounded) {
   }
 }
 
-TEST(Nhwc, DotsOfStoredWeightsGiveTheSameSums) {
+TEST(Nhwc, StoredWeightsGiveTheSameSumsWhereverTheyLie) {
   for (const Simd simd : present()) {
     int compared = 0;
     for (uint32_t seed = 0; seed < 600; ++seed) {
@@ -246,10 +247,14 @@ TEST(Nhwc, DotsOfStoredWeightsGiveTheSameSums) {
       if (made.conv.out_channels % kDotOuts != 0 || made.conv.in_is_plain) continue;
       const std::vector<float> scale = maker.floats(made.conv.out_channels);
       std::vector<float> found = results_of(made);
-      run_raw_conv(made.conv, made.in.data(), made.weights.data(), scale.data(), found.data());
+      std::vector<std::byte> stored(made.weights.size() * sizeof(float) + 3);
+      const size_t offset = seed % 4;
+      std::memcpy(stored.data() + offset, made.weights.data(), stored.size() - 3);
+      const auto* weights = reinterpret_cast<const LooseFloat*>(stored.data() + offset);
+      run_raw_conv(made.conv, made.in.data(), {weights, scale.data()}, found.data());
       const size_t filter = made.weights.size() / scale.size();
       for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
-      ASSERT_LT(difference(made, found), 5e-6) << "seed " << seed << " " << to_string(simd);
+      ASSERT_LT(difference(made, found), 1e-5) << "seed " << seed << " " << to_string(simd);
       ++compared;
     }
     EXPECT_GT(compared, 50);
@@ -281,7 +286,7 @@ TEST(Nhwc, PackingScaledIsPackingWhatWasScaled) {
       const Packing winograd = seed % 4 == 0 ? Packing::kWinograd2 : Packing::kWinograd4;
       const PackedWeights format = format_of(made, seed % 2 == 0 ? winograd : Packing::kTiles);
       std::vector<float> found(static_cast<size_t>(format.byte_count()) / sizeof(float), 77.0F);
-      format.pack(made.weights.data(), scale.data(), found.data());
+      format.pack({made.weights.data(), scale.data()}, found.data());
       const size_t filter = made.weights.size() / scale.size();
       for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
       ASSERT_EQ(found, packed(made, format)) << "seed " << seed << " " << to_string(simd);

@@ -1,7 +1,7 @@
 #include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
 
 #include "tessera/ops/cpu/bf16/internal/pairs.h"
-#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
+#include "tessera/ops/cpu/nhwc/internal/window_weights.h"
 #include "tessera/ops/cpu/nhwc/internal/winograd.h"
 
 namespace tessera::internal {
@@ -17,7 +17,8 @@ class Packer final : public PreparedKernel {
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     auto* to = results[0].buffer()->mutable_data() + results[0].byte_offset();
     const float* scale = operands.size() > 1 ? operands[1].data<float>().data() : nullptr;
-    format_.pack(operands[0].data<float>().data(), scale, reinterpret_cast<float*>(to));
+    const auto* weights = reinterpret_cast<const LooseFloat*>(operands[0].bytes().data());
+    format_.pack({weights, scale}, reinterpret_cast<float*>(to));
   }
 
  private:
@@ -85,16 +86,15 @@ std::unique_ptr<PreparedKernel> PackedWeights::packer() const {
   return std::make_unique<Packer>(*this);
 }
 
-void PackedWeights::pack(const float* weights, const float* scale, float* packed) const {
+void PackedWeights::pack(const RawWeights& raw, float* packed) const {
   switch (packing_) {
     case Packing::kTiles:
-      return pack_window_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
+      return pack_window_weights(panels_, shape_[1], taps(), raw, packed);
     case Packing::kWinograd4:
     case Packing::kWinograd2:
-      return pack_winograd_weights(panels_, shape_[1], winograd_patch(packing_), {weights, scale},
-                                   packed);
+      return pack_winograd_weights(panels_, shape_[1], winograd_patch(packing_), raw, packed);
     case Packing::kPairs:
-      return pack_pair_weights(panels_, shape_[1], taps(), {weights, scale}, packed);
+      return pack_pair_weights(panels_, shape_[1], taps(), raw, packed);
   }
 }
 

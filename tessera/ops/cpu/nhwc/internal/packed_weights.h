@@ -25,11 +25,11 @@ class PackedWeights final : public MemoryFormat {
   std::string to_string() const override;  // "panels", "winograd4 panels", "bf16 panels"
   int64_t byte_count() const override;
   std::unique_ptr<PreparedKernel> packer() const override;
+  bool packs_unaligned() const override { return true; }
 
   const Panels& panels() const { return panels_; }
   Packing packing() const { return packing_; }
-  /// `scale`: per output channel a factor, or null.
-  void pack(const float* weights, const float* scale, float* packed) const;
+  void pack(const RawWeights& raw, float* packed) const;
 
  private:
   int64_t taps() const { return shape_[2] * shape_[3]; }

@@ -131,7 +131,7 @@ int64_t Panels::most_rows() const {
   return rows;
 }
 
-Ahead fetch_part(const float* from, int64_t bytes, int64_t i, int64_t parts, int64_t steps) {
+Ahead fetch_part(const LooseFloat* from, int64_t bytes, int64_t i, int64_t parts, int64_t steps) {
   constexpr int64_t kLine = 64;
   const int64_t lines = up(bytes, kLine);
   // One half by each of the two.
@@ -144,7 +144,7 @@ Ahead fetch_part(const float* from, int64_t bytes, int64_t i, int64_t parts, int
 }
 
 #if defined(__x86_64__)
-void transpose8(const float* from, int64_t from_pitch, const float* scales, float* const* to) {
+void transpose8(const LooseFloat* from, int64_t from_pitch, const float* scales, float* const* to) {
   avx2::transpose8(from, from_pitch, scales, to);
 }
 
@@ -179,7 +179,7 @@ TileKernel pair_tile_kernel(Simd simd, int64_t rows, int vectors) {
 }
 #else
 // Never called: the kernels say that the processor has no vectors they know.
-void transpose8(const float*, int64_t, const float*, float* const*) {}
+void transpose8(const LooseFloat*, int64_t, const float*, float* const*) {}
 TileKernel tile_kernel(Simd, int64_t, int) {
   return nullptr;
 }

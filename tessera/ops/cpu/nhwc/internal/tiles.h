@@ -84,10 +84,13 @@ struct Panels {
   std::vector<int64_t> offsets_;
 };
 
+/// A float wherever it lies: tensors of a mapped file begin at any byte.
+using LooseFloat = float __attribute__((aligned(1), may_alias));
+
 /// Weights [o,i,h,w] before they are packed, each output channel's to be multiplied by its scale
 /// (null: 1).
 struct RawWeights {
-  const float* weights = nullptr;
+  const LooseFloat* weights = nullptr;
   const float* scale = nullptr;
 
   float scale_of(int64_t o) const { return scale == nullptr ? 1.0F : scale[o]; }
@@ -95,11 +98,11 @@ struct RawWeights {
 
 /// Eight runs of eight floats, `from_pitch` apart and each times its scale, as columns: to[i] takes
 /// element i of every run.
-void transpose8(const float* from, int64_t from_pitch, const float* scales, float* const* to);
+void transpose8(const LooseFloat* from, int64_t from_pitch, const float* scales, float* const* to);
 
 /// Fetching part `i` of `parts` of some bytes, evenly over the `steps` of a tile's loop. All at
 /// once would keep the tile itself from its data.
-Ahead fetch_part(const float* from, int64_t bytes, int64_t i, int64_t parts, int64_t steps);
+Ahead fetch_part(const LooseFloat* from, int64_t bytes, int64_t i, int64_t parts, int64_t steps);
 
 using TileKernel = void (*)(const Tile&);
 /// The loop for `rows` pixels (1 to most_rows) by a panel of `vectors` vectors.

@@ -5,6 +5,7 @@
 
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/cpu/nhwc/internal/scratch.h"
+#include "tessera/ops/cpu/nhwc/internal/window_weights.h"
 
 namespace tessera::internal {
 namespace {
@@ -29,12 +30,19 @@ struct Source {
   const float* zeros = nullptr;
 };
 
+/// Weights that are packed, or, where `packed` is null, those to be packed.
+struct Weights {
+  const float* packed = nullptr;
+  RawWeights raw = {};
+};
+
 class PartRunner {
  public:
-  PartRunner(const WindowConv& conv, const Panels& panels, const float* packed, float* out)
+  PartRunner(const WindowConv& conv, const Panels& panels, const Weights& weights, float* out)
       : conv_(conv),
         panels_(panels),
-        packed_(packed),
+        packed_(weights.packed),
+        raw_(weights.raw),
         out_(out),
         taps_(conv.copies_rows() ? conv.window.y.kernel : conv.taps()),
         inner_(conv.in_channels * (conv.copies_rows() ? conv.window.x.kernel : 1)) {
@@ -45,22 +53,15 @@ class PartRunner {
   /// of pixels that stay there, and of a panel no more weights at a time than leave room for
   /// others.
   void run(const Source& source, const Part& part) {
+    if (packed_ == nullptr) return run_raw(source, part);
     const int64_t weight_bytes = panels_.width() * taps_ * inner_ * int64_t{sizeof(float)};
     if (weight_bytes <= second_cache() / 3) return run_tiles(source, part);
-    const Window& window = conv_.window;
-    const int64_t touched =
-        conv_.in_channels * window.y.stride * window.x.stride + conv_.out_channels;
-    const int64_t fitting = second_cache() / 3 / (touched * int64_t{sizeof(float)});
-    const int64_t wanted = std::clamp<int64_t>(fitting, 48, 4096);
-    const int64_t blocks = (part.end - part.begin + wanted - 1) / wanted;
+    const int64_t blocks = block_count(part);
     for (int64_t b = 0; b < blocks; ++b) {
-      const int64_t begin = part.begin + (part.end - part.begin) * b / blocks;
-      const int64_t end = part.begin + (part.end - part.begin) * (b + 1) / blocks;
-      aim(source, begin, end - begin);
+      const Block block = aim_block(source, part, b, blocks);
       for (size_t p = part.first; p < part.last; ++p) {
-        const bool is_last = p + 1 == part.last;
-        const size_t again = b + 1 < blocks ? part.first : part.next;
-        run_panel(p, is_last ? again : p + 1, begin, end);
+        const size_t first = b + 1 < blocks ? part.first : part.next;
+        run_panel(p, weights_of(p), p + 1 < part.last ? p + 1 : first, block);
       }
     }
   }
@@ -116,6 +117,40 @@ class PartRunner {
     return ahead;
   }
 
+  struct Block {
+    int64_t begin, end;  // pixels
+  };
+
+  /// Into how many blocks of pixels, which stay in the second cache, a part is cut.
+  int64_t block_count(const Part& part) const {
+    const Window& window = conv_.window;
+    const int64_t touched =
+        conv_.in_channels * window.y.stride * window.x.stride + conv_.out_channels;
+    const int64_t fitting = second_cache() / 3 / (touched * int64_t{sizeof(float)});
+    const int64_t wanted = std::clamp<int64_t>(fitting, 48, 4096);
+    return (part.end - part.begin + wanted - 1) / wanted;
+  }
+
+  Block aim_block(const Source& source, const Part& part, int64_t b, int64_t blocks) {
+    const int64_t pixels = part.end - part.begin;
+    const Block block{part.begin + pixels * b / blocks, part.begin + pixels * (b + 1) / blocks};
+    aim(source, block.begin, block.end - block.begin);
+    return block;
+  }
+
+  /// Each panel is packed once, to where it stays while its pixels go by.
+  void run_raw(const Source& source, const Part& part) {
+    const int64_t blocks = block_count(part);
+    for (size_t p = part.first; p < part.last; ++p) {
+      float* packed = scratch(panels_.width_of(p) * taps_ * inner_);
+      pack_panel(panels_, p, {conv_.in_channels, conv_.taps()}, raw_, packed);
+      for (int64_t b = 0; b < blocks; ++b) {
+        const Block block = aim_block(source, part, b, blocks);
+        run_panel(p, packed, p + 1 < part.last ? p + 1 : part.next, block);
+      }
+    }
+  }
+
   /// Taps of a window and floats of each whose weights, of one panel, are a small part of the
   /// second cache. Smaller ones would cost more in beginning and ending tiles than nearer weights
   /// gain.
@@ -136,42 +171,59 @@ class PartRunner {
     return {tap, 1, first, std::min(even, inner_ - first)};
   }
 
-  /// One panel of the pixels that are aimed at; the weights that come next are fetched meanwhile.
-  void run_panel(size_t p, size_t next, int64_t begin, int64_t end) {
+  struct Coming {
+    const LooseFloat* from;
+    int64_t floats;
+  };
+
+  /// What is fetched while a chunk is multiplied: the one after it, of panel `next` behind the last
+  /// one; of weights that are not packed yet as many of panel `next`.
+  Coming coming(const Tile& tile, const Chunk& chunk, const Chunk& after, size_t p,
+                size_t next) const {
+    if (packed_ == nullptr) {
+      const int64_t before = chunk.tap * inner_ + chunk.first;  // steps
+      const LooseFloat* filters = raw_.weights + panels_[next].begin * taps_ * inner_;
+      return {filters + before * panels_[next].columns, chunk.steps() * panels_[next].columns};
+    }
+    const bool is_last = after.tap == 0 && after.first == 0;
+    return {is_last ? weights_of(next) : tile.weights + chunk.steps() * panels_.width_of(p),
+            after.steps() * panels_.width_of(is_last ? next : p)};
+  }
+
+  /// One panel of the pixels that are aimed at.
+  void run_panel(size_t p, const float* weights, size_t next, const Block& block) {
     const int64_t width = panels_.width_of(p);
-    const int64_t tiles = (end - begin + panels_.most_rows(p) - 1) / panels_.most_rows(p);
-    partial_.resize(static_cast<size_t>((end - begin) * width));
+    const int64_t pixels = block.end - block.begin;
+    const int64_t tiles = (pixels + panels_.most_rows(p) - 1) / panels_.most_rows(p);
+    partial_.resize(static_cast<size_t>(pixels * width));
     Tile& tile = tiles_[p];
-    tile.row_pitch = end - begin;
-    tile.weights = weights_of(p);
-    for (Chunk chunk = chunk_at(p, 0, 0); chunk.tap < taps_;) {
+    tile.row_pitch = pixels;
+    tile.weights = weights;
+    tile.begins = true;
+    tile.ends = false;
+    for (Chunk chunk = chunk_at(p, 0, 0); !tile.ends;) {
       const bool ends_tap = chunk.first + chunk.inner == inner_;
       const int64_t tap = chunk.tap + (ends_tap ? chunk.taps : 0);
-      const bool is_last = tap == taps_;
-      const Chunk after = is_last ? chunk_at(next, 0, 0)
-                                  : chunk_at(p, tap, ends_tap ? 0 : chunk.first + chunk.inner);
-      const float* coming = is_last ? weights_of(next) : tile.weights + chunk.steps() * width;
-      const int64_t bytes =
-          after.steps() * panels_.width_of(is_last ? next : p) * int64_t{sizeof(float)};
+      tile.ends = tap == taps_;
+      const Chunk after = tile.ends ? chunk_at(next, 0, 0)
+                                    : chunk_at(p, tap, ends_tap ? 0 : chunk.first + chunk.inner);
+      const auto [ahead, floats] = coming(tile, chunk, after, p, next);
       tile.taps = chunk.taps;
       tile.first = chunk.first;
       tile.inner = chunk.inner;
-      tile.ends = is_last;
       for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t first = (end - begin) * t / tiles;
-        const int64_t count = (end - begin) * (t + 1) / tiles - first;
+        const int64_t first = pixels * t / tiles;
+        const int64_t count = pixels * (t + 1) / tiles - first;
         tile.rows = pointers_.data() + chunk.tap * tile.row_pitch + first;
         tile.partial = partial_.data() + first * width;
-        tile.ahead = fetch_part(coming, bytes, t, tiles, chunk.steps());
-        place(tile, p, begin + first);
+        tile.ahead = fetch_part(ahead, floats * int64_t{sizeof(float)}, t, tiles, chunk.steps());
+        place(tile, p, block.begin + first);
         kernel(count, p)(tile);
       }
       tile.begins = false;
       tile.weights += chunk.steps() * width;
-      if (is_last) break;
       chunk = after;
     }
-    tile.begins = true;
   }
 
   const float* weights_of(size_t p) const {
@@ -189,7 +241,7 @@ class PartRunner {
     Tile tile;
     tile.taps = taps_;
     tile.inner = inner_;
-    tile.weights = weights_of(p);
+    if (packed_ != nullptr) tile.weights = weights_of(p);
     tile.out_pitch = conv_.out_pitch;
     tile.columns = panel.columns;
     tile.end = conv_.end;
@@ -207,7 +259,7 @@ class PartRunner {
 
   /// The same line again and again, which is at hand.
   Ahead nothing_ahead() const {
-    const auto* line = reinterpret_cast<const char*>(packed_);
+    const auto* line = reinterpret_cast<const char*>(tiles_.data());
     return {line, 0, line, 0};
   }
 
@@ -268,7 +320,8 @@ class PartRunner {
 
   const WindowConv& conv_;
   const Panels& panels_;
-  const float* packed_;
+  const float* packed_;  // null: raw_ is given
+  RawWeights raw_;
   float* out_;
   int64_t taps_;
   int64_t inner_;
@@ -333,58 +386,10 @@ void run_with_copies(const WindowConv& conv, PartRunner& runner, const float* in
 
 }  // namespace
 
-int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t taps) {
-  return panels.width() * in_channels * taps;
-}
+namespace {
 
-void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
-                         const RawWeights& raw, float* packed) {
-  const int64_t inner = in_channels * taps;
-  // Products [first, last) of a filter, as it lies in [i,h,w], of one panel.
-  const auto pack_part = [&](size_t p, int64_t first, int64_t last) {
-    const Panels::Panel& panel = panels[p];
-    const int64_t width = panels.width_of(p);
-    float* to = packed + panels.width_before(p) * inner;
-    const auto row = [&](int64_t k) { return to + (k % taps * in_channels + k / taps) * width; };
-    const auto pack_one = [&](int64_t o, int64_t k) {
-      const bool is_there = o < panel.columns;
-      const int64_t channel = panel.begin + o;
-      row(k)[o] = is_there ? raw.weights[channel * inner + k] * raw.scale_of(channel) : 0.0F;
-    };
-    int64_t k = first;
-    for (; k + 8 <= last; k += 8) {
-      float* rows[8];
-      int64_t o = 0;
-      for (; o + 8 <= panel.columns; o += 8) {
-        float scales[8];
-        for (int64_t i = 0; i < 8; ++i) {
-          rows[i] = row(k + i) + o;
-          scales[i] = raw.scale_of(panel.begin + o + i);
-        }
-        transpose8(raw.weights + (panel.begin + o) * inner + k, inner, scales, rows);
-      }
-      for (; o < width; ++o) {
-        for (int64_t i = 0; i < 8; ++i) pack_one(o, k + i);
-      }
-    }
-    for (; k < last; ++k) {
-      for (int64_t o = 0; o < width; ++o) pack_one(o, k);
-    }
-  };
-  constexpr int64_t kPart = 512;
-  const int64_t parts = (inner + kPart - 1) / kPart;
-  const int64_t count = static_cast<int64_t>(panels.size()) * parts;
-  const double work = static_cast<double>(inner * panels.width());
-  parallel_ranges(count, worthwhile_threads(work, count), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % parts * kPart;
-      pack_part(static_cast<size_t>(i / parts), first, std::min(first + kPart, inner));
-    }
-  });
-}
-
-void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
-                     const float* packed, float* out) {
+void run_parts(const WindowConv& conv, const Panels& panels, const float* in,
+               const Weights& weights, float* out) {
   const int64_t pixels = conv.images * conv.out_pixels();
   const auto count = static_cast<int64_t>(panels.size());
   const std::vector<float> zeros(static_cast<size_t>(conv.in_channels), 0.0F);
@@ -396,7 +401,7 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
   source.zeros = zeros.data();
   source.is_run = conv.is_pointwise();
   const auto run = [&](const Part& part) {
-    PartRunner runner(conv, panels, packed, out);
+    PartRunner runner(conv, panels, weights, out);
     if (conv.copies_rows()) {
       run_with_copies(conv, runner, in, part);
     } else {
@@ -406,7 +411,10 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
   // Threads share what is larger, the weights or the pixels.
   const int64_t weight_floats = window_weight_size(panels, conv.in_channels, conv.taps());
   const int64_t pixel_floats = conv.images * source.image_pitch;
-  if (conv.threads > 1 && count >= 2 * conv.threads && weight_floats > pixel_floats) {
+  const bool by_panels = weights.packed == nullptr
+                             ? count >= conv.threads
+                             : count >= 2 * conv.threads && weight_floats > pixel_floats;
+  if (conv.threads > 1 && by_panels) {
     parallel_parts(count, count, conv.threads, [&](int64_t first, int64_t last) {
       const int64_t next = first + conv.threads < count ? first + conv.threads : first;
       run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last),
@@ -417,6 +425,18 @@ void run_window_conv(const WindowConv& conv, const Panels& panels, const float* 
       run({begin, end, 0, panels.size(), 0});
     });
   }
+}
+
+}  // namespace
+
+void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
+                     const float* packed, float* out) {
+  run_parts(conv, panels, in, {.packed = packed}, out);
+}
+
+void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
+                     const RawWeights& raw, float* out) {
+  run_parts(conv, panels, in, {.raw = raw}, out);
 }
 
 }  // namespace tessera::internal

@@ -37,11 +37,12 @@ struct WindowConv {
   static constexpr int64_t kFewChannels = 16;
 };
 
-/// Weights [o,i,h,w] as [panel][row of the window][column][i][o in the panel].
-int64_t window_weight_size(const Panels& panels, int64_t in_channels, int64_t taps);
-void pack_window_weights(const Panels& panels, int64_t in_channels, int64_t taps,
-                         const RawWeights& raw, float* packed);
+/// `packed`: window_weights.h.
 void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
                      const float* packed, float* out);
+/// The same with weights that are packed panel by panel as they are wanted, in the second cache.
+/// conv.copies_rows() and conv.pairs are false.
+void run_window_conv(const WindowConv& conv, const Panels& panels, const float* in,
+                     const RawWeights& raw, float* out);
 
 }  // namespace tessera::internal

@@ -15,7 +15,7 @@ inline constexpr int kDotPixels = 6;  // pixels of a tile at most
 struct DotTile {
   const float* pixels[kDotPixels] = {};
   int64_t count = 0;  // of pixels
-  const float* weights = nullptr;
+  const LooseFloat* weights = nullptr;
   int64_t length = 0;  // of rows
   const float* scale = nullptr;
   float* out = nullptr;

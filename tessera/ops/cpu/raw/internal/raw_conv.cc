@@ -46,8 +46,7 @@ class RawConv final : public ChannelsLastKernel {
     conv_.end.bias = has_bias_ ? in(operands, kBiasOperand) : nullptr;
     conv_.end.residual = has_residual_ ? in(operands, kResidualOperand) : nullptr;
     const std::byte* packed = operands[1].buffer()->data() + operands[1].byte_offset();
-    run_raw_conv(conv_, in(operands, 0), StoredWeights::weights(packed),
-                 StoredWeights::scale(packed), out(results));
+    run_raw_conv(conv_, in(operands, 0), StoredWeights::of(packed), out(results));
   }
 
  private:
@@ -84,10 +83,14 @@ std::unique_ptr<PreparedKernel> prepare_raw_conv(const OpCall& call, const Windo
   return std::make_unique<RawConv>(call, conv);
 }
 
-void run_raw_conv(const WindowConv& conv, const float* in, const float* weights, const float* scale,
-                  float* out) {
+void run_raw_conv(const WindowConv& conv, const float* in, const RawWeights& raw, float* out) {
+  constexpr int64_t kPaysPacking = 3 * kDotPixels;
   const int64_t pixels = conv.images * conv.out_pixels();
   const int64_t length = conv.in_channels * conv.taps();
+  if (pixels >= kPaysPacking && !conv.copies_rows()) {
+    const Panels panels(conv.simd, conv.out_channels, length);
+    return run_window_conv(conv, panels, in, raw, out);
+  }
   const float* rows = in;
   int64_t row_pitch = conv.in_pitch;
   if (!conv.is_pointwise()) {
@@ -107,9 +110,9 @@ void run_raw_conv(const WindowConv& conv, const float* in, const float* weights,
   const int64_t tiles = conv.out_channels / kDotOuts;
   const auto run_tile = [&](int64_t begin, int64_t end, int64_t o) {
     DotTile tile;
-    tile.weights = weights + o * length;
+    tile.weights = raw.weights + o * length;
     tile.length = length;
-    tile.scale = scale + o;
+    tile.scale = raw.scale + o;
     tile.out_pitch = conv.out_pitch;
     tile.end = conv.end;
     if (tile.end.bias != nullptr) tile.end.bias += o;

@@ -1,5 +1,6 @@
-// Convolutions of few pixels by large weights, for programs that run once: dots of windows and
-// weights as they are stored. Dense layers are convolutions of one pixel.
+// Convolutions of few pixels by large weights, for programs that run once, from weights as they are
+// stored: of very few pixels dots of windows and weights, of more each panel is packed as it is
+// wanted. Dense layers are convolutions of one pixel.
 #pragma once
 
 #include "tessera/graph/kernel.h"
@@ -11,8 +12,7 @@ namespace tessera::internal {
 Support raw_supports(const Shape& weight, int64_t pixels);
 std::unique_ptr<PreparedKernel> prepare_raw_conv(const OpCall& call, const WindowConv& conv);
 
-/// `weights` [o][i,h,w], `scale` [o]; conv.in_is_plain and conv.pairs are false.
-void run_raw_conv(const WindowConv& conv, const float* in, const float* weights, const float* scale,
-                  float* out);
+/// conv.in_is_plain and conv.pairs are false.
+void run_raw_conv(const WindowConv& conv, const float* in, const RawWeights& raw, float* out);
 
 }  // namespace tessera::internal

@@ -15,7 +15,7 @@ class Referrer final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     std::byte* to = results[0].buffer()->mutable_data() + results[0].byte_offset();
-    const float* weights = operands[0].data<float>().data();
+    const auto* weights = reinterpret_cast<const LooseFloat*>(operands[0].bytes().data());
     std::memcpy(to, &weights, sizeof weights);
     auto* scale = reinterpret_cast<float*>(to + sizeof weights);
     if (operands.size() > 1)
@@ -37,21 +37,18 @@ bool StoredWeights::equals(const MemoryFormat& other) const {
 }
 
 int64_t StoredWeights::byte_count() const {
-  return static_cast<int64_t>(sizeof(const float*)) + channels_ * int64_t{sizeof(float)};
+  return static_cast<int64_t>(sizeof(const LooseFloat*)) + channels_ * int64_t{sizeof(float)};
 }
 
 std::unique_ptr<PreparedKernel> StoredWeights::packer() const {
   return std::make_unique<Referrer>(channels_);
 }
 
-const float* StoredWeights::weights(const std::byte* packed) {
-  const float* weights = nullptr;
-  std::memcpy(&weights, packed, sizeof weights);
-  return weights;
-}
-
-const float* StoredWeights::scale(const std::byte* packed) {
-  return reinterpret_cast<const float*>(packed + sizeof(const float*));
+RawWeights StoredWeights::of(const std::byte* packed) {
+  RawWeights raw;
+  std::memcpy(&raw.weights, packed, sizeof raw.weights);
+  raw.scale = reinterpret_cast<const float*>(packed + sizeof raw.weights);
+  return raw;
 }
 
 }  // namespace tessera::internal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tessera/graph/kernel.h"
+#include "tessera/ops/cpu/nhwc/internal/tiles.h"
 
 namespace tessera::internal {
 
@@ -15,9 +16,9 @@ class StoredWeights final : public MemoryFormat {
   int64_t byte_count() const override;
   std::unique_ptr<PreparedKernel> packer() const override;
   bool refers() const override { return true; }
+  bool packs_unaligned() const override { return true; }
 
-  static const float* weights(const std::byte* packed);
-  static const float* scale(const std::byte* packed);
+  static RawWeights of(const std::byte* packed);
 
  private:
   int64_t channels_;
