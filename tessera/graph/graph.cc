@@ -12,7 +12,8 @@ namespace {
 ValueId append_value(Graph& graph, std::string name, DType dtype, Shape shape) {
   internal::check_value_name(name);
   graph.names.sync(graph.values);
-  require(!graph.find(name), "the graph has a value called '{}' already", printable(name));
+  if (graph.find(name))
+    fail(ErrorCode::kInvalidArgument, "the graph has a value called '{}' already", printable(name));
   (void)element_count(shape);  // throws when it overflows
   graph.values.push_back({std::move(name), dtype, std::move(shape)});
   return static_cast<ValueId>(graph.values.size() - 1);
@@ -50,7 +51,12 @@ class Verifier {
  private:
   template <typename... Args>
   static void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-    if (!condition) fail(ErrorCode::kInternal, format, std::forward<Args>(args)...);
+    if (!condition) wrong(format, std::forward<Args>(args)...);
+  }
+  /// Where making the words takes as long as looking, which is done after every pass.
+  template <typename... Args>
+  [[noreturn]] static void wrong(fmt::format_string<Args...> format, Args&&... args) {
+    fail(ErrorCode::kInternal, format, std::forward<Args>(args)...);
   }
 
   void check_names() const {
@@ -58,9 +64,10 @@ class Verifier {
     NameIndex index = graph_.names;
     index.sync(graph_.values);
     for (const ValueInfo& value : graph_.values) {
-      check(names.insert(value.name).second, "two values are called '{}'", printable(value.name));
-      check(index.find(graph_.values, value.name).has_value(),
-            "value '{}' was renamed without Graph::rename", printable(value.name));
+      if (!names.insert(value.name).second)
+        wrong("two values are called '{}'", printable(value.name));
+      if (!index.find(graph_.values, value.name))
+        wrong("value '{}' was renamed without Graph::rename", printable(value.name));
     }
   }
 
@@ -89,8 +96,8 @@ class Verifier {
     check(updated_.insert(update.parameter).second, "'{}' is updated twice", name);
     const TensorType wanted = graph_.type(update.parameter);
     const TensorType found = graph_.type(update.value);
-    check(wanted == found, "'{}' is {}, but its update is {}", name, to_string(wanted),
-          to_string(found));
+    if (wanted != found)
+      wrong("'{}' is {}, but its update is {}", name, to_string(wanted), to_string(found));
   }
 
   void check_node(size_t index) {
@@ -114,10 +121,10 @@ class Verifier {
     for (size_t r = 0; r < inferred.size(); ++r) {
       define(node.results[r], "a result");
       const TensorType type = graph_.type(node.results[r]);
-      check(type.dtype == inferred[r].dtype && type.global == inferred[r].global,
-            "result {} is {}, the op gives {}", r, to_string(type), to_string(inferred[r]));
-      check(contains(whole(type.global), type.box), "result {} is {}: the box is not inside", r,
-            to_string(type));
+      if (type.dtype != inferred[r].dtype || type.global != inferred[r].global)
+        wrong("result {} is {}, the op gives {}", r, to_string(type), to_string(inferred[r]));
+      if (!contains(whole(type.global), type.box))
+        wrong("result {} is {}: the box is not inside", r, to_string(type));
     }
   }
 
@@ -139,14 +146,16 @@ bool is_name_character(char c) {
 void check_value_name(std::string_view name) {
   const bool good = !name.empty() && name != ":" && is_utf8(name) &&
                     std::all_of(name.begin(), name.end(), is_name_character);
-  require(good, "'{}' cannot name a value: no blanks and none of , ( ) {{ }} = # \" may be in it",
-          printable(name));
+  if (good) return;
+  fail(ErrorCode::kInvalidArgument,
+       "'{}' cannot name a value: no blanks and none of , ( ) {{ }} = # \" may be in it",
+       printable(name));
 }
 
 void append_node(Graph& graph, NewNode node) {
-  require(std::none_of(node.scope.begin(), node.scope.end(),
-                       [](char c) { return static_cast<unsigned char>(c) < ' '; }),
-          "scope '{}' holds control characters", printable(node.scope));
+  if (std::any_of(node.scope.begin(), node.scope.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < ' '; }))
+    fail(ErrorCode::kInvalidArgument, "scope '{}' holds control characters", printable(node.scope));
   for (const ValueId id : node.operands) {
     require(is_value(graph, id), "operand {} is no value of the graph, which has {}", id,
             graph.values.size());
