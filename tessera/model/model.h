@@ -40,12 +40,16 @@ struct ModelSource {
   LoadOptions load = {};
 };
 
+struct TrainRecipe;
+
 /// auto_parallel: what the placement is looked for.
 struct SearchOptions {
   int64_t memory_limit = 0;     // bytes per rank, as RankMemory::peak counts them; 0: no limit
   int64_t rows = 32;            // of the batches that it is best for, and must fit
   bool counts_outputs = false;  // as search() does
   bool as_pieces = false;       // in MindSpore's notation, where it can say the same
+  /// Steps of this training are placed best, not predictions. Null: predictions.
+  std::shared_ptr<const TrainRecipe> training = nullptr;
 };
 
 struct RunOptions {

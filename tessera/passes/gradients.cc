@@ -1,12 +1,15 @@
 #include "tessera/passes/gradients.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tessera/graph/gradient.h"
 #include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
+
+constexpr std::string_view kPrefix = "grad.";
 
 size_t at(ValueId id) {
   return static_cast<size_t>(id);
@@ -84,16 +87,36 @@ class Backward {
 
   void add(ValueId to, Value gradient) {
     std::optional<Value>& sum = gradients_[at(to)];
+    name(to, gradient.id);
     sum = sum ? tessera::add(*sum, gradient) : gradient;
+    name(to, sum->id);
+  }
+
+  /// What a node passes on as it is keeps the first name that it was given.
+  void name(ValueId of, ValueId gradient) {
+    if (at(gradient) < gradients_.size() || graph_.values[at(gradient)].name.starts_with(kPrefix))
+      return;
+    const int count = ++named_[of];
+    std::string wish = fmt::format("{}{}", kPrefix, graph_.values[at(of)].name);
+    if (count > 1) wish += fmt::format("@{}", count);
+    graph_.rename(gradient, graph_.unused_name(wish));
   }
 
   Graph& graph_;
   size_t node_count_;
-  std::vector<bool> reaches_;  // per value: what is wanted flows into it
-  Gradients gradients_;        // per value, as far as they are summed up
+  std::vector<bool> reaches_;     // per value: what is wanted flows into it
+  Gradients gradients_;           // per value, as far as they are summed up
+  std::map<ValueId, int> named_;  // how many gradients are called after a value
 };
 
 }  // namespace
+
+std::optional<ValueId> value_of_gradient(const Graph& graph, std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(kPrefix.size());
+  if (const auto id = graph.find(name)) return id;
+  return graph.find(name.substr(0, name.rfind('@')));
+}
 
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wanted,
                                    ValueId seed) {

@@ -2,9 +2,14 @@
 // the backward pass.
 //
 //   std::vector<ValueId> grads = add_gradients(graph, loss, {w, b});
+// What is the gradient of a value is called after it: "grad.fc1.weight"; where several nodes read
+// the value, the gradients that come from them and their sums are "grad.x", "grad.x@2", "grad.x@3",
+// ….
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string_view>
 
 #include "tessera/graph/graph.h"
 
@@ -17,5 +22,8 @@ namespace tessera {
 /// kUnsupported naming the node where an op on the way has no gradient.
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wanted,
                                    ValueId seed = -1);
+
+/// Whose gradient a value of this name is; nothing: it is none.
+std::optional<ValueId> value_of_gradient(const Graph& graph, std::string_view name);
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "tessera/base/text.h"
+#include "tessera/passes/gradients.h"
 #include "tessera/passes/internal/batch_parallel.h"
 #include "tessera/passes/internal/choose.h"
 #include "tessera/passes/internal/given.h"
@@ -70,9 +71,18 @@ class Placer {
   }
   void set_free(ValueId id) { is_free_[at(id)] = true; }
 
+  /// Of a parameter or constant.
+  void fix_held(ValueId id, const Layout& layout) {
+    std::optional<FurtherCut> cut;
+    if (options_.cut_further != nullptr && is_parameter_[at(id)])
+      cut = options_.cut_further(value(id), layout);
+    if (cut) placed_.uncut[id] = {layout, cut->step, cut->size};
+    fix(id, cut ? cut->layout : layout);
+  }
+
   void place_parameter(ValueId id) {
     if (auto layout = internal::layout_of_parameter(placed_.graph, id, options_, stages_))
-      fix(id, std::move(*layout));
+      fix_held(id, *layout);
     else
       set_free(id);
   }
@@ -112,18 +122,37 @@ class Placer {
       note_wanted(n, *said);
       return whole_sums ? without_partial_sums(rule, *said, types) : *said;
     }
-    std::vector<internal::Present> operands;
-    for (size_t i = 0; i < types.size(); ++i) operands.push_back(present(node.operands[i], stage));
-    const MeshPtr mesh = mesh_of(operands, stage);
-    std::string key = to_string(rule) + to_string(*mesh) + (whole_sums ? "!" : "");
-    for (const internal::Present& operand : operands)
+    internal::Question question{rule, stage, {}, goals(n), whole_sums};
+    for (size_t i = 0; i < types.size(); ++i)
+      question.operands.push_back(present(node.operands[i], stage, n));
+    question.mesh = mesh_of(question.operands, stage);
+    for (const ValueId id : node.operands)
+      if (n >= placed_.follow_from && is_kept_cut(id)) question.mesh = placed_.layout(id).mesh;
+    std::string key = to_string(rule) + to_string(*question.mesh) + (whole_sums ? "!" : "");
+    for (const internal::Present& operand : question.operands)
       key += operand.is_free ? "|free" : "|" + to_string(operand.layout);
-    key += fmt::format("{}", operands[0].element_bytes);
+    for (const std::optional<Layout>& goal : question.goals)
+      key += goal ? ">" + to_string(*goal) : ">";
+    key += fmt::format("{}", question.operands[0].element_bytes);
     const auto known = choices_.find(key);
     if (known != choices_.end()) return known->second;
-    return choices_
-        .emplace(std::move(key), internal::choose(rule, mesh, operands, whole_sums, plans_).layouts)
+    return choices_.emplace(std::move(key), internal::choose(question, plans_).layouts)
         .first->second;
+  }
+
+  /// Gradients are wanted where the values lie of which they are.
+  std::vector<std::optional<Layout>> goals(size_t n) const {
+    std::vector<std::optional<Layout>> goals;
+    if (n < placed_.follow_from) return goals;
+    for (const ValueId id : placed_.graph.nodes[n].results) {
+      std::optional<Layout>& goal = goals.emplace_back();
+      const auto of = value_of_gradient(placed_.graph, value(id).name);
+      if (!of || placed_.forms[at(*of)].empty() || value(*of).shape != value(id).shape) continue;
+      const auto uncut = placed_.uncut.find(*of);
+      goal = uncut == placed_.uncut.end() ? placed_.layout(*of) : uncut->second.layout;
+      goal->partial.clear();
+    }
+    return goals;
   }
 
   /// A sharding that was asked for, where it cuts no sum; else the nearest one that does not.
@@ -137,7 +166,7 @@ class Placer {
     std::vector<internal::Present> operands;
     for (size_t i = 0; i < types.size(); ++i)
       operands.push_back({said.operands[i], types[i].global, byte_size(types[i].dtype)});
-    return internal::choose(rule, said.operands[0].mesh, operands, true, plans_).layouts;
+    return internal::choose({rule, said.operands[0].mesh, operands, {}, true}, plans_).layouts;
   }
 
   /// What the node's sharding says, or MindSpore's default.
@@ -159,14 +188,24 @@ class Placer {
   }
 
   /// An operand in the form from which it can be had: partial values are made whole first, once.
-  internal::Present present(ValueId id, const MeshPtr& stage) {
+  internal::Present present(ValueId id, const MeshPtr& stage, size_t n) const {
     const ValueInfo& info = value(id);
     internal::Present made{replicated_on(stage, at(id)), info.shape, byte_size(info.dtype),
                            is_free_[at(id)]};
     if (made.is_free) return made;
-    made.layout = forms(id).front().layout;
-    if (!made.layout.partial.empty() && forms(id).size() > 1) made.layout = forms(id)[1].layout;
+    const std::vector<Form>& known = placed_.forms[at(id)];
+    made.layout = known.front().layout;
+    if (!made.layout.partial.empty() && known.size() > 1) made.layout = known[1].layout;
+    const auto uncut = placed_.uncut.find(id);
+    if (uncut != placed_.uncut.end() && (n < placed_.follow_from || !is_kept_cut(id)))
+      made.layout = uncut->second.layout;
     return made;
+  }
+
+  /// Whether a parameter is cut further and has not been gathered for a node: a forward pass reads
+  /// what it reads whole, an update its share.
+  bool is_kept_cut(ValueId id) const {
+    return placed_.uncut.count(id) != 0 && placed_.forms[at(id)].size() == 1;
   }
 
   /// The mesh of the largest operand, where it has the stage's ranks: a node that was sharded on a
@@ -211,7 +250,7 @@ class Placer {
 
   /// The form of a value in this layout, made now where it is not there.
   int form_in(ValueId id, const Layout& layout, size_t before) {
-    if (is_free_[at(id)]) fix(id, layout);
+    if (is_free_[at(id)]) fix_held(id, layout);
     std::vector<Form>& known = forms(id);
     const int64_t bytes = byte_size(value(id).dtype);
     const internal::Plans::Priced* best = nullptr;

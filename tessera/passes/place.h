@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,12 +29,22 @@ enum class PlaceMode : uint8_t {
   kMindSpore,
 };
 
+/// A parameter that is kept cut further than nodes read it: MindSpore's optimizer sharding.
+struct FurtherCut {
+  Layout layout;
+  int step = 0;  // as a strategy file has them: the distance between neighbours,
+  int size = 0;  // and into how many parts; -1: over all ranks that hold the same
+};
+
 struct PlaceOptions {
   MeshPtr mesh;  // of one pipeline stage; its ranks are 0 … n-1
   /// The layout of a parameter or input, over `mesh` or another of the same ranks. Nothing: an
   /// input is cut along dim 0 by the axis "dp" where the mesh has one, a parameter lies as its
   /// first reader wants it.
   std::function<std::optional<Layout>(const ValueInfo&)> layout_of = nullptr;
+  /// Parameters that would lie in a layout are kept so, and gathered where they are read, but by
+  /// what updates them. Nothing: as they lie.
+  std::function<std::optional<FurtherCut>(const ValueInfo&, const Layout&)> cut_further = nullptr;
   PlaceMode mode = PlaceMode::kFollow;
   /// kMindSpore: nodes from this one on are placed as by kFollow: a backward pass.
   size_t follow_from = std::numeric_limits<size_t>::max();
@@ -72,6 +83,7 @@ struct Placed {
   std::vector<int> output_forms;         // per output of the graph
   size_t follow_from = 0;                // nodes from here on are a backward pass
   std::vector<int> update_forms;         // per update: in the layout of its parameter
+  std::map<ValueId, FurtherCut> uncut;   // by parameter that is cut further: the layout without
 
   const Layout& layout(ValueId value) const {
     return forms[static_cast<size_t>(value)].front().layout;

@@ -41,6 +41,7 @@ class Builder {
     Graph& g = graph();
     if (part_ == StepPart::kApply) {
       g = parameters_only();
+      made_.network_nodes = 0;
       for (size_t i = 0; i < trained_.size(); ++i)
         trained_[i].value = {&g, *g.find(made_.trained[i])};
     }
@@ -177,6 +178,9 @@ class Builder {
     const InScope scope(g, "optimizer");
     if (scale_)
       for (Value& gradient : gradients) gradient = div(gradient, like(*scale_, gradient));
+    if (recipe_.gradient_factor != 1)
+      for (Value& gradient : gradients)
+        gradient = mul(gradient, like(number(recipe_.gradient_factor), gradient));
     return gradients;
   }
 
@@ -298,6 +302,8 @@ class Builder {
 TrainGraph make_train_graph(Graph network, const TrainRecipe& recipe, StepPart part) {
   require(recipe.optimizer.definition != nullptr, "a recipe for training names an optimizer");
   require(recipe.accumulate >= 1, "gradients of {} batches cannot be summed up", recipe.accumulate);
+  require(recipe.gradient_factor > 0, "gradients cannot be multiplied by {}",
+          recipe.gradient_factor);
   require(recipe.clip_value >= 0 && recipe.clip_norm >= 0,
           "gradients are clipped at numbers above 0, got {} and {}", recipe.clip_value,
           recipe.clip_norm);

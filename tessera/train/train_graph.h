@@ -30,6 +30,7 @@ struct TrainRecipe {
   double clip_norm = 0;   // of all gradients together; 0: not clipped
   /// Gradients of so many batches are summed up, each divided by their number, before a step.
   int accumulate = 1;
+  double gradient_factor = 1;  // what gradients are multiplied by, before they are clipped
   /// The loss is multiplied by the input "loss_scale" and gradients divided by it; where one of
   /// them is no finite number, the step changes nothing.
   bool scales_loss = false;

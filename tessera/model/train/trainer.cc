@@ -10,24 +10,11 @@
 #include "tessera/model/spread.h"
 #include "tessera/model/train/first_bad_value.h"
 #include "tessera/passes/drop_dead.h"
-#include "tessera/passes/fold_constants.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
-#include "tessera/passes/split_ends.h"
 
 namespace tessera {
 namespace {
-
-TrainRecipe recipe_of(const TrainOptions& options) {
-  TrainRecipe recipe;
-  recipe.loss = options.loss;
-  recipe.optimizer = parse_optimizer(options.optimizer);
-  recipe.groups = options.groups;
-  recipe.clip_value = options.clip_value;
-  recipe.clip_norm = options.clip_norm;
-  recipe.accumulate = options.accumulate;
-  return recipe;
-}
 
 Tensor filled(DType dtype, const Shape& shape, double value) {
   Tensor made(DType::kF64, shape);
@@ -60,11 +47,23 @@ void check_rows(const Pipeline& rows) {
 
 }  // namespace
 
+TrainRecipe recipe_of(const TrainOptions& options) {
+  TrainRecipe recipe;
+  recipe.loss = options.loss;
+  recipe.optimizer = parse_optimizer(options.optimizer);
+  recipe.groups = options.groups;
+  recipe.clip_value = options.clip_value;
+  recipe.clip_norm = options.clip_norm;
+  recipe.accumulate = options.accumulate;
+  recipe.gradient_factor = options.gradient_factor;
+  return recipe;
+}
+
 Trainer::Trainer(Model& model, const TrainOptions& options)
     : model_(model), recipe_(recipe_of(options)) {
   check_run(model.options_);
   training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
-  shards_optimizer_ = options.shard_optimizer;
+  if (options.shard_optimizer) shared_ = options.parallel_optimizer;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
@@ -89,10 +88,7 @@ bool Trainer::all_agree(bool mine) const {
 }
 
 Graph Trainer::network(int64_t rows) const {
-  Graph graph = fold_constants(trace(model_.spec_, rows, model_.row_shape_));
-  graph = split_ends(to_training(graph, training_));
-  if (model_.options_.shard_operators != nullptr) model_.options_.shard_operators(graph);
-  return graph;
+  return training_network(model_.spec_, rows, model_.row_shape_, training_, model_.options_);
 }
 
 Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
@@ -115,7 +111,7 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   if (model_.spread_ == nullptr) {
     graph = drop_dead(fuse(graph));
   } else {
-    const Placed placed = model_.spread_->place_training(made.step, shards_optimizer_);
+    const Placed placed = model_.spread_->place_training(made.step, shared_);
     for (const KeptTensor& kept : made.step.kept)
       kept_layouts_.insert_or_assign(kept.name, placed.layout(*placed.graph.find(kept.name)));
     if (rank() == 0 && model_.options_.on_first_program != nullptr)

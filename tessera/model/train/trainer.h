@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tessera/model/model.h"
+#include "tessera/model/train/parallel_optimizer.h"
 #include "tessera/passes/training.h"
 #include "tessera/train/train_graph.h"
 
@@ -35,7 +36,15 @@ struct TrainOptions {
   /// Ranks that hold the same parameters share what the optimizer keeps of them: each makes its
   /// part of the step, and the parameters are gathered again.
   bool shard_optimizer = false;
+  /// How, where they do. Parameters themselves are cut so by RunOptions.place.cut_further.
+  ParallelOptimizer parallel_optimizer = {.gradient_accumulation_shard = true,
+                                          .parallel_optimizer_threshold = 0};
+  /// The gradient of every step is so many times that of the loss: see parallel_training.h.
+  double gradient_factor = 1;
 };
+
+/// What the options say of a step.
+TrainRecipe recipe_of(const TrainOptions& options);
 
 /// A step that has been made.
 struct StepReport {
@@ -139,7 +148,7 @@ class Trainer {
   TrainingOptions training_;
   std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
   std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
-  bool shards_optimizer_ = false;
+  std::optional<ParallelOptimizer> shared_;   // how ranks share what the optimizer keeps
   std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
