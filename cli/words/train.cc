@@ -33,6 +33,8 @@ struct Request {
   std::string clip_value = "0";
   int64_t accumulate = 1;
   bool shard_optimizer = false;
+  bool shard_parameters = false;
+  bool sum_gradients = false;
   bool statistics_per_rank = false;
   int64_t epochs = 1;
   int64_t seed = 0;
@@ -93,7 +95,8 @@ TrainOptions train_options(const Request& request) {
                 request.accumulate);
   options.accumulate = static_cast<int>(request.accumulate);
   options.seed = static_cast<uint64_t>(request.seed);
-  options.shard_optimizer = request.shard_optimizer;
+  options.shard_optimizer = request.shard_optimizer || request.shard_parameters;
+  options.sum_gradients = request.sum_gradients;
   options.statistics_per_rank = request.statistics_per_rank;
   return options;
 }
@@ -160,6 +163,17 @@ std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model&
   return std::make_unique<ModelCheckpoint>(prefix, folder, config);
 }
 
+/// What is looked for is a placement of steps, and how parameters are kept.
+void place_for_training(const Request& request, RunOptions& run) {
+  const TrainOptions options = train_options(request);
+  if (run.search) run.search->training = std::make_shared<const TrainRecipe>(recipe_of(options));
+  if (request.shard_parameters)
+    run.place.cut_further = [how = options.parallel_optimizer](const ValueInfo& value,
+                                                               const Layout& layout) {
+      return cut_further(how, value, layout);
+    };
+}
+
 /// What one rank does; rank 0 tells the result.
 void train_on(const Request& request, Communicator* world) {
   const bool tells = world == nullptr || world->rank() == 0;
@@ -173,6 +187,7 @@ void train_on(const Request& request, Communicator* world) {
   together.insert(0, request.rows.batch);
   run = request.ranks.run_options(run, world, spec, together);
   if (world != nullptr) rows = rows.threads(run.threads);
+  place_for_training(request, run);
   if (request.slices && !request.folder.empty())
     run.on_first_program = [&](const Placed& placed) {
       std::filesystem::create_directories(request.folder);
@@ -240,6 +255,11 @@ void declare_training(Arguments& arguments, Request& request) {
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
   arguments.flag("--shard-optimizer", request.shard_optimizer,
                  "ranks that hold the same parameters share what the optimizer keeps");
+  arguments.flag("--shard-parameters", request.shard_parameters,
+                 "and the parameters, which are gathered where they are read");
+  arguments.flag("--sum-gradients", request.sum_gradients,
+                 "sum the gradients of the ranks' own losses, as MindSpore's data_parallel without "
+                 "gradients_mean");
   arguments.flag("--statistics-per-rank", request.statistics_per_rank,
                  "batch norm over each rank's rows, as MindSpore's data_parallel");
   arguments.option("--seed", request.seed, "of new weights and of the order of rows");

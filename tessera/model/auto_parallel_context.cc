@@ -93,13 +93,14 @@ void set_parallel_optimizer(AutoParallelContext& context, std::string_view text)
   ParallelOptimizer& config = context.parallel_optimizer_config;
   const Json values = parse_json(json_of(text));
   for (const auto& [key, value] : values.members()) {
-    const std::string number = value.is_number() ? std::to_string(value.as_int()) : "";
     if (key == "gradient_accumulation_shard") {
       config.gradient_accumulation_shard = value.as_bool();
     } else if (key == "parallel_optimizer_threshold") {
-      config.parallel_optimizer_threshold = to_number(number, 0, kMostKiB);
+      config.parallel_optimizer_threshold = to_number(std::to_string(value.as_int()), 0, kMostKiB);
     } else if (key == "optimizer_weight_shard_size") {
-      config.optimizer_weight_shard_size = number == "-1" ? -1 : to_number(number, 1, kMostDevices);
+      const int64_t ranks = value.as_int();
+      config.optimizer_weight_shard_size =
+          ranks == -1 ? -1 : to_number(std::to_string(ranks), 1, kMostDevices);
     } else {
       const std::vector<std::string> known{"gradient_accumulation_shard",
                                            "parallel_optimizer_threshold",
@@ -296,8 +297,8 @@ void validate(const AutoParallelContext& context, bool trains) {
   refuse(context.pipeline_stages > 1, "pipeline_stages above 1");
 }
 
-RunOptions run_options(const AutoParallelContext& context) {
-  validate(context);
+RunOptions run_options(const AutoParallelContext& context, bool trains) {
+  validate(context, trains);
   RunOptions options;
   if (context.parallel_mode == ParallelMode::kStandAlone) return options;
   options.place = place_options(context);
@@ -312,8 +313,8 @@ RunOptions run_options(const AutoParallelContext& context) {
   return options;
 }
 
-RunOptions run_options(const AutoParallelContext& context, Communicator& world) {
-  if (context.parallel_mode == ParallelMode::kStandAlone) return run_options(context);
+RunOptions run_options(const AutoParallelContext& context, Communicator& world, bool trains) {
+  if (context.parallel_mode == ParallelMode::kStandAlone) return run_options(context, trains);
   AutoParallelContext mine = context;
   if (!mine.device_num) mine.device_num = world.size();
   if (!mine.global_rank) mine.global_rank = world.rank();
@@ -321,7 +322,7 @@ RunOptions run_options(const AutoParallelContext& context, Communicator& world) 
           world.size());
   require(mine.global_rank == world.rank(), "global_rank is {}, but this is rank {}",
           *mine.global_rank, world.rank());
-  RunOptions options = run_options(mine);
+  RunOptions options = run_options(mine, trains);
   options.world = &world;
   return options;
 }

@@ -62,8 +62,8 @@ struct AutoParallelContext {
   void set(std::string_view key, std::string_view text);
 };
 
-/// What the values say of each other. Throws kInvalidArgument naming both, and kUnsupported for what
-/// is of training, but with `trains`.
+/// What the values say of each other. Throws kInvalidArgument naming both, and kUnsupported for
+/// what is of training, but with `trains`.
 void validate(const AutoParallelContext& context, bool trains = false);
 
 /// The ranks of the job: device_num, or 1.
@@ -72,10 +72,11 @@ int rank_count(const AutoParallelContext& context);
 /// The context as options of a model that all ranks of `world` open. Reads
 /// strategy_ckpt_load_file. Throws as validate does, kInvalidArgument where the world has another
 /// number of ranks or this is another rank, and what read_strategy throws. `world` must outlive
-/// the model.
-RunOptions run_options(const AutoParallelContext& context, Communicator& world);
+/// the model. `trains`: for training_run_options, which knows the rest.
+RunOptions run_options(const AutoParallelContext& context, Communicator& world,
+                       bool trains = false);
 /// The same for looking at placements: it has no world.
-RunOptions run_options(const AutoParallelContext& context);
+RunOptions run_options(const AutoParallelContext& context, bool trains = false);
 
 /// How many batches to have ready, for MindSpore's dataset_sink_mode: sinking sends `sink_size`
 /// batches ahead (-1: as many as are useful), without it each is read when it is wanted. Throws

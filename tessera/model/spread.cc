@@ -225,6 +225,11 @@ const Placed& Spread::placed(int64_t rows) const {
   return placed_.emplace(rows, place_rows(rows)).first->second;
 }
 
+int Spread::parts_of_batch() const {
+  const Placed& known = placed(nominal_rows(options_));
+  return part_count(known.layout(known.graph.inputs.at(0)), 0);
+}
+
 Graph Spread::graph(int64_t rows, Rank rank) const {
   return local_graph(placed(rows), rank);
 }

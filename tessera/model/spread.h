@@ -46,6 +46,8 @@ class Spread {
   /// optimizer keeps beside them; with `shared` the ranks that hold the same share that.
   Placed place_training(const TrainGraph& step,
                         const std::optional<ParallelOptimizer>& shared = {}) const;
+  /// Into how many parts the rows of a batch are cut.
+  int parts_of_batch() const;
   /// A rank's graph for them, after all passes.
   Graph graph(int64_t rows, Rank rank) const;
   /// Where a parameter lies; null for a name that the network has not.

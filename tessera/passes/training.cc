@@ -6,6 +6,7 @@
 
 #include "tessera/ops/ops.h"
 #include "tessera/passes/internal/rewriter.h"
+#include "tessera/passes/shard.h"
 
 namespace tessera {
 namespace {
@@ -46,6 +47,11 @@ class Training {
     norm.op = internal::Rewriter::made("batch_norm_train", {}, {}).op;
     norm.operands = {x, operands[1], operands[2], mean, variance};
     norm.attrs["groups"] = options_.statistics_groups;
+    if (is_pieces(norm.sharding)) {
+      Pieces pieces = parse_pieces(norm.sharding);  // statistics have a dim of groups now
+      for (size_t i = 3; i < pieces.size(); ++i) pieces[i].insert(pieces[i].begin(), 1);
+      norm.sharding = to_string(pieces);
+    }
     rewriter_.emit_for(node.results[0], norm);
     const Shape& shape = network_.type(node.operands[0]).global;
     const double count = static_cast<double>(element_count(shape) / shape[1]) /

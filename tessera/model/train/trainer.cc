@@ -47,7 +47,7 @@ void check_rows(const Pipeline& rows) {
 
 }  // namespace
 
-TrainRecipe recipe_of(const TrainOptions& options) {
+TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
   TrainRecipe recipe;
   recipe.loss = options.loss;
   recipe.optimizer = parse_optimizer(options.optimizer);
@@ -55,12 +55,13 @@ TrainRecipe recipe_of(const TrainOptions& options) {
   recipe.clip_value = options.clip_value;
   recipe.clip_norm = options.clip_norm;
   recipe.accumulate = options.accumulate;
-  recipe.gradient_factor = options.gradient_factor;
+  if (options.sum_gradients) recipe.gradient_factor = parts_of_batch;
   return recipe;
 }
 
 Trainer::Trainer(Model& model, const TrainOptions& options)
-    : model_(model), recipe_(recipe_of(options)) {
+    : model_(model),
+      recipe_(recipe_of(options, model.spread_ == nullptr ? 1 : model.spread_->parts_of_batch())) {
   check_run(model.options_);
   training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
@@ -114,9 +115,9 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
     const Placed placed = model_.spread_->place_training(made.step, shared_);
     for (const KeptTensor& kept : made.step.kept)
       kept_layouts_.insert_or_assign(kept.name, placed.layout(*placed.graph.find(kept.name)));
-    if (rank() == 0 && model_.options_.on_first_program != nullptr)
-      std::exchange(model_.options_.on_first_program, nullptr)(placed);
+    if (part != StepPart::kApply) tell_placement(rows, part, placed);
     graph = local_graph(placed, run.world->rank());
+    for (const ValueId id : placed.graph.inputs) made.parts.push_back(part_of(placed, id, rank()));
   }
   std::vector<Tensor> parameters;
   for (const ValueId id : graph.parameters)
@@ -130,6 +131,14 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
                                    .deterministic = run.deterministic,
                                    .world = run.world});
   return made;
+}
+
+void Trainer::tell_placement(int64_t rows, StepPart part, const Placed& placed) {
+  if (rank() != 0 || model_.options_.on_first_program == nullptr) return;
+  const auto tell = std::exchange(model_.options_.on_first_program, nullptr);
+  if (part == StepPart::kWhole) return tell(placed);
+  // A step that is made of several batches, with all that checkpoints hold.
+  tell(model_.spread_->place_training(make_train_graph(network(rows), recipe_), shared_));
 }
 
 Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
@@ -152,10 +161,17 @@ Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch
   return Tensor::scalar(static_cast<float>(rate));
 }
 
+/// Rows that were read whole are cut here.
+Tensor Trainer::part_of_input(const Prepared& prepared, size_t i, const Batch* batch) const {
+  Tensor values = input(prepared.step, prepared.inputs[i], batch);
+  if (prepared.parts.empty() || prepared.parts[i].size == values.shape()) return values;
+  return values.slice(prepared.parts[i]).contiguous();
+}
+
 double Trainer::run(Prepared& prepared, const Batch* batch) {
   std::vector<Tensor> inputs;
-  for (const std::string& name : prepared.inputs)
-    inputs.push_back(input(prepared.step, name, batch));
+  for (size_t i = 0; i < prepared.inputs.size(); ++i)
+    inputs.push_back(part_of_input(prepared, i, batch));
   const std::vector<Tensor> outputs = prepared.program->run(inputs);
   return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
 }

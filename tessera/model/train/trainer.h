@@ -39,12 +39,13 @@ struct TrainOptions {
   /// How, where they do. Parameters themselves are cut so by RunOptions.place.cut_further.
   ParallelOptimizer parallel_optimizer = {.gradient_accumulation_shard = true,
                                           .parallel_optimizer_threshold = 0};
-  /// The gradient of every step is so many times that of the loss: see parallel_training.h.
-  double gradient_factor = 1;
+  /// The step is made with the sum of the gradients of the ranks' own losses, the means over their
+  /// rows, not with the mean of these: MindSpore's data_parallel without gradients_mean.
+  bool sum_gradients = false;
 };
 
-/// What the options say of a step.
-TrainRecipe recipe_of(const TrainOptions& options);
+/// What the options say of a step, where the batch is in so many parts.
+TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch = 1);
 
 /// A step that has been made.
 struct StepReport {
@@ -127,6 +128,7 @@ class Trainer {
   struct Prepared {
     TrainGraph step;
     std::vector<std::string> inputs;  // of the program, by name
+    std::vector<Box> parts;           // of many ranks: of each input this one's
     std::optional<Program> program;
   };
 
@@ -137,9 +139,11 @@ class Trainer {
   Graph network(int64_t rows) const;
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
+  void tell_placement(int64_t rows, StepPart part, const Placed& placed);
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
   double run(Prepared& prepared, const Batch* batch);
   double make_step(const Batch& batch);
+  Tensor part_of_input(const Prepared& prepared, size_t i, const Batch* batch) const;
   Tensor input(const TrainGraph& step, std::string_view name, const Batch* batch) const;
   [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
 
