@@ -135,9 +135,9 @@ Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& 
   const bool is_training = options_.search && options_.search->training != nullptr;
   Placed placed =
       is_training ? search_step(rows) : place_network(trace(spec_, rows, row_shape_), options_);
+  if (!is_training) note_parameters(placed);
   if (options_.search && !is_training)
     for (const Node& node : placed.graph.nodes) shardings_.push_back(node.sharding);
-  note_parameters(placed);
   // Other batches find the parameters where this one has put them.
   options_.place.layout_of =
       [this, asked = options.place.layout_of](const ValueInfo& value) -> std::optional<Layout> {
@@ -174,6 +174,11 @@ Placed Spread::search_step(int64_t rows) {
     const Node& node = placed.graph.nodes[n];
     const std::string& result = placed.graph.values[static_cast<size_t>(node.results[0])].name;
     if (!node.sharding.empty()) step_shardings_.emplace(result, node.sharding);
+  }
+  note_parameters(placed);
+  for (const KeptTensor& kept : step.kept) {  // they lie as their parameters do
+    layouts_.erase(kept.name);
+    read_as_.erase(kept.name);
   }
   return placed;
 }

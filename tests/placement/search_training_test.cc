@@ -124,11 +124,90 @@ TEST(SearchForTraining, NoPlacementOfTheForwardPassCostsLess) {
                         best = cost;
                         text = to_string(other);
                       });
-        printf("rows %ld %s: ours %g best %g\n", rows, std::string(mesh).c_str(), ours, best);
         EXPECT_LE(ours, best) << to_string(placed) << "\n" << text;
       }
     }
   }
+}
+
+/// Bytes that the search says and that the placed step moves.
+double ratio(const std::string& net, int64_t rows, int ranks, double latency_bytes) {
+  Step step = step_of(make_net(net, rows));
+  PlaceOptions options{.mesh = search_mesh(ranks)};
+  options.costs.latency_bytes = latency_bytes;
+  const Found found = search(step, options).front();
+  const auto real = static_cast<double>(moved(placed_as(step, found, options)));
+  return real / static_cast<double>(found.bytes);
+}
+
+// Where rows alone are cut, all that moves are gradients and the loss. Else the backward pass takes
+// what is cheapest node by node, which may be less than what was counted, or more.
+TEST(SearchForTraining, WhatItCountsIsWhatTheStepMoves) {
+  for (const auto& [net, ranks] :
+       std::vector<std::pair<std::string, int>>{{"lenet5", 2},
+                                                {"transformer(layers=1)", 2},
+                                                {"transformer(layers=1)", 4},
+                                                {"block", 4},
+                                                {"resnet20", 2}})
+    EXPECT_NEAR(ratio(net, 64, ranks, 64 * 1024), 1, 0.01) << net << " on " << ranks;
+  for (const std::string net : {"mlp", "lenet5", "block"})
+    for (const int64_t rows : {8, 64})
+      for (const int ranks : {2, 4, 8}) {
+        const double found = ratio(net, rows, ranks, 0);
+        EXPECT_GT(found, 0.7) << net << ", " << rows << " rows on " << ranks;
+        EXPECT_LT(found, 1.8) << net << ", " << rows << " rows on " << ranks;
+      }
+}
+
+std::string cut_of(const Placed& placed, std::string_view name) {
+  return dims_to_string(placed.layout(*placed.graph.find(name)));
+}
+
+PlaceOptions by_bytes(int ranks) {
+  PlaceOptions options{.mesh = make_mesh({{"d0", ranks}})};
+  options.costs.latency_bytes = 0;
+  return options;
+}
+
+TEST(SearchForTraining, LargeBatchesOfSmallWeightsAreCutByRows) {
+  for (const int ranks : {2, 4, 8}) {
+    Step step = step_of(two_products(512, 16, 16, 8));
+    const PlaceOptions options = by_bytes(ranks);
+    const Found found = search(step, options).front();
+    const Placed placed = placed_as(step, found, options);
+    EXPECT_EQ(cut_of(placed, "a"), "[-, -]");
+    EXPECT_EQ(cut_of(placed, "b"), "[-, -]");
+    // Each rank receives the gradients twice but for its part: reduced, and gathered.
+    EXPECT_NEAR(static_cast<double>(found.bytes), 2 * (ranks - 1) * 4 * (16 * 16 + 16 * 8), 100);
+  }
+}
+
+TEST(SearchForTraining, LargeWeightsOfSmallBatchesAreCutByColumnsThenRows) {
+  for (const int ranks : {2, 4, 8}) {
+    Step step = step_of(two_products(8, 256, 1024, 64));
+    const PlaceOptions options = by_bytes(ranks);
+    const Found found = search(step, options).front();
+    const Placed placed = placed_as(step, found, options);
+    EXPECT_EQ(cut_of(placed, "a"), "[-, d0]");
+    EXPECT_EQ(cut_of(placed, "b"), "[d0, -]");
+    // What is summed over the ranks is the output alone.
+    EXPECT_LE(found.bytes, 2 * (ranks - 1) * 4 * 8 * 64 + 100);
+  }
+}
+
+TEST(SearchForTraining, MemoryIsOfParametersGradientsStatesAndWhatIsKept) {
+  constexpr int64_t kParameters = 4 * 2 * 512 * 512;
+  constexpr int64_t kRows = 4 * 300 * 512;  // of one of four ranks
+  std::vector<int64_t> needed;
+  for (const std::string optimizer : {"momentum", "adam"}) {
+    Step step = step_of(two_products(1200, 512, 512, 512), optimizer);
+    for (const size_t product : {0, 2}) step.made.graph.nodes[product].sharding = "[d0, -], [-, -]";
+    const std::vector<Found> found = search(step, by_bytes(4));
+    needed.push_back(found.back().memory);
+  }
+  EXPECT_GT(needed[0], 3 * kParameters + 3 * kRows) << "gradients, moments; both inputs, output";
+  EXPECT_LT(needed[0], 3 * kParameters + 9 * kRows);
+  EXPECT_EQ(needed[1] - needed[0], kParameters) << "Adam keeps two of each";
 }
 
 }  // namespace
