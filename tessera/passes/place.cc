@@ -279,7 +279,7 @@ class Placer {
   }
 
   /// Parameters that are read in one layout only, and given in another, are given in that one,
-  /// unless they are updated: then they stay where they were asked for.
+  /// unless they are updated or kept cut further: then they stay where they were asked for.
   void load_where_read() {
     const auto each_use = [&](ValueId id, auto visit) {
       for (size_t n = 0; n < placed_.nodes.size(); ++n)
@@ -287,7 +287,7 @@ class Placer {
           if (placed_.graph.nodes[n].operands[i] == id) visit(placed_.nodes[n].operand_forms[i]);
     };
     for (const ValueId id : placed_.graph.parameters) {
-      if (forms(id).size() != 2 || is_updated(id)) continue;
+      if (forms(id).size() != 2 || is_updated(id) || placed_.uncut.count(id) != 0) continue;
       bool read_as_given = false;
       each_use(id, [&](const int& form) { read_as_given |= form == 0; });
       if (read_as_given) continue;

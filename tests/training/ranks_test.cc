@@ -19,6 +19,7 @@ struct Way {
   std::vector<std::pair<std::string, std::string>> layouts = {};  // by parameter
   bool deterministic = false;
   bool shard_optimizer = false;
+  bool shard_parameters = false;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -27,6 +28,10 @@ void PrintTo(const Way& way, std::ostream* out) {
 
 RunOptions run_options(const Way& way, Communicator* world) {
   RunOptions run{.threads = 1, .deterministic = way.deterministic, .world = world};
+  if (way.shard_parameters)
+    run.place.cut_further = [](const ValueInfo& value, const Layout& layout) {
+      return cut_further({.parallel_optimizer_threshold = 0}, value, layout);
+    };
   if (way.mesh.empty()) return run;
   run.place.mesh = parse_mesh(way.mesh);
   run.place.layout_of = [mesh = run.place.mesh,
@@ -81,7 +86,17 @@ INSTANTIATE_TEST_SUITE_P(
                           .ranks = 4,
                           .mesh = "{dp=2,tp=2}",
                           .layouts = kTensorParallel,
-                          .shard_optimizer = true}),
+                          .shard_optimizer = true},
+                      Way{.name = "parameters_sharded",
+                          .ranks = 4,
+                          .shard_optimizer = true,
+                          .shard_parameters = true},
+                      Way{.name = "two_by_two_parameters_sharded",
+                          .ranks = 4,
+                          .mesh = "{dp=2,tp=2}",
+                          .layouts = kTensorParallel,
+                          .shard_optimizer = true,
+                          .shard_parameters = true}),
     [](const auto& way) { return way.param.name; });
 
 TEST_P(TrainingOnRanks, HasTheLossesOfOneRankForThirtySteps) {
