@@ -98,7 +98,7 @@ class Backward {
       return;
     const int count = ++named_[of];
     std::string wish = fmt::format("{}{}", kPrefix, graph_.values[at(of)].name);
-    if (count > 1) wish += fmt::format("@{}", count);
+    if (count > 1) wish += fmt::format("~{}", count);
     graph_.rename(gradient, graph_.unused_name(wish));
   }
 
@@ -113,9 +113,11 @@ class Backward {
 
 std::optional<ValueId> value_of_gradient(const Graph& graph, std::string_view name) {
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
-  if (const auto id = graph.find(name)) return id;
-  return graph.find(name.substr(0, name.rfind('@')));
+  std::string of(name.substr(kPrefix.size()));
+  if (const size_t count = of.rfind('~'); count != std::string::npos)
+    of.erase(count, std::min(of.find('@', count), of.size()) - count);
+  if (const auto id = graph.find(of)) return id;
+  return graph.find(of.substr(0, of.rfind('@')));
 }
 
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wanted,

@@ -3,7 +3,7 @@
 //
 //   std::vector<ValueId> grads = add_gradients(graph, loss, {w, b});
 // What is the gradient of a value is called after it: "grad.fc1.weight"; where several nodes read
-// the value, the gradients that come from them and their sums are "grad.x", "grad.x@2", "grad.x@3",
+// the value, the gradients that come from them and their sums are "grad.x", "grad.x~2", "grad.x~3",
 // ….
 #pragma once
 
@@ -23,7 +23,8 @@ namespace tessera {
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wanted,
                                    ValueId seed = -1);
 
-/// Whose gradient a value of this name is; nothing: it is none.
+/// Whose gradient a value of this name is; nothing: it is none. What follows an '@' counts where a
+/// value has it too: the micro-batch.
 std::optional<ValueId> value_of_gradient(const Graph& graph, std::string_view name);
 
 }  // namespace tessera
