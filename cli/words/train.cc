@@ -32,6 +32,7 @@ struct Request {
   std::string clip_norm = "0";
   std::string clip_value = "0";
   int64_t accumulate = 1;
+  int64_t micro_batches = 1;
   bool shard_optimizer = false;
   bool statistics_per_rank = false;
   int64_t epochs = 1;
@@ -92,6 +93,9 @@ TrainOptions train_options(const Request& request) {
   require_usage(request.accumulate >= 1, "--accumulate is {}; wanted 1 or more",
                 request.accumulate);
   options.accumulate = static_cast<int>(request.accumulate);
+  require_usage(request.micro_batches >= 1 && request.micro_batches <= 4096,
+                "--micro-batches is {}; wanted 1 to 4096", request.micro_batches);
+  options.micro_batches = static_cast<int>(request.micro_batches);
   options.seed = static_cast<uint64_t>(request.seed);
   options.shard_optimizer = request.shard_optimizer;
   options.statistics_per_rank = request.statistics_per_rank;
@@ -238,6 +242,9 @@ void declare_training(Arguments& arguments, Request& request) {
   arguments.option("--clip-norm", request.clip_norm, "largest norm of all gradients together");
   arguments.option("--clip-value", request.clip_value, "largest element of a gradient");
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
+  arguments.option("--micro-batches", request.micro_batches,
+                   "pieces of each batch that are computed one after the other: with --stages "
+                   "they fill the pipeline, without they take less memory");
   arguments.flag("--shard-optimizer", request.shard_optimizer,
                  "ranks that hold the same parameters share what the optimizer keeps");
   arguments.flag("--statistics-per-rank", request.statistics_per_rank,

@@ -1,6 +1,7 @@
 #include "tessera/model/spread.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tessera/base/text.h"
 #include "tessera/model/rank_memory.h"
@@ -142,16 +143,24 @@ Layout sharded_further(Layout layout, const Shape& shape) {
 }  // namespace
 
 Placed Spread::place_training(const TrainGraph& step, bool shards_optimizer) const {
-  std::map<std::string_view, std::string_view> owner;
-  for (const KeptTensor& kept : step.kept) owner.emplace(kept.name, kept.parameter);
+  std::map<std::string_view, std::string_view> like;  // by name that of which it has the layout
+  for (const MicroInput& input : step.inputs) like.emplace(input.name, input.of);
+  std::set<std::string_view> kept;
+  for (const KeptTensor& tensor : step.kept) {
+    kept.insert(tensor.name);
+    like.emplace(tensor.name, tensor.parameter);
+  }
   PlaceOptions options = options_.place;
-  options.follow_from = step.network_nodes;
+  options.network = step.network;
+  options.node_stages = step.stages;
+  options.ticks = step.ticks;
   options.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
-    const auto kept = owner.find(value.name);
-    const Layout* known = layout(kept == owner.end() ? value.name : kept->second);
-    if (known == nullptr) return std::nullopt;
-    const bool further = shards_optimizer && kept != owner.end();
-    return further ? sharded_further(*known, value.shape) : *known;
+    ValueInfo asked = value;
+    if (const auto other = like.find(value.name); other != like.end()) asked.name = other->second;
+    std::optional<Layout> known = options_.place.layout_of(asked);
+    if (known && shards_optimizer && kept.contains(value.name))
+      known = sharded_further(std::move(*known), value.shape);
+    return known;
   };
   return place(step.graph, options);
 }

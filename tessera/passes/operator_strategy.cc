@@ -146,7 +146,8 @@ void shard_operators(Graph& graph, std::span<const OperatorPieces> operators,
 std::vector<OperatorPieces> operators_of(const Placed& placed) {
   const std::vector<int> producers = internal::producers(placed.graph);
   std::vector<OperatorPieces> made;
-  for (size_t n = 0; n < placed.follow_from; ++n) {
+  for (size_t n = 0; n < placed.graph.nodes.size(); ++n) {
+    if (!placed.network[n]) continue;
     const Node& node = placed.graph.nodes[n];
     const std::vector<std::string> keys = keys_of(placed.graph, node, producers);
     const bool is_known =

@@ -30,7 +30,8 @@ class Placer {
       : options_(options), stages_(graph, options), plans_(options.costs) {
     placed_.graph = graph;
     placed_.mesh = stages_.everyone();
-    placed_.follow_from = std::min(options.follow_from, graph.nodes.size());
+    placed_.network = options.network;
+    placed_.network.resize(graph.nodes.size(), options.network.empty());
     placed_.forms.resize(graph.values.size());
     is_free_.resize(graph.values.size(), false);
     is_parameter_.resize(graph.values.size(), false);
@@ -144,7 +145,7 @@ class Placer {
   std::optional<RuleLayouts> said_by(size_t n, const ShardingRule& rule, const MeshPtr& stage) {
     const Node& node = placed_.graph.nodes[n];
     const std::string_view op = node.op->name;
-    const bool mindspore = options_.mode == PlaceMode::kMindSpore && n < options_.follow_from;
+    const bool mindspore = options_.mode == PlaceMode::kMindSpore && placed_.network[n];
     if (!node.sharding.empty()) {
       require(!mindspore || op != "reshape",
               "reshape is given the strategy {}: it has none, its layouts are its neighbours'",
@@ -166,6 +167,9 @@ class Placer {
     if (made.is_free) return made;
     made.layout = forms(id).front().layout;
     if (!made.layout.partial.empty() && forms(id).size() > 1) made.layout = forms(id)[1].layout;
+    // What comes from another stage may come cut as it is there.
+    if (made.layout.mesh->rank_count() == stage->rank_count())
+      made.layout = stages_.moved(made.layout, stage);
     return made;
   }
 
@@ -225,8 +229,21 @@ class Placer {
       from = static_cast<int>(f);
     }
     if (best->plan.steps.empty()) return from;
-    known.push_back({layout, from, best->plan, before});
+    Form made{layout, from, best->plan, before};
+    const size_t tick = tick_of(before);
+    const bool crosses = !internal::same_ranks(*known[at(from)].layout.mesh, *layout.mesh);
+    if (crosses && tick < before && producers_[at(id)] < static_cast<int>(tick)) {
+      made.before = tick;
+      made.is_early = true;
+    }
+    known.push_back(std::move(made));
     return static_cast<int>(known.size()) - 1;
+  }
+
+  /// The first node of the tick that a node is of; itself where there are no ticks.
+  size_t tick_of(size_t node) const {
+    const auto next = std::upper_bound(options_.ticks.begin(), options_.ticks.end(), node);
+    return next == options_.ticks.begin() ? node : *(next - 1);
   }
 
   void place_output(ValueId id) {

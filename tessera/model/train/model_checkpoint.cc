@@ -46,6 +46,11 @@ void check(const CheckpointConfig& config) {
 /// All of a tensor of which the ranks have parts. Collective.
 Tensor whole_of(const TrainedTensor& tensor, Communicator* world) {
   if (world == nullptr || tensor.layout.mesh == nullptr) return tensor.values;
+  if (tensor.shape.empty()) {  // a number has no part that is empty
+    Tensor number = tensor.values.clone();
+    world->broadcast(number, tensor.layout.mesh->all_ranks().front());
+    return number;
+  }
   const Box none{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)};
   std::vector<Box> boxes;
   for (Rank rank = 0; rank < world->size(); ++rank)
@@ -109,7 +114,8 @@ void ModelCheckpoint::end(Trainer& trainer) {
 void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   last_step_ = step.global_step;
   last_seconds_ = watch_.seconds();
-  std::vector<TrainedTensor> tensors = trainer.tensors();
+  std::vector<TrainedTensor> tensors =
+      config_.integrated_save ? trainer.tensors_of_all_ranks() : trainer.tensors();
   if (config_.integrated_save)
     for (TrainedTensor& tensor : tensors) tensor.values = whole_of(tensor, trainer.world());
   if (config_.integrated_save && trainer.rank() != 0) return;
