@@ -180,7 +180,10 @@ void train_on(const Request& request, Communicator* world) {
   if (request.slices && !request.folder.empty())
     run.on_first_program = [&](const Placed& placed) {
       std::filesystem::create_directories(request.folder);
-      write_strategy(strategy_of(placed), std::filesystem::path(request.folder) / "strategy.ckpt");
+      const Strategy strategy = strategy_of(placed);
+      // MindSpore's files cannot say that a stage is one rank.
+      const std::string_view name = strategy.ranks_per_stage > 1 ? "strategy.ckpt" : "layouts.txt";
+      write_strategy(strategy, std::filesystem::path(request.folder) / name);
     };
   Model model = request.model.open({request.weights, request.ranks.from}, request.checkpoint, row,
                                    run, static_cast<uint64_t>(request.seed));
@@ -262,7 +265,8 @@ void declare_result(Arguments& arguments, Request& request) {
                    "save every so many steps; 0: at the end alone");
   arguments.option("--keep", request.keep, "so many files at most, the newest");
   arguments.flag("--slices", request.slices,
-                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file");
+                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file; of "
+                 "stages of one rank layouts.txt");
   arguments.flag("--async-save", request.async_save, "train on while a file is written");
   arguments.flag("--survive-save-errors", request.survive_save_errors,
                  "train on where a checkpoint cannot be written, such as on a full disk");
