@@ -91,7 +91,9 @@ void ModelCheckpoint::begin(Trainer& trainer) {
     const std::string file = entry.path().filename().string();
     largest = std::max(largest, number_of(file, prefix_));
   }
-  if (trainer.world() != nullptr) trainer.world()->barrier();  // all have looked before one writes
+  world_ = trainer.world();
+  if (world_ != nullptr && config_.integrated_save) world_->barrier();  // before one writes
+  largest = -least_of_all(-largest);  // slices of one step have one name
   if (largest >= 0) prefix_ += fmt::format("_{}", largest + 1);
 }
 
@@ -147,16 +149,25 @@ void ModelCheckpoint::write(const std::filesystem::path& path,
 
 void ModelCheckpoint::wait() {
   if (!writing_.valid()) return;
+  bool is_written = true;
   try {
     writing_.get();
-    keep();
   } catch (const Error& error) {
     const std::filesystem::path path = saved_.back().path;
     saved_.pop_back();
     latest_ = saved_.empty() ? std::filesystem::path() : saved_.back().path;
     if (config_.on_error == SaveErrors::kThrow) throw;
     fmt::print(stderr, "{} was not saved: {}\n", path.string(), error.what());
+    is_written = false;
   }
+  if (least_of_all(static_cast<int64_t>(is_written)) == 1) keep();
+}
+
+int64_t ModelCheckpoint::least_of_all(int64_t mine) const {
+  if (world_ == nullptr || config_.integrated_save) return mine;
+  Tensor least = Tensor::scalar(mine);
+  world_->all_reduce(least, ReduceOp::kMin);
+  return least.data<int64_t>()[0];
 }
 
 void ModelCheckpoint::keep() {
