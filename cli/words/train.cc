@@ -32,6 +32,7 @@ struct Request {
   std::string clip_norm = "0";
   std::string clip_value = "0";
   int64_t accumulate = 1;
+  int64_t micro_batches = 1;
   bool shard_optimizer = false;
   bool shard_parameters = false;
   bool sum_gradients = false;
@@ -94,6 +95,9 @@ TrainOptions train_options(const Request& request) {
   require_usage(request.accumulate >= 1, "--accumulate is {}; wanted 1 or more",
                 request.accumulate);
   options.accumulate = static_cast<int>(request.accumulate);
+  require_usage(request.micro_batches >= 1 && request.micro_batches <= 4096,
+                "--micro-batches is {}; wanted 1 to 4096", request.micro_batches);
+  options.micro_batches = static_cast<int>(request.micro_batches);
   options.seed = static_cast<uint64_t>(request.seed);
   options.shard_optimizer = request.shard_optimizer || request.shard_parameters;
   options.sum_gradients = request.sum_gradients;
@@ -191,7 +195,10 @@ void train_on(const Request& request, Communicator* world) {
   if (request.slices && !request.folder.empty())
     run.on_first_program = [&](const Placed& placed) {
       std::filesystem::create_directories(request.folder);
-      write_strategy(strategy_of(placed), std::filesystem::path(request.folder) / "strategy.ckpt");
+      const Strategy strategy = strategy_of(placed);
+      // MindSpore's files cannot say that a stage is one rank.
+      const std::string_view name = strategy.ranks_per_stage > 1 ? "strategy.ckpt" : "layouts.txt";
+      write_strategy(strategy, std::filesystem::path(request.folder) / name);
     };
   Model model = request.model.open({request.weights, request.ranks.from}, request.checkpoint, row,
                                    run, static_cast<uint64_t>(request.seed));
@@ -253,6 +260,9 @@ void declare_training(Arguments& arguments, Request& request) {
   arguments.option("--clip-norm", request.clip_norm, "largest norm of all gradients together");
   arguments.option("--clip-value", request.clip_value, "largest element of a gradient");
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
+  arguments.option("--micro-batches", request.micro_batches,
+                   "pieces of each batch that are computed one after the other: with --stages "
+                   "they fill the pipeline, without they take less memory");
   arguments.flag("--shard-optimizer", request.shard_optimizer,
                  "ranks that hold the same parameters share what the optimizer keeps");
   arguments.flag("--shard-parameters", request.shard_parameters,
@@ -275,7 +285,8 @@ void declare_result(Arguments& arguments, Request& request) {
                    "save every so many steps; 0: at the end alone");
   arguments.option("--keep", request.keep, "so many files at most, the newest");
   arguments.flag("--slices", request.slices,
-                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file");
+                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file; of "
+                 "stages of one rank layouts.txt");
   arguments.flag("--async-save", request.async_save, "train on while a file is written");
   arguments.flag("--survive-save-errors", request.survive_save_errors,
                  "train on where a checkpoint cannot be written, such as on a full disk");

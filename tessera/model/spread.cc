@@ -1,6 +1,7 @@
 #include "tessera/model/spread.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tessera/base/text.h"
 #include "tessera/model/rank_memory.h"
@@ -161,12 +162,17 @@ void Spread::note_parameters(const Placed& placed) {
 /// The cheapest placement of a training step, and its shardings by what the nodes compute.
 Placed Spread::search_step(int64_t rows) {
   Graph network = training_network(spec_, rows, row_shape_, {}, options_);
-  const TrainGraph step = make_train_graph(std::move(network), *options_.search->training);
+  require(options_.place.stages.size() <= 1,
+          "a placement of training steps is not looked for in pipeline stages: leave the stages "
+          "out, or give the mesh and the layouts");
+  TrainRecipe recipe = *options_.search->training;
+  recipe.accumulate = recipe.micro_batches = 1;
+  const TrainGraph step = make_train_graph(std::move(network), recipe);
   StepToSearch wanted{.graph = &step.graph, .forward_nodes = forward_nodes(step.graph)};
   for (const std::string& name : step.trained) wanted.trained.push_back(*step.graph.find(name));
   wanted.states = static_cast<int>(step.kept.size() / step.trained.size());
   PlaceOptions place_options = options_.place;
-  place_options.follow_from = step.network_nodes;
+  place_options.network = step.network;
   Placed placed = first_that_fits(search(wanted, place_options), options_, [&](const Found& one) {
     return place(sharded_as(step.graph, one, options_), place_options);
   });
@@ -191,21 +197,25 @@ Placed Spread::place_rows(int64_t rows) const {
 
 Placed Spread::place_training(const TrainGraph& step,
                               const std::optional<ParallelOptimizer>& shared) const {
-  std::map<std::string_view, std::string_view> owner;
-  for (const KeptTensor& kept : step.kept) owner.emplace(kept.name, kept.parameter);
+  std::map<std::string_view, std::string_view> like;  // by name that of which it has the layout
+  for (const MicroInput& input : step.inputs) like.emplace(input.name, input.of);
+  std::set<std::string_view> kept;
+  for (const KeptTensor& tensor : step.kept) {
+    kept.insert(tensor.name);
+    like.emplace(tensor.name, tensor.parameter);
+  }
   PlaceOptions options = options_.place;
-  options.follow_from = step.network_nodes;
+  options.network = step.network;
+  options.node_stages = step.stages;
+  options.ticks = step.ticks;
   options.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
-    const auto kept = owner.find(value.name);
-    const std::string_view name = kept == owner.end() ? value.name : kept->second;
-    const auto read_as = read_as_.find(name);
-    if (read_as != read_as_.end()) return read_as->second;
-    const Layout* known = layout(name);
-    return known == nullptr ? std::nullopt : std::optional(*known);
+    ValueInfo asked = value;
+    if (const auto other = like.find(value.name); other != like.end()) asked.name = other->second;
+    return options_.place.layout_of(asked);
   };
   options.cut_further = [&](const ValueInfo& value,
                             const Layout& layout) -> std::optional<FurtherCut> {
-    if (owner.find(value.name) == owner.end()) {
+    if (!kept.contains(value.name)) {
       const auto& parameters = options_.place.cut_further;
       return parameters == nullptr ? std::nullopt : parameters(value, layout);
     }
@@ -216,7 +226,8 @@ Placed Spread::place_training(const TrainGraph& step,
   Found found;
   for (const Node& node : step.graph.nodes) {
     const auto result = static_cast<size_t>(node.results[0]);
-    const auto known = step_shardings_.find(step.graph.values[result].name);
+    const std::string& name = step.graph.values[result].name;  // of a micro-batch "v3@1"
+    const auto known = step_shardings_.find(name.substr(0, name.find('@')));
     found.shardings.push_back(known == step_shardings_.end() ? "" : known->second);
   }
   Graph graph = step.graph;

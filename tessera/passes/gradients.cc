@@ -32,8 +32,14 @@ class Backward {
 
   void run(ValueId loss, ValueId seed) {
     add(loss, {&graph_, seed});
-    for (size_t n = node_count_; n-- > 0;) pass_back(n);
+    for (size_t n = node_count_; n-- > 0;) {
+      pass_back(n);
+      origins_.resize(graph_.nodes.size() - node_count_, n);
+    }
   }
+
+  /// Per node that was added the node it is the gradient of.
+  const std::vector<size_t>& origins() const { return origins_; }
 
   ValueId of(ValueId id) {
     if (gradients_[at(id)]) return gradients_[at(id)]->id;
@@ -107,6 +113,7 @@ class Backward {
   std::vector<bool> reaches_;     // per value: what is wanted flows into it
   Gradients gradients_;           // per value, as far as they are summed up
   std::map<ValueId, int> named_;  // how many gradients are called after a value
+  std::vector<size_t> origins_;
 };
 
 }  // namespace
@@ -121,7 +128,7 @@ std::optional<ValueId> value_of_gradient(const Graph& graph, std::string_view na
 }
 
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wanted,
-                                   ValueId seed) {
+                                   ValueId seed, std::vector<size_t>* origins) {
   const TensorType type = graph.type(loss);
   require(info(type.dtype).is_floating && element_count(type.global) == 1,
           "the loss '{}' is {}; gradients are of one floating-point number",
@@ -133,6 +140,7 @@ std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const V
     seed = graph.add_constant(graph.unused_name("one"), one.cast(type.dtype));
   }
   backward.run(loss, seed);
+  if (origins != nullptr) *origins = backward.origins();
   std::vector<ValueId> gradients;
   for (const ValueId id : wanted) gradients.push_back(backward.of(id));
   return gradients;

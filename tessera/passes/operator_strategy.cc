@@ -172,8 +172,8 @@ std::vector<OperatorPieces> operators_of(const Placed& placed) {
   const std::vector<int> producers = internal::producers(placed.graph);
   std::vector<OperatorPieces> made;
   const std::vector<bool> computes = computes_output(placed.graph);
-  for (size_t n = 0; n < placed.follow_from; ++n) {
-    if (!computes[n]) continue;
+  for (size_t n = 0; n < placed.graph.nodes.size(); ++n) {
+    if (!placed.network[n] || !computes[n]) continue;
     const Node& node = placed.graph.nodes[n];
     const std::vector<std::string> keys = keys_of(placed.graph, node, producers);
     const bool is_known =

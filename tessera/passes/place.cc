@@ -31,7 +31,8 @@ class Placer {
       : options_(options), stages_(graph, options), plans_(options.costs) {
     placed_.graph = graph;
     placed_.mesh = stages_.everyone();
-    placed_.follow_from = std::min(options.follow_from, graph.nodes.size());
+    placed_.network = options.network;
+    placed_.network.resize(graph.nodes.size(), options.network.empty());
     placed_.forms.resize(graph.values.size());
     is_free_.resize(graph.values.size(), false);
     is_parameter_.resize(graph.values.size(), false);
@@ -127,7 +128,7 @@ class Placer {
       question.operands.push_back(present(node.operands[i], stage, n));
     question.mesh = mesh_of(question.operands, stage);
     for (const ValueId id : node.operands)
-      if (n >= placed_.follow_from && is_kept_cut(id)) question.mesh = placed_.layout(id).mesh;
+      if (!placed_.network[n] && is_kept_cut(id)) question.mesh = placed_.layout(id).mesh;
     std::string key = to_string(rule) + to_string(*question.mesh) + (whole_sums ? "!" : "");
     for (const internal::Present& operand : question.operands)
       key += operand.is_free ? "|free" : "|" + to_string(operand.layout);
@@ -143,7 +144,7 @@ class Placer {
   /// Gradients are wanted where the values lie of which they are.
   std::vector<std::optional<Layout>> goals(size_t n) const {
     std::vector<std::optional<Layout>> goals;
-    if (n < placed_.follow_from) return goals;
+    if (placed_.network[n]) return goals;
     for (const ValueId id : placed_.graph.nodes[n].results) {
       std::optional<Layout>& goal = goals.emplace_back();
       const auto of = value_of_gradient(placed_.graph, value(id).name);
@@ -151,6 +152,8 @@ class Placer {
       const auto uncut = placed_.uncut.find(*of);
       goal = uncut == placed_.uncut.end() ? placed_.layout(*of) : uncut->second.layout;
       goal->partial.clear();
+      if (goal->mesh->rank_count() == stages_.of_node(n)->rank_count())
+        goal = stages_.moved(*goal, stages_.of_node(n));
     }
     return goals;
   }
@@ -173,7 +176,7 @@ class Placer {
   std::optional<RuleLayouts> said_by(size_t n, const ShardingRule& rule, const MeshPtr& stage) {
     const Node& node = placed_.graph.nodes[n];
     const std::string_view op = node.op->name;
-    const bool mindspore = options_.mode == PlaceMode::kMindSpore && n < options_.follow_from;
+    const bool mindspore = options_.mode == PlaceMode::kMindSpore && placed_.network[n];
     if (!node.sharding.empty()) {
       require(!mindspore || op != "reshape",
               "reshape is given the strategy {}: it has none, its layouts are its neighbours'",
@@ -197,8 +200,11 @@ class Placer {
     made.layout = known.front().layout;
     if (!made.layout.partial.empty() && known.size() > 1) made.layout = known[1].layout;
     const auto uncut = placed_.uncut.find(id);
-    if (uncut != placed_.uncut.end() && (n < placed_.follow_from || !is_kept_cut(id)))
+    if (uncut != placed_.uncut.end() && (placed_.network[n] || !is_kept_cut(id)))
       made.layout = uncut->second.layout;
+    // What comes from another stage may come cut as it is there.
+    if (made.layout.mesh->rank_count() == stage->rank_count())
+      made.layout = stages_.moved(made.layout, stage);
     return made;
   }
 
@@ -264,8 +270,21 @@ class Placer {
       from = static_cast<int>(f);
     }
     if (best->plan.steps.empty()) return from;
-    known.push_back({layout, from, best->plan, before});
+    Form made{layout, from, best->plan, before};
+    const size_t tick = tick_of(before);
+    const bool crosses = !internal::same_ranks(*known[at(from)].layout.mesh, *layout.mesh);
+    if (crosses && tick < before && producers_[at(id)] < static_cast<int>(tick)) {
+      made.before = tick;
+      made.is_early = true;
+    }
+    known.push_back(std::move(made));
     return static_cast<int>(known.size()) - 1;
+  }
+
+  /// The first node of the tick that a node is of; itself where there are no ticks.
+  size_t tick_of(size_t node) const {
+    const auto next = std::upper_bound(options_.ticks.begin(), options_.ticks.end(), node);
+    return next == options_.ticks.begin() ? node : *(next - 1);
   }
 
   void place_output(ValueId id) {

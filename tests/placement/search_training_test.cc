@@ -46,7 +46,7 @@ std::vector<Found> search(Step& step, const PlaceOptions& options) {
 Placed placed_as(const Step& step, const Found& found, PlaceOptions options) {
   Graph graph = step.made.graph;
   apply(graph, found, options.mesh);
-  options.follow_from = step.made.network_nodes;
+  options.network = step.made.network;
   return place(graph, options);
 }
 

@@ -35,8 +35,8 @@ TrainGraph random_step(uint32_t seed, const std::string& optimizer) {
 
 /// A strategy for some of the forward nodes.
 void shard_at_random(TrainGraph& step, const MeshPtr& mesh, Random& random) {
-  for (size_t n = 0; n < step.network_nodes; ++n)
-    if (chance(random, 60))
+  for (size_t n = 0; n < step.graph.nodes.size(); ++n)
+    if (step.network[n] && chance(random, 60))
       step.graph.nodes[n].sharding =
           sharding_text(random_sharding(rule_of_node(step.graph, n), mesh, random).operands, false);
 }
@@ -59,7 +59,7 @@ TEST(TrainingSteps, OfRandomNetworksUnderRandomStrategiesAreThoseOfOneRank) {
     const Values values = random_values(step.graph, seed + 1);
     const std::vector<Tensor> wanted = run_alone(step.graph, values);
     shard_at_random(step, mesh, random);
-    PlaceOptions options{.mesh = mesh, .follow_from = step.network_nodes};
+    PlaceOptions options{.mesh = mesh, .network = step.network};
     if (chance(random, 40)) options.cut_further = cut_by_all;
     if (chance(random, 30)) options.deterministic = true;
     const Placed placed = place(step.graph, options);

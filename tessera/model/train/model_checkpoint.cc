@@ -46,6 +46,11 @@ void check(const CheckpointConfig& config) {
 /// All of a tensor of which the ranks have parts. Collective.
 Tensor whole_of(const TrainedTensor& tensor, Communicator* world) {
   if (world == nullptr || tensor.layout.mesh == nullptr) return tensor.values;
+  if (tensor.shape.empty()) {  // a number has no part that is empty
+    Tensor number = tensor.values.clone();
+    world->broadcast(number, tensor.layout.mesh->all_ranks().front());
+    return number;
+  }
   const Box none{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)};
   std::vector<Box> boxes;
   for (Rank rank = 0; rank < world->size(); ++rank)
@@ -86,7 +91,9 @@ void ModelCheckpoint::begin(Trainer& trainer) {
     const std::string file = entry.path().filename().string();
     largest = std::max(largest, number_of(file, prefix_));
   }
-  if (trainer.world() != nullptr) trainer.world()->barrier();  // all have looked before one writes
+  world_ = trainer.world();
+  if (world_ != nullptr && config_.integrated_save) world_->barrier();  // before one writes
+  largest = -least_of_all(-largest);  // slices of one step have one name
   if (largest >= 0) prefix_ += fmt::format("_{}", largest + 1);
 }
 
@@ -109,7 +116,8 @@ void ModelCheckpoint::end(Trainer& trainer) {
 void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   last_step_ = step.global_step;
   last_seconds_ = watch_.seconds();
-  std::vector<TrainedTensor> tensors = trainer.tensors();
+  std::vector<TrainedTensor> tensors =
+      config_.integrated_save ? trainer.tensors_of_all_ranks() : trainer.tensors();
   if (config_.integrated_save)
     for (TrainedTensor& tensor : tensors) tensor.values = whole_of(tensor, trainer.world());
   if (config_.integrated_save && trainer.rank() != 0) return;
@@ -141,16 +149,25 @@ void ModelCheckpoint::write(const std::filesystem::path& path,
 
 void ModelCheckpoint::wait() {
   if (!writing_.valid()) return;
+  bool is_written = true;
   try {
     writing_.get();
-    keep();
   } catch (const Error& error) {
     const std::filesystem::path path = saved_.back().path;
     saved_.pop_back();
     latest_ = saved_.empty() ? std::filesystem::path() : saved_.back().path;
     if (config_.on_error == SaveErrors::kThrow) throw;
     fmt::print(stderr, "{} was not saved: {}\n", path.string(), error.what());
+    is_written = false;
   }
+  if (least_of_all(static_cast<int64_t>(is_written)) == 1) keep();
+}
+
+int64_t ModelCheckpoint::least_of_all(int64_t mine) const {
+  if (world_ == nullptr || config_.integrated_save) return mine;
+  Tensor least = Tensor::scalar(mine);
+  world_->all_reduce(least, ReduceOp::kMin);
+  return least.data<int64_t>()[0];
 }
 
 void ModelCheckpoint::keep() {

@@ -4,7 +4,8 @@
 //   3}); trainer.train(10, data, {&saver});        // out/lenet-1_1875.ckpt, out/lenet-2_1875.ckpt,
 //   …
 //
-// A file appears under its name when it is complete.
+// A file appears under its name when it is complete. Of slices an older one goes when every rank
+// has the newer: whenever a rank dies, there is a step of which all slices are there.
 #pragma once
 
 #include <filesystem>
@@ -67,11 +68,14 @@ class ModelCheckpoint final : public Callback {
   void write(const std::filesystem::path& path, const std::vector<TrainedTensor>& tensors,
              const StepReport& step) const;
   void wait();
+  /// Of ranks that save slices: what every one of them says, the least.
+  int64_t least_of_all(int64_t mine) const;
   void keep();
 
   std::string prefix_;
   std::filesystem::path directory_;
   CheckpointConfig config_;
+  Communicator* world_ = nullptr;
   Stopwatch watch_;
   double last_seconds_ = 0;
   int64_t last_step_ = 0;     // that was saved or from which seconds count

@@ -33,10 +33,6 @@ float power_after(double option, int64_t steps) {
 void check_run(const RunOptions& run) {
   if (run.precision != Precision::kF32)
     fail(ErrorCode::kUnsupported, "models are trained in f32: leave the precision out");
-  if (run.place.stages.size() > 1)
-    fail(
-        ErrorCode::kUnsupported,
-        "models are trained without pipeline stages: cut parameters by a mesh and layouts instead");
 }
 
 void check_rows(const Pipeline& rows) {
@@ -55,6 +51,7 @@ TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
   recipe.clip_value = options.clip_value;
   recipe.clip_norm = options.clip_norm;
   recipe.accumulate = options.accumulate;
+  recipe.micro_batches = options.micro_batches;
   if (options.sum_gradients) recipe.gradient_factor = parts_of_batch;
   return recipe;
 }
@@ -63,6 +60,7 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
     : model_(model),
       recipe_(recipe_of(options, model.spread_ == nullptr ? 1 : model.spread_->parts_of_batch())) {
   check_run(model.options_);
+  recipe_.stages = model.options_.place.stages;
   training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
@@ -106,25 +104,25 @@ Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const 
 
 Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   Prepared made;
-  made.step = make_train_graph(network(rows), recipe_, part);
+  const int64_t of_micro_batch = std::max<int64_t>(1, rows / recipe_.micro_batches);
+  made.step = make_train_graph(network(of_micro_batch), recipe_, part);
   Graph graph = made.step.graph;
   const RunOptions& run = model_.options_;
   if (model_.spread_ == nullptr) {
     graph = drop_dead(fuse(graph));
+    made.inputs = internal::inputs_of(made.step, graph, nullptr);
   } else {
     const Placed placed = model_.spread_->place_training(made.step, shared_);
     for (const KeptTensor& kept : made.step.kept)
       kept_layouts_.insert_or_assign(kept.name, placed.layout(*placed.graph.find(kept.name)));
     if (part != StepPart::kApply) tell_placement(rows, part, placed);
     graph = local_graph(placed, run.world->rank());
-    for (const ValueId id : placed.graph.inputs) made.parts.push_back(part_of(placed, id, rank()));
+    made.inputs = internal::inputs_of(made.step, graph, &placed);
   }
   std::vector<Tensor> parameters;
   for (const ValueId id : graph.parameters)
     parameters.push_back(
         tensor_of(made.step, graph.values[static_cast<size_t>(id)].name, graph.type(id).shape()));
-  for (const ValueId id : graph.inputs)
-    made.inputs.push_back(graph.values[static_cast<size_t>(id)].name);
   made.program = Program::compile(graph, parameters,
                                   {.threads = run.threads,
                                    .reference_only = run.reference_only,
@@ -147,31 +145,27 @@ Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
   return prepared_.emplace(std::pair(rows, part), prepare(rows, part)).first->second;
 }
 
-Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch* batch) const {
+Tensor Trainer::input(const TrainGraph& step, const internal::StepInput& input,
+                      const Batch* batch) const {
   const int64_t batches = global_step_ * recipe_.accumulate + accumulated_;
-  if (name == "step") return Tensor::scalar(batches);
-  if (name == "labels") return batch->labels;
+  const std::string_view name = input.of;
+  if (name == "step") return Tensor::scalar(batches * recipe_.micro_batches + input.micro_batch);
+  if (input.has_rows())
+    return internal::piece_of(input, name == "labels" ? batch->labels : batch->data, *batch,
+                              recipe_.micro_batches);
   for (size_t i = 0; i < step.powers.size(); ++i)
     if (step.powers[i].name == name)
       return Tensor::scalar(powers_[i] * static_cast<float>(power_factor(i)));
-  if (!name.starts_with("learning_rate")) return batch->data;
   const size_t digits = name.rfind('_');
   const auto group = parse_int(name.substr(digits + 1)).value_or(0);
   const double rate = step.rates[static_cast<size_t>(group)].rate(global_step_);
   return Tensor::scalar(static_cast<float>(rate));
 }
 
-/// Rows that were read whole are cut here.
-Tensor Trainer::part_of_input(const Prepared& prepared, size_t i, const Batch* batch) const {
-  Tensor values = input(prepared.step, prepared.inputs[i], batch);
-  if (prepared.parts.empty() || prepared.parts[i].size == values.shape()) return values;
-  return values.slice(prepared.parts[i]).contiguous();
-}
-
 double Trainer::run(Prepared& prepared, const Batch* batch) {
   std::vector<Tensor> inputs;
-  for (size_t i = 0; i < prepared.inputs.size(); ++i)
-    inputs.push_back(part_of_input(prepared, i, batch));
+  for (const internal::StepInput& one : prepared.inputs)
+    inputs.push_back(input(prepared.step, one, batch));
   const std::vector<Tensor> outputs = prepared.program->run(inputs);
   return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
 }
@@ -183,7 +177,7 @@ double Trainer::make_step(const Batch& batch) {
          "row out: take it out of the data set",
          batch.bad[0].index, batch.bad[0].reason);
   const bool is_whole = recipe_.accumulate == 1;
-  Prepared& step = prepared(batch.all_rows, is_whole ? StepPart::kWhole : StepPart::kAccumulate);
+  Prepared& step = prepared(batch.all_rows, part_of_batch());
   const double loss = run(step, &batch);
   if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
   if (!is_whole) {
@@ -199,10 +193,10 @@ double Trainer::make_step(const Batch& batch) {
 void Trainer::explain_bad_loss(const Batch& batch, double loss) {
   std::string where = "train on one rank to learn which node gave it";
   if (model_.spread_ == nullptr) {
-    const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
-    const Prepared& made = prepared(batch.all_rows, part);
+    const Prepared& made = prepared(batch.all_rows, part_of_batch());
     std::map<std::string, Tensor, std::less<>> given = model_.weights_;
-    for (const std::string& name : made.inputs) given[name] = input(made.step, name, &batch);
+    for (const internal::StepInput& one : made.inputs)
+      given[one.name] = input(made.step, one, &batch);
     where = internal::first_bad_value(made.step.graph, given);
   }
   fail(ErrorCode::kInvalidArgument,
@@ -210,10 +204,17 @@ void Trainer::explain_bad_loss(const Batch& batch, double loss) {
        global_step_ + 1, loss, where);
 }
 
+Pipeline Trainer::part_of_rows(const Pipeline& rows) {
+  if (world() == nullptr) return rows;
+  const Prepared& step = prepared(rows.batch_rows(), part_of_batch());
+  return internal::rows_for(rows, step.inputs, rank(), recipe_.micro_batches);
+}
+
 TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
                            std::span<Callback* const> callbacks) {
   require(epochs >= 1, "a model is trained for 1 epoch or more, got {}", epochs);
   check_rows(rows);
+  internal::check_micro_batches(rows, recipe_.micro_batches);
   const auto tell = [&](auto&& call) {
     for (Callback* callback : callbacks) call(*callback);
   };
@@ -224,7 +225,7 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   const int64_t done = std::exchange(resumed_, 0);
   for (int64_t epoch = done / in_epoch + 1; epoch <= epochs; ++epoch) {
     tell([&](Callback& callback) { callback.epoch_begin(*this, epoch); });
-    Pipeline batches = model_.part_of_rows(rows.epoch(epoch - 1));
+    Pipeline batches = part_of_rows(rows.epoch(epoch - 1));
     StepReport step{.epoch = epoch, .epochs = epochs, .steps_in_epoch = in_epoch};
     const int64_t first = epoch == done / in_epoch + 1 ? done % in_epoch : 0;
     batches = batches.skip(first);
@@ -253,33 +254,53 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   return report;
 }
 
-std::vector<TrainedTensor> Trainer::weights_here() const {
-  std::vector<TrainedTensor> here;
-  for (const NetworkParameter& parameter : parameters_) {
-    const auto weight = model_.weights_.find(parameter.name);
-    if (weight == model_.weights_.end()) continue;
-    const Layout* layout =
-        model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter.name);
-    here.push_back(
-        {parameter.name, weight->second, parameter.shape, layout == nullptr ? Layout{} : *layout});
-  }
-  return here;
+namespace {
+
+/// No elements of a tensor, of which another rank has some.
+Tensor nothing_of(DType dtype, const Shape& shape) {
+  return {dtype, Shape(shape.size(), 0)};
 }
 
-std::vector<TrainedTensor> Trainer::states_here() const {
-  std::vector<TrainedTensor> here;
+}  // namespace
+
+std::vector<TrainedTensor> Trainer::weights(bool all) const {
+  std::vector<TrainedTensor> found;
+  for (const NetworkParameter& parameter : parameters_) {
+    const auto weight = model_.weights_.find(parameter.name);
+    const bool is_here = weight != model_.weights_.end();
+    if (!is_here && !all) continue;
+    const Layout* layout =
+        model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter.name);
+    found.push_back({parameter.name,
+                     is_here ? weight->second : nothing_of(parameter.dtype, parameter.shape),
+                     parameter.shape, layout == nullptr ? Layout{} : *layout});
+  }
+  return found;
+}
+
+std::vector<TrainedTensor> Trainer::states(bool all) const {
+  std::vector<TrainedTensor> found;
   for (const KeptTensor& state : states_) {
     const auto kept = kept_.find(state.name);
-    if (kept == kept_.end()) continue;
     const auto layout = kept_layouts_.find(state.name);
-    here.push_back({state.name, kept->second, state.shape,
-                    layout == kept_layouts_.end() ? Layout{} : layout->second});
+    const bool is_here = kept != kept_.end();
+    if (!is_here && (!all || layout == kept_layouts_.end())) continue;
+    found.push_back({state.name, is_here ? kept->second : nothing_of(state.dtype, state.shape),
+                     state.shape, layout == kept_layouts_.end() ? Layout{} : layout->second});
   }
-  return here;
+  return found;
 }
 
 std::vector<TrainedTensor> Trainer::tensors() const {
-  std::vector<TrainedTensor> all = weights_here();
+  return tensors(false);
+}
+
+std::vector<TrainedTensor> Trainer::tensors_of_all_ranks() const {
+  return tensors(true);
+}
+
+std::vector<TrainedTensor> Trainer::tensors(bool everywhere) const {
+  std::vector<TrainedTensor> all = weights(everywhere);
   const auto number = [&](std::string_view name, double value) {
     all.push_back({std::string(name), Tensor::scalar(static_cast<float>(value)), {}});
   };
@@ -292,22 +313,22 @@ std::vector<TrainedTensor> Trainer::tensors() const {
   for (size_t i = 0; i < powers_.size(); ++i)
     if (optimizer().powers[i].is_saved)
       number(optimizer().powers[i].name, static_cast<double>(powers_[i]));
-  const std::vector<TrainedTensor> states = states_here();
-  all.insert(all.end(), states.begin(), states.end());
+  const std::vector<TrainedTensor> kept = states(everywhere);
+  all.insert(all.end(), kept.begin(), kept.end());
   return all;
 }
 
 void Trainer::restore(const ModelSource& source) {
   const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
   constexpr int64_t kAnyRows = 32;
-  prepared(kAnyRows, part);  // makes what the optimizer keeps
-  std::vector<TrainedTensor> here = weights_here();
-  const std::vector<TrainedTensor> states = states_here();
-  here.insert(here.end(), states.begin(), states.end());
+  prepared(kAnyRows * recipe_.micro_batches, part);  // makes what the optimizer keeps
+  std::vector<TrainedTensor> all = weights(true);
+  const std::vector<TrainedTensor> kept = states(true);
+  all.insert(all.end(), kept.begin(), kept.end());
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
   std::vector<WantedParameter> wanted = {
       {{"global_step", DType::kI32, {1}}, replicated(everyone, 1)}};
-  for (const TrainedTensor& tensor : here)
+  for (const TrainedTensor& tensor : all)
     wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
                       tensor.layout.mesh != nullptr ? tensor.layout
                                                     : replicated(everyone, tensor.shape.size())});
@@ -318,7 +339,9 @@ void Trainer::restore(const ModelSource& source) {
   const internal::Weights stored = internal::load_wanted(source, wanted, world());
   const int64_t step = stored.at("global_step").data<int32_t>()[0];
   require(step >= 0, "global_step is {}", step);
-  for (TrainedTensor& tensor : here) copy_elements(stored.at(tensor.name), tensor.values);
+  for (TrainedTensor& tensor : all)
+    if (const auto here = stored.find(tensor.name); here != stored.end())
+      copy_elements(here->second, tensor.values);
   global_step_ = step;
   resumed_ = step;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);

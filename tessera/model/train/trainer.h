@@ -16,6 +16,7 @@
 
 #include "tessera/model/model.h"
 #include "tessera/model/train/parallel_optimizer.h"
+#include "tessera/model/train/step_input.h"
 #include "tessera/passes/training.h"
 #include "tessera/train/train_graph.h"
 
@@ -28,6 +29,7 @@ struct TrainOptions {
   double clip_value = 0;  // as TrainRecipe has them
   double clip_norm = 0;
   int accumulate = 1;
+  int micro_batches = 1;             // with the model's pipeline stages as many as those, or more
   uint64_t seed = 0;                 // of what dropout drops
   double batch_norm_momentum = 0.9;  // of moving statistics
   /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
@@ -106,6 +108,8 @@ class Trainer {
   /// Everything that a checkpoint of a training run holds, in MindSpore's order: the network's
   /// parameters, global_step, learning_rate, the optimizer's numbers, its states.
   std::vector<TrainedTensor> tensors() const;
+  /// The same list on every rank: also tensors of other pipeline stages, of which nothing is here.
+  std::vector<TrainedTensor> tensors_of_all_ranks() const;
   /// Steps made so far; the epoch that the next step belongs to follows from it.
   int64_t global_step() const { return global_step_; }
   /// Goes on where a training run was saved: its parameters, what its optimizer kept, its step. The
@@ -127,15 +131,20 @@ class Trainer {
   /// A program for batches of one size.
   struct Prepared {
     TrainGraph step;
-    std::vector<std::string> inputs;  // of the program, by name
-    std::vector<Box> parts;           // of many ranks: of each input this one's
+    std::vector<internal::StepInput> inputs;  // of the program
     std::optional<Program> program;
   };
 
   double power_factor(size_t i) const;
-  /// Of the network's parameters, and of what the optimizer keeps, those that lie here.
-  std::vector<TrainedTensor> weights_here() const;
-  std::vector<TrainedTensor> states_here() const;
+  /// The network's parameters, and what the optimizer keeps: those that lie here, or all.
+  std::vector<TrainedTensor> weights(bool all) const;
+  std::vector<TrainedTensor> states(bool all) const;
+  std::vector<TrainedTensor> tensors(bool all) const;
+  Pipeline part_of_rows(const Pipeline& rows);
+  /// What is run with a batch.
+  StepPart part_of_batch() const {
+    return recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
+  }
   Graph network(int64_t rows) const;
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
@@ -143,8 +152,7 @@ class Trainer {
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
   double run(Prepared& prepared, const Batch* batch);
   double make_step(const Batch& batch);
-  Tensor part_of_input(const Prepared& prepared, size_t i, const Batch* batch) const;
-  Tensor input(const TrainGraph& step, std::string_view name, const Batch* batch) const;
+  Tensor input(const TrainGraph& step, const internal::StepInput& input, const Batch* batch) const;
   [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
 
   Model& model_;
