@@ -11,6 +11,7 @@
 #include "cli/word.h"
 #include "tessera/base/text.h"
 #include "tessera/model/predict_layout.h"
+#include "tessera/model/train/evaluate_each.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tessera/model/train/monitors.h"
 #include "tessera/model/train/train_log.h"
@@ -46,6 +47,7 @@ struct Request {
   bool survive_save_errors = false;
   std::string resume;
   std::string eval_data;
+  int64_t eval_every = 1;
   std::string log;
   std::string page;
   int64_t loss_every = 0;
@@ -160,6 +162,18 @@ std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model&
   return std::make_unique<ModelCheckpoint>(prefix, folder, config);
 }
 
+/// What is evaluated after epochs; null where nothing is.
+std::unique_ptr<EvaluateEach> make_tests(const Request& request, const ModelSpec& spec,
+                                         int threads) {
+  if (request.eval_data.empty()) return nullptr;
+  RowOptions other = request.rows;
+  other.data = request.eval_data;
+  other.limit = 0;
+  other.drop_remainder = false;
+  return std::make_unique<EvaluateEach>(other.open(spec, threads), "accuracy,loss",
+                                        request.eval_every, EvalOptions{.loss = request.loss});
+}
+
 /// What one rank does; rank 0 tells the result.
 void train_on(const Request& request, Communicator* world) {
   const bool tells = world == nullptr || world->rank() == 0;
@@ -195,21 +209,15 @@ void train_on(const Request& request, Communicator* world) {
   std::unique_ptr<ModelCheckpoint> saver;
   if (!request.folder.empty())
     callbacks.push_back((saver = make_saver(request, model, world)).get());
-  TrainLog log(request.log, request.page);
+  const std::unique_ptr<EvaluateEach> tests = make_tests(request, spec, run.threads);
+  if (tests) callbacks.push_back(tests.get());
+  TrainLog log(request.log, request.page, tests.get());
   if (tells) callbacks.push_back(&log);
   const TrainReport report = trainer.train(request.epochs, rows, callbacks);
-  std::optional<EvalReport> eval;
-  if (!request.eval_data.empty()) {
-    RowOptions other = request.rows;
-    other.data = request.eval_data;
-    other.limit = 0;
-    other.drop_remainder = false;
-    eval = model.eval(other.open(spec, run.threads), parse_metrics("accuracy,loss"),
-                      {.loss = request.loss});
-  }
   if (!tells) return;
   const std::filesystem::path saved = saver ? saver->latest() : std::filesystem::path();
-  const EvalReport* tested = eval ? &*eval : nullptr;
+  const EvalReport* tested =
+      tests && !tests->points().empty() ? &tests->points().back().report : nullptr;
   request.common.json ? print_json(request, model, report, saved, tested)
                       : print_text(request, model, report, saved, tested);
 }
@@ -220,6 +228,8 @@ void train(const Request& request) {
   request.model.spec();
   (void)train_options(request);
   require_usage(request.epochs >= 1, "--epochs is {}; wanted 1 or more", request.epochs);
+  require_usage(request.eval_every >= 1, "--eval-every is {}; wanted 1 or more",
+                request.eval_every);
   require_usage(request.loss_every >= 0 && request.save_steps >= 0 && request.keep >= 1,
                 "--loss-every and --save-steps want 0 or more, --keep 1 or more");
   request.ranks.run([&](Communicator* world) { train_on(request, world); });
@@ -260,7 +270,9 @@ void declare_result(Arguments& arguments, Request& request) {
   arguments.flag("--survive-save-errors", request.survive_save_errors,
                  "train on where a checkpoint cannot be written, such as on a full disk");
   arguments.option("--resume", request.resume, "go on where this checkpoint was saved");
-  arguments.option("--eval-data", request.eval_data, "rows to evaluate after the last epoch");
+  arguments.option("--eval-data", request.eval_data, "rows to evaluate after epochs");
+  arguments.option("--eval-every", request.eval_every,
+                   "evaluate after every so many epochs, and after the last");
   arguments.option("--log", request.log, "the .csv file for one line per step");
   arguments.option("--report", request.page, "the .html file for a page with curves");
   arguments.option("--loss-every", request.loss_every,

@@ -180,6 +180,7 @@ double Trainer::make_step(const Batch& batch) {
     run(prepared(1, StepPart::kApply), nullptr);
   }
   ++global_step_;
+  model_.programs_.clear();  // they have the weights of before in them
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
   return loss;
 }
@@ -233,7 +234,6 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       report.wait_seconds += step.wait_seconds;
       tell([&](Callback& callback) { callback.step_end(*this, step); });
     }
-    model_.programs_.clear();  // they have the weights of before in them
     tell([&](Callback& callback) { callback.epoch_end(*this, step); });
   }
   report.seconds = watch.seconds();
