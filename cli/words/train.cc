@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
@@ -32,6 +33,8 @@ struct Request {
   std::string loss = "sparse_softmax_cross_entropy";
   std::string clip_norm = "0";
   std::string clip_value = "0";
+  std::string loss_scale;
+  DType products = DType::kF32;
   int64_t accumulate = 1;
   bool shard_optimizer = false;
   bool statistics_per_rank = false;
@@ -94,6 +97,9 @@ TrainOptions train_options(const Request& request) {
   require_usage(request.accumulate >= 1, "--accumulate is {}; wanted 1 or more",
                 request.accumulate);
   options.accumulate = static_cast<int>(request.accumulate);
+  options.loss_scale = request.loss_scale;
+  read_usage([&] { return parse_loss_scale(request.loss_scale); });
+  options.products = request.products;
   options.seed = static_cast<uint64_t>(request.seed);
   options.shard_optimizer = request.shard_optimizer;
   options.statistics_per_rank = request.statistics_per_rank;
@@ -199,7 +205,7 @@ void train_on(const Request& request, Communicator* world) {
     trainer.restore({.weights = {request.resume},
                      .strategy = request.ranks.from,
                      .open = request.checkpoint.open_options()});
-  LiveLine line(request.epochs * rows.batch_count() - trainer.global_step(),
+  LiveLine line(request.epochs * rows.batch_count() - trainer.step_count(),
                 quiet || request.loss_every > 0);
   std::vector<Callback*> callbacks = {&line};
   LossMonitor losses(std::max<int64_t>(request.loss_every, 1));
@@ -235,6 +241,18 @@ void train(const Request& request) {
   request.ranks.run([&](Communicator* world) { train_on(request, world); });
 }
 
+/// Training says by what its products are rounded, on any processor; what is evaluated stays f32.
+void take_precision(Request& request) {
+  const std::string said = std::exchange(request.model.precision, "f32");
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    if (said != to_string(dtype)) continue;
+    request.products = dtype;
+    return;
+  }
+  require_usage(false, "--precision is '{}'; a model is trained in f32, bf16 or f16",
+                printable(said));
+}
+
 void declare_training(Arguments& arguments, Request& request) {
   arguments.group("Training");
   arguments.option("--epochs", request.epochs, "how often all rows are read");
@@ -247,6 +265,9 @@ void declare_training(Arguments& arguments, Request& request) {
   arguments.option("--loss", request.loss, "op that gives the loss of each row");
   arguments.option("--clip-norm", request.clip_norm, "largest norm of all gradients together");
   arguments.option("--clip-value", request.clip_value, "largest element of a gradient");
+  arguments.option("--loss-scale", request.loss_scale,
+                   "fixed(loss_scale=128) or dynamic(init_loss_scale=16777216,scale_factor=2,"
+                   "scale_window=2000): the loss is multiplied, gradients are divided by it");
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
   arguments.flag("--shard-optimizer", request.shard_optimizer,
                  "ranks that hold the same parameters share what the optimizer keeps");
@@ -307,6 +328,7 @@ TESSERA_WORD(train) {
             return [request] {
               request->model.resolve(request->weights, false,
                                      request->common.quiet || request->common.json);
+              take_precision(*request);
               train(*request);
             };
           },

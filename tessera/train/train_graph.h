@@ -30,9 +30,11 @@ struct TrainRecipe {
   double clip_norm = 0;   // of all gradients together; 0: not clipped
   /// Gradients of so many batches are summed up, each divided by their number, before a step.
   int accumulate = 1;
-  /// The loss is multiplied by the input "loss_scale" and gradients divided by it; where one of
-  /// them is no finite number, the step changes nothing.
+  /// The loss is multiplied by the input "loss_scale" and gradients divided by it.
   bool scales_loss = false;
+  /// Where one of the scaled gradients is no finite number, the step changes nothing, and the last
+  /// output of the graph that makes it, else 0, is no number.
+  bool drops_overflow = true;
 };
 
 /// Which part of a step a graph is.

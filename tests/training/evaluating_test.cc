@@ -52,18 +52,18 @@ TEST(TrainLog, HasWhatWasEvaluatedInTheLastLineOfAnEpoch) {
   Trainer(model, {}).train(4, rows, callbacks);
   const auto table = table_in(folder.path() / "a.csv");
   ASSERT_EQ(table.size(), 17U);
-  ASSERT_EQ(table[0].size(), 10U);
-  EXPECT_EQ(table[0][8], "\"eval_accuracy\"");
+  ASSERT_EQ(table[0].size(), 12U);
+  EXPECT_EQ(table[0][10], "\"eval_accuracy\"");
   for (size_t line = 1; line < table.size(); ++line) {
-    ASSERT_EQ(table[line].size(), 10U) << line;
+    ASSERT_EQ(table[line].size(), 12U) << line;
     EXPECT_EQ(table[line][2], fmt::format("{}", line));
     if (line != 8 && line != 16) {
-      EXPECT_EQ(table[line][8], "") << line;
+      EXPECT_EQ(table[line][10], "") << line;
       continue;
     }
     const EvalReport& report = tests.points()[line / 8 - 1].report;
-    EXPECT_EQ(parse_double(table[line][8]), report.metrics[0].values[0]);
-    EXPECT_EQ(parse_double(table[line][9]), report.metrics[1].values[0]);
+    EXPECT_EQ(parse_double(table[line][10]), report.metrics[0].values[0]);
+    EXPECT_EQ(parse_double(table[line][11]), report.metrics[1].values[0]);
   }
   std::ifstream page(folder.path() / "a.html");
   const std::string text(std::istreambuf_iterator<char>(page), {});

@@ -15,7 +15,7 @@ EvaluateEach::EvaluateEach(Pipeline rows, std::string_view metrics, int64_t ever
 
 void EvaluateEach::evaluate(Trainer& trainer, int64_t epoch) {
   EvalReport report = trainer.model().eval(rows_, metrics_, options_);
-  points_.push_back({epoch, trainer.global_step(), std::move(report)});
+  points_.push_back({epoch, trainer.step_count(), std::move(report)});
 }
 
 void EvaluateEach::epoch_end(Trainer& trainer, const StepReport& last) {

@@ -75,7 +75,7 @@ ModelCheckpoint::~ModelCheckpoint() {
 /// Files of an earlier run keep their names: this one's get a number.
 void ModelCheckpoint::begin(Trainer& trainer) {
   watch_ = Stopwatch();
-  last_step_ = trainer.global_step();
+  last_step_ = trainer.step_count();
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
   if (error)

@@ -120,7 +120,7 @@ std::string train_page(std::string_view title, std::span<const StepReport> steps
                        std::span<const EvalPoint> tests) {
   std::string page = internal::page_begin(title) + std::string(internal::kFactsEnd);
   if (steps.empty()) return page + "<p>No step was made.</p>\n" + std::string(internal::kPageEnd);
-  std::vector<double> losses, rates, speeds;
+  std::vector<double> losses, rates, speeds, scales;
   struct Epoch {
     double sum = 0, steps = 0, place = 0;
   };
@@ -134,6 +134,7 @@ std::string train_page(std::string_view title, std::span<const StepReport> steps
     losses.push_back(step.loss);
     rates.push_back(step.learning_rate);
     speeds.push_back(rows_per_second(step));
+    scales.push_back(step.loss_scale);
     seconds += step.seconds;
     waited += step.wait_seconds;
   }
@@ -157,6 +158,8 @@ std::string train_page(std::string_view title, std::span<const StepReport> steps
   page += Curve("Loss", std::move(losses)).svg(means);
   page += test_curves(tests);
   page += Curve("Learning rate", std::move(rates)).svg({});
+  if (std::ranges::any_of(scales, [](double scale) { return scale != 1; }))
+    page += Curve("Loss scale", std::move(scales)).svg({});
   page += Curve("Rows per second", std::move(speeds)).svg({});
   return page + std::string(internal::kPageEnd);
 }
@@ -173,7 +176,9 @@ void TrainLog::begin(Trainer& /*trainer*/) {
   out_ = std::fopen(csv_.c_str(), "w");
   if (out_ == nullptr)
     fail(ErrorCode::kIo, "'{}' cannot be written: {}", csv_.string(), std::strerror(errno));
-  fmt::print(out_, "epoch,step,global_step,loss,learning_rate,rows,seconds,wait_seconds");
+  fmt::print(
+      out_,
+      "epoch,step,global_step,loss,learning_rate,rows,seconds,wait_seconds,loss_scale,dropped");
   if (tests_ != nullptr)
     for (const std::string& name : tests_->names()) fmt::print(out_, ",\"eval_{}\"", name);
   fmt::print(out_, "\n");
@@ -181,8 +186,9 @@ void TrainLog::begin(Trainer& /*trainer*/) {
 
 void TrainLog::write(const StepReport& step, const EvalPoint* tested) {
   if (out_ == nullptr) return;
-  fmt::print(out_, "{},{},{},{},{},{},{:.6f},{:.6f}", step.epoch, step.step, step.global_step,
-             step.loss, step.learning_rate, step.rows, step.seconds, step.wait_seconds);
+  fmt::print(out_, "{},{},{},{},{},{},{:.6f},{:.6f},{},{:d}", step.epoch, step.step,
+             step.global_step, step.loss, step.learning_rate, step.rows, step.seconds,
+             step.wait_seconds, step.loss_scale, step.is_dropped);
   if (tested != nullptr) {
     for (const MetricResult& metric : tested->report.metrics)
       fmt::print(out_, ",{}", metric.is_number() ? fmt::format("{}", metric.values[0]) : "");

@@ -26,6 +26,9 @@ TrainRecipe recipe_of(const TrainOptions& options) {
   recipe.clip_value = options.clip_value;
   recipe.clip_norm = options.clip_norm;
   recipe.accumulate = options.accumulate;
+  const LossScale scale = parse_loss_scale(options.loss_scale);
+  recipe.scales_loss = scale.is_used();
+  recipe.drops_overflow = scale.drops_overflow();
   return recipe;
 }
 
@@ -45,7 +48,10 @@ float power_after(double option, int64_t steps) {
 /// What predicting knows and training does not.
 void check_run(const RunOptions& run) {
   if (run.precision != Precision::kF32)
-    fail(ErrorCode::kUnsupported, "models are trained in f32: leave the precision out");
+    fail(ErrorCode::kUnsupported,
+         "a model in precision {} cannot be trained: TrainOptions::products says what its training "
+         "multiplies",
+         to_string(run.precision));
   if (run.place.stages.size() > 1)
     fail(
         ErrorCode::kUnsupported,
@@ -63,7 +69,13 @@ void check_rows(const Pipeline& rows) {
 Trainer::Trainer(Model& model, const TrainOptions& options)
     : model_(model), recipe_(recipe_of(options)) {
   check_run(model.options_);
-  training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
+  require(options.products == DType::kF32 || options.products == DType::kBF16 ||
+              options.products == DType::kF16,
+          "training multiplies in f32, bf16 or f16, not in {}", to_string(options.products));
+  training_ = {.seed = static_cast<int64_t>(options.seed),
+               .momentum = options.batch_norm_momentum,
+               .products = options.products};
+  loss_scale_ = parse_loss_scale(options.loss_scale);
   shards_optimizer_ = options.shard_optimizer;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
   std::map<std::string, Tensor, std::less<>> copies;
@@ -143,9 +155,10 @@ Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
 }
 
 Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch* batch) const {
-  const int64_t batches = global_step_ * recipe_.accumulate + accumulated_;
+  const int64_t batches = step_count() * recipe_.accumulate + accumulated_;
   if (name == "step") return Tensor::scalar(batches);
   if (name == "labels") return batch->labels;
+  if (name == "loss_scale") return Tensor::scalar(loss_scale_.scale());
   for (size_t i = 0; i < step.powers.size(); ++i)
     if (step.powers[i].name == name)
       return Tensor::scalar(powers_[i] * static_cast<float>(power_factor(i)));
@@ -156,12 +169,11 @@ Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch
   return Tensor::scalar(static_cast<float>(rate));
 }
 
-double Trainer::run(Prepared& prepared, const Batch* batch) {
+std::vector<Tensor> Trainer::run(Prepared& prepared, const Batch* batch) {
   std::vector<Tensor> inputs;
   for (const std::string& name : prepared.inputs)
     inputs.push_back(input(prepared.step, name, batch));
-  const std::vector<Tensor> outputs = prepared.program->run(inputs);
-  return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
+  return prepared.program->run(inputs);
 }
 
 double Trainer::make_step(const Batch& batch) {
@@ -172,17 +184,29 @@ double Trainer::make_step(const Batch& batch) {
          batch.bad[0].index, batch.bad[0].reason);
   const bool is_whole = recipe_.accumulate == 1;
   Prepared& step = prepared(batch.all_rows, is_whole ? StepPart::kWhole : StepPart::kAccumulate);
-  const double loss = run(step, &batch);
+  std::vector<Tensor> outputs = run(step, &batch);
+  const auto loss = static_cast<double>(outputs[0].data<float>()[0]);
   if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
   if (!is_whole) {
     if (++accumulated_ < recipe_.accumulate) return loss;
     accumulated_ = 0;
-    run(prepared(1, StepPart::kApply), nullptr);
+    outputs = run(prepared(1, StepPart::kApply), nullptr);
+  }
+  end_step(outputs);
+  return loss;
+}
+
+void Trainer::end_step(const std::vector<Tensor>& outputs) {
+  model_.programs_.clear();  // they have the weights of before in them
+  const bool overflowed = recipe_.scales_loss && recipe_.drops_overflow &&
+                          !std::isfinite(outputs.back().data<float>()[0]);
+  loss_scale_.update(overflowed);
+  if (overflowed) {
+    ++dropped_;
+    return;
   }
   ++global_step_;
-  model_.programs_.clear();  // they have the weights of before in them
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
-  return loss;
 }
 
 void Trainer::explain_bad_loss(const Batch& batch, double loss) {
@@ -196,7 +220,7 @@ void Trainer::explain_bad_loss(const Batch& batch, double loss) {
   }
   fail(ErrorCode::kInvalidArgument,
        "the loss of step {} is {}: {}; a smaller learning rate or clipped gradients may help",
-       global_step_ + 1, loss, where);
+       step_count() + 1, loss, where);
 }
 
 TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
@@ -223,9 +247,12 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       step.wait_seconds = step_watch.seconds();
       if (!batch) break;
       step.learning_rate = recipe_.optimizer.rate.rate(global_step_);
+      step.loss_scale = static_cast<double>(loss_scale_.scale());
+      const int64_t dropped = dropped_;
       step.loss = make_step(*batch);
+      step.is_dropped = dropped_ > dropped;
       step.step = i;
-      step.global_step = global_step_;
+      step.global_step = step_count();
       step.rows = batch->all_rows;
       step.seconds = step_watch.seconds();
       ++report.steps;
@@ -271,6 +298,8 @@ std::vector<TrainedTensor> Trainer::tensors() const {
   const auto number = [&](std::string_view name, double value) {
     all.push_back({std::string(name), Tensor::scalar(static_cast<float>(value)), {}});
   };
+  const bool saves_scale = recipe_.scales_loss && recipe_.drops_overflow;
+  if (saves_scale) number("scale_sense", static_cast<double>(loss_scale_.scale()));
   Tensor step(DType::kI32, {1});
   step.mutable_data<int32_t>()[0] = static_cast<int32_t>(global_step_);
   all.push_back({"global_step", step, {1}});
@@ -282,6 +311,10 @@ std::vector<TrainedTensor> Trainer::tensors() const {
       number(optimizer().powers[i].name, static_cast<double>(powers_[i]));
   const std::vector<TrainedTensor> states = states_here();
   all.insert(all.end(), states.begin(), states.end());
+  if (saves_scale) {
+    all.push_back({"current_iterator_step", Tensor::scalar(loss_scale_.iteration()), {}});
+    all.push_back({"last_overflow_iterator_step", Tensor::scalar(loss_scale_.last_overflow()), {}});
+  }
   return all;
 }
 
@@ -295,6 +328,11 @@ void Trainer::restore(const ModelSource& source) {
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
   std::vector<WantedParameter> wanted = {
       {{"global_step", DType::kI32, {1}}, replicated(everyone, 1)}};
+  if (recipe_.scales_loss && recipe_.drops_overflow) {
+    wanted.push_back({{"scale_sense", DType::kF32, {}}, replicated(everyone, 0)});
+    for (const char* name : {"current_iterator_step", "last_overflow_iterator_step"})
+      wanted.push_back({{name, DType::kI32, {}}, replicated(everyone, 0)});
+  }
   for (const TrainedTensor& tensor : here)
     wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
                       tensor.layout.mesh != nullptr ? tensor.layout
@@ -308,7 +346,15 @@ void Trainer::restore(const ModelSource& source) {
   require(step >= 0, "global_step is {}", step);
   for (TrainedTensor& tensor : here) copy_elements(stored.at(tensor.name), tensor.values);
   global_step_ = step;
-  resumed_ = step;
+  dropped_ = 0;
+  if (recipe_.scales_loss && recipe_.drops_overflow) {
+    const auto iteration = stored.at("current_iterator_step").data<int32_t>()[0];
+    loss_scale_.restore(stored.at("scale_sense").data<float>()[0], iteration,
+                        stored.at("last_overflow_iterator_step").data<int32_t>()[0]);
+    require(iteration - 1 >= step, "current_iterator_step is {} after {} steps", iteration, step);
+    dropped_ = iteration - 1 - step;
+  }
+  resumed_ = step_count() * recipe_.accumulate;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);
   model_.programs_.clear();
 }

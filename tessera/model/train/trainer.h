@@ -16,6 +16,7 @@
 
 #include "tessera/model/model.h"
 #include "tessera/passes/training.h"
+#include "tessera/train/loss_scale.h"
 #include "tessera/train/train_graph.h"
 
 namespace tessera {
@@ -27,6 +28,12 @@ struct TrainOptions {
   double clip_value = 0;  // as TrainRecipe has them
   double clip_norm = 0;
   int accumulate = 1;
+  /// By what the loss is multiplied before its gradients are computed, in the notation of
+  /// train/loss_scale.h; empty: not at all.
+  std::string loss_scale = {};
+  /// bf16 or f16: convolutions and products read and give numbers of it, as MindSpore's amp_level
+  /// "O1"; parameters, what the optimizer keeps, norms and the loss stay f32.
+  DType products = DType::kF32;
   uint64_t seed = 0;                 // of what dropout drops
   double batch_norm_momentum = 0.9;  // of moving statistics
   /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
@@ -43,12 +50,15 @@ struct StepReport {
   int64_t epochs = 0;
   int64_t step = 0;            // of the epoch, from 1
   int64_t steps_in_epoch = 0;  // batches of the epoch
-  int64_t global_step = 0;     // steps made before and now, from 1
+  int64_t global_step = 0;     // steps made before and now, dropped ones too, from 1
   int64_t rows = 0;            // of the batch
   double loss = 0;             // the batch's mean
   double seconds = 0;          // of the step
   double wait_seconds = 0;     // for its rows
   double learning_rate = 0;
+  double loss_scale = 1;  // of the step
+  /// Scaled gradients were no finite numbers: the step has changed nothing.
+  bool is_dropped = false;
 };
 
 class Trainer;
@@ -96,8 +106,12 @@ class Trainer {
   /// Everything that a checkpoint of a training run holds, in MindSpore's order: the network's
   /// parameters, global_step, learning_rate, the optimizer's numbers, its states.
   std::vector<TrainedTensor> tensors() const;
-  /// Steps made so far; the epoch that the next step belongs to follows from it.
+  /// Steps that the optimizer made so far.
   int64_t global_step() const { return global_step_; }
+  /// These and those that were dropped, as StepReport counts them; the epoch that the next step
+  /// belongs to follows from it.
+  int64_t step_count() const { return global_step_ + dropped_; }
+  const LossScale& loss_scale() const { return loss_scale_; }
   /// Goes on where a training run was saved: its parameters, what its optimizer kept, its step. The
   /// next train() begins at the batch after that step. Of `source` only weights, strategy, open and
   /// match are looked at. Collective where there are ranks. Throws kInvalidArgument for tensors
@@ -129,8 +143,9 @@ class Trainer {
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
-  double run(Prepared& prepared, const Batch* batch);
+  std::vector<Tensor> run(Prepared& prepared, const Batch* batch);
   double make_step(const Batch& batch);
+  void end_step(const std::vector<Tensor>& outputs);
   Tensor input(const TrainGraph& step, std::string_view name, const Batch* batch) const;
   [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
 
@@ -143,8 +158,10 @@ class Trainer {
   std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
+  LossScale loss_scale_;
   int64_t global_step_ = 0;
-  int64_t resumed_ = 0;      // steps of the run that goes on, until train() begins
+  int64_t dropped_ = 0;      // steps, for an overflow
+  int64_t resumed_ = 0;      // batches of the run that goes on, until train() begins
   int64_t accumulated_ = 0;  // batches since the last step
   std::map<std::pair<int64_t, StepPart>, Prepared> prepared_;
 };
