@@ -36,6 +36,7 @@ struct Request {
   std::string loss_scale;
   DType products = DType::kF32;
   int64_t accumulate = 1;
+  std::vector<std::string> recompute;
   bool shard_optimizer = false;
   bool statistics_per_rank = false;
   int64_t epochs = 1;
@@ -101,6 +102,7 @@ TrainOptions train_options(const Request& request) {
   read_usage([&] { return parse_loss_scale(request.loss_scale); });
   options.products = request.products;
   options.seed = static_cast<uint64_t>(request.seed);
+  options.recompute = request.recompute;
   options.shard_optimizer = request.shard_optimizer;
   options.statistics_per_rank = request.statistics_per_rank;
   return options;
@@ -129,6 +131,7 @@ void print_json(const Request& request, const Model& model, const TrainReport& r
   out.field("optimizer", request.optimizer).field("epochs", request.epochs);
   out.field("steps", report.steps).field("rows", report.rows).field("loss", report.loss);
   out.field("seconds", report.seconds).field("wait_seconds", report.wait_seconds);
+  out.field("activation_bytes", report.activation_bytes);
   out.field("ranks", int64_t{model.rank_count()}).field("saved", saved.string());
   if (eval != nullptr) {
     out.key("eval").open('{').field("data", request.eval_data).field("rows", eval->rows);
@@ -146,6 +149,8 @@ void print_text(const Request& request, const Model& model, const TrainReport& r
   fmt::print("{} steps of {} rows in {:.3f} s: {:.0f} rows/s; the last loss is {}\n", report.steps,
              request.rows.batch, report.seconds,
              static_cast<double>(report.rows) / std::max(report.seconds, 1e-9), report.loss);
+  fmt::print("a step keeps {} beside the parameters\n",
+             human_bytes(static_cast<uint64_t>(report.activation_bytes)));
   if (!saved.empty()) fmt::print("saved as {}\n", saved.string());
   if (eval == nullptr) return;
   for (const MetricResult& metric : eval->metrics)
@@ -269,6 +274,9 @@ void declare_training(Arguments& arguments, Request& request) {
                    "fixed(loss_scale=128) or dynamic(init_loss_scale=16777216,scale_factor=2,"
                    "scale_window=2000): the loss is multiplied, gradients are divided by it");
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
+  arguments.options("--recompute", request.recompute,
+                    "pattern of scopes, such as 'layer1.*', whose values are computed again "
+                    "instead of kept: less memory, the same bits");
   arguments.flag("--shard-optimizer", request.shard_optimizer,
                  "ranks that hold the same parameters share what the optimizer keeps");
   arguments.flag("--statistics-per-rank", request.statistics_per_rank,

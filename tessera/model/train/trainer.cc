@@ -13,6 +13,7 @@
 #include "tessera/passes/fold_constants.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
+#include "tessera/passes/recompute.h"
 #include "tessera/passes/split_ends.h"
 
 namespace tessera {
@@ -77,6 +78,7 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
                .products = options.products};
   loss_scale_ = parse_loss_scale(options.loss_scale);
   shards_optimizer_ = options.shard_optimizer;
+  recompute_ = options.recompute;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
@@ -84,9 +86,8 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
   model_.programs_.clear();
   powers_.assign(optimizer().powers.size(), 1.0F);
   // What is wrong with the recipe is said now, and the order of what is kept is known.
-  Graph graph = network(1);
-  parameters_ = internal::parameters_of(graph);
-  states_ = make_train_graph(std::move(graph), recipe_).kept;
+  parameters_ = internal::parameters_of(network(1));
+  states_ = step_graph(1, StepPart::kWhole).kept;
 }
 
 double Trainer::power_factor(size_t i) const {
@@ -107,6 +108,14 @@ Graph Trainer::network(int64_t rows) const {
   return graph;
 }
 
+TrainGraph Trainer::step_graph(int64_t rows, StepPart part) const {
+  TrainGraph step = make_train_graph(network(rows), recipe_, part);
+  // The network's nodes stay the first ones: what is computed again comes behind the loss.
+  if (!recompute_.empty() && part != StepPart::kApply)
+    step.graph = recompute(step.graph, step.graph.outputs[0], recompute_);
+  return step;
+}
+
 Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
   if (const auto weight = model_.weights_.find(name); weight != model_.weights_.end())
     return weight->second;
@@ -121,7 +130,7 @@ Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const 
 
 Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   Prepared made;
-  made.step = make_train_graph(network(rows), recipe_, part);
+  made.step = step_graph(rows, part);
   Graph graph = made.step.graph;
   const RunOptions& run = model_.options_;
   if (model_.spread_ == nullptr) {
@@ -263,6 +272,8 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
     }
     tell([&](Callback& callback) { callback.epoch_end(*this, step); });
   }
+  for (const auto& [key, made] : prepared_)
+    report.activation_bytes = std::max(report.activation_bytes, made.program->activation_bytes());
   report.seconds = watch.seconds();
   tell([&](Callback& callback) { callback.end(*this); });
   return report;

@@ -34,6 +34,9 @@ struct TrainOptions {
   /// bf16 or f16: convolutions and products read and give numbers of it, as MindSpore's amp_level
   /// "O1"; parameters, what the optimizer keeps, norms and the loss stay f32.
   DType products = DType::kF32;
+  /// Scopes whose values are not kept for the backward pass but computed again, as
+  /// passes/recompute.h says: "layer1.*". The same bits in less memory.
+  std::vector<std::string> recompute = {};
   uint64_t seed = 0;                 // of what dropout drops
   double batch_norm_momentum = 0.9;  // of moving statistics
   /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
@@ -80,6 +83,8 @@ struct TrainReport {
   double loss = 0;  // of the last step
   double seconds = 0;
   double wait_seconds = 0;  // of these, how long the program waited for rows
+  /// What a step keeps on this rank beside parameters and what the optimizer keeps.
+  int64_t activation_bytes = 0;
 };
 
 /// A tensor or number of a training run, by the name that MindSpore's checkpoints give it.
@@ -140,6 +145,7 @@ class Trainer {
   std::vector<TrainedTensor> weights_here() const;
   std::vector<TrainedTensor> states_here() const;
   Graph network(int64_t rows) const;
+  TrainGraph step_graph(int64_t rows, StepPart part) const;
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
@@ -155,6 +161,7 @@ class Trainer {
   std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
   std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
   bool shards_optimizer_ = false;
+  std::vector<std::string> recompute_;
   std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
