@@ -94,6 +94,44 @@ TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
   }
 }
 
+/// A clock that says 10 seconds more after each step; it is asked in between too.
+class Clock final : public Callback {
+ public:
+  void step_end(Trainer&, const StepReport&) override { seconds_ += 10; }
+  std::function<double()> read() {
+    return [this] { return seconds_; };
+  }
+
+ private:
+  double seconds_ = 1000;
+};
+
+void train_by_clock(const std::filesystem::path& folder, CheckpointConfig config) {
+  Clock clock;
+  config.clock = clock.read();
+  ModelCheckpoint saver("c", folder, config);
+  Model model = lenet();
+  const std::vector<Callback*> callbacks = {&clock, &saver};
+  model.train(2, digits(model.spec(), 8, 80), {}, callbacks);
+}
+
+TEST(ModelCheckpoint, SavesEverySoManySeconds) {
+  const ScratchFolder folder("training");
+  train_by_clock(folder.path(), {.save_checkpoint_steps = 0, .save_checkpoint_seconds = 45});
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"c-1_5.ckpt", "c-1_10.ckpt", "c-2_5.ckpt", "c-2_10.ckpt"}));
+}
+
+TEST(ModelCheckpoint, KeepsOneFilePerSoManyMinutesAndTheNewest) {
+  const ScratchFolder folder("training");
+  // Saved 20, 40, … 200 seconds after the beginning.
+  train_by_clock(
+      folder.path(),
+      {.save_checkpoint_steps = 2, .keep_checkpoint_max = 0, .keep_checkpoint_per_n_minutes = 1});
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"c-1_2.ckpt", "c-1_8.ckpt", "c-2_4.ckpt", "c-2_10.ckpt"}));
+}
+
 TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
   const ScratchFolder folder("training");
   const auto refuses = [&](const std::string& prefix, const CheckpointConfig& config) {

@@ -75,6 +75,7 @@ ModelCheckpoint::~ModelCheckpoint() {
 /// Files of an earlier run keep their names: this one's get a number.
 void ModelCheckpoint::begin(Trainer& trainer) {
   watch_ = Stopwatch();
+  last_seconds_ = seconds();
   last_step_ = trainer.step_count();
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
@@ -95,7 +96,7 @@ void ModelCheckpoint::step_end(Trainer& trainer, const StepReport& step) {
   const bool by_steps = config_.save_checkpoint_steps > 0;
   bool due = by_steps && step.global_step - last_step_ >= config_.save_checkpoint_steps;
   if (!by_steps && config_.save_checkpoint_seconds > 0) {
-    due = watch_.seconds() - last_seconds_ >= static_cast<double>(config_.save_checkpoint_seconds);
+    due = seconds() - last_seconds_ >= static_cast<double>(config_.save_checkpoint_seconds);
     due = trainer.all_agree(due);
   }
   if (due) save(trainer, step);
@@ -108,7 +109,7 @@ void ModelCheckpoint::end(Trainer& trainer) {
 
 void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   last_step_ = step.global_step;
-  last_seconds_ = watch_.seconds();
+  last_seconds_ = seconds();
   std::vector<TrainedTensor> tensors = trainer.tensors();
   if (config_.integrated_save)
     for (TrainedTensor& tensor : tensors) tensor.values = whole_of(tensor, trainer.world());
@@ -119,7 +120,7 @@ void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   if (config_.async_save)
     for (TrainedTensor& tensor : tensors) tensor.values = tensor.values.clone();
   latest_ = path;
-  saved_.push_back({path, watch_.seconds()});
+  saved_.push_back({path, seconds()});
   const auto when = config_.async_save ? std::launch::async : std::launch::deferred;
   writing_ = std::async(
       when, [this, path, step, tensors = std::move(tensors)] { write(path, tensors, step); });

@@ -370,4 +370,9 @@ void Trainer::restore(const ModelSource& source) {
   model_.programs_.clear();
 }
 
+TrainReport Model::train(int64_t epochs, const Pipeline& rows, const TrainOptions& options,
+                         std::span<Callback* const> callbacks) {
+  return Trainer(*this, options).train(epochs, rows, callbacks);
+}
+
 }  // namespace tessera
