@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tessera/checkpoint/checkpoint.h"
+#include "tessera/checkpoint/load_plan.h"
 #include "tessera/comm/communicator.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
@@ -227,6 +228,43 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
   EXPECT_EQ(slice.catalog.find("fc1.weight")->shape, (Shape{60, 400}));
   EXPECT_EQ(slice.catalog.find("moments.fc1.weight")->shape, (Shape{60, 400}));
   EXPECT_EQ(slice.catalog.find("fc2.weight")->shape, (Shape{84, 120}));
+}
+
+TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {
+  const ScratchFolder folder("training");
+  const std::map<std::string, std::string, std::less<>> cuts = {
+      {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
+  for (const bool async : {false, true}) {
+    const std::string prefix = async ? "later" : "now";
+    run_world({.ranks = 4}, [&](Communicator& world) {
+      RunOptions options{.threads = 1, .world = &world};
+      options.place.mesh = make_mesh({{"dp", 2}, {"tp", 2}});
+      options.place.layout_of =
+          [&, mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
+        const auto cut = cuts.find(value.name);
+        if (cut == cuts.end()) return std::nullopt;
+        return parse_layout(cut->second, mesh);
+      };
+      Model model = Model::open({.model = "lenet5", .seed = 5}, options);
+      Trainer trainer(model, {.optimizer = "adam"});
+      ModelCheckpoint saver(prefix, folder.path(), {.async_save = async});
+      const std::vector<Callback*> callbacks = {&saver};
+      trainer.train(1, digits(model.spec(), 8, 8), callbacks);
+      world.barrier();
+      const Checkpoint stored = open_checkpoint(folder.path() / (prefix + "-1_1.ckpt"));
+      for (const TrainedTensor& here : trainer.tensors()) {
+        const Record* record = stored.catalog.find(here.name);
+        ASSERT_NE(record, nullptr) << here.name;
+        EXPECT_EQ(record->shape, here.shape) << here.name;
+        const Tensor all = load_record(stored, *record);
+        const Box box = here.layout.mesh == nullptr
+                            ? whole(here.shape)
+                            : local_box(here.layout, here.shape, world.rank());
+        EXPECT_TRUE(std::ranges::equal(all.slice(box).contiguous().bytes(), here.values.bytes()))
+            << here.name << " of rank " << world.rank();
+      }
+    });
+  }
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ class ModelCheckpoint final : public Callback {
   };
 
   void save(Trainer& trainer, const StepReport& step);
-  void write(const std::filesystem::path& path, const std::vector<TrainedTensor>& tensors,
+  void write(const std::filesystem::path& path, std::vector<SaveEntry> entries,
              const StepReport& step) const;
   void wait();
   void keep();
