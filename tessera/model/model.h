@@ -107,8 +107,11 @@ struct EvalOptions {
   std::function<void(const EvalBatch&)> observe = nullptr;  // before the metrics take the batch
 };
 
+class Callback;
 class Spread;
 class Trainer;
+struct TrainOptions;
+struct TrainReport;
 
 class Model {
  public:
@@ -126,6 +129,11 @@ class Model {
   /// of each batch reads only that; every rank gets the same report.
   EvalReport eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
                   const EvalOptions& options = {});
+
+  /// Trains the weights, as Trainer(*this, options).train() of model/train/trainer.h does: a run
+  /// that begins with a new optimizer.
+  TrainReport train(int64_t epochs, const Pipeline& rows, const TrainOptions& options,
+                    std::span<Callback* const> callbacks = {});
 
   /// The network's parameters, in the order of the graph.
   std::vector<NetworkParameter> parameters() const;

@@ -322,13 +322,14 @@ class Builder {
   /// rate is no number then.
   void guard(std::vector<Value>& rates, const std::vector<Value>& gradients) {
     std::optional<Value> bad;
-    if (loss_) bad = nothing_of(*loss_);
-    if (recipe_.scales_loss) {
+    if (recipe_.scales_loss && recipe_.drops_overflow) {
       for (const Value gradient : gradients) {
         const Value sum = nothing_of(as_f32(reduce_sum(gradient)));
         bad = bad ? add(*bad, sum) : sum;
       }
+      graph().outputs.push_back(bad->id);
     }
+    if (loss_) bad = bad ? add(*bad, nothing_of(*loss_)) : nothing_of(*loss_);
     if (!bad) return;
     for (Value& rate : rates) rate = add(rate, *bad);
   }

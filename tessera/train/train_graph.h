@@ -37,9 +37,11 @@ struct TrainRecipe {
   int micro_batches = 1;
   /// The pipeline's stages, as PlaceOptions has them; empty: one.
   std::vector<std::vector<std::string>> stages = {};
-  /// The loss is multiplied by the input "loss_scale" and gradients divided by it; where one of
-  /// them is no finite number, the step changes nothing.
+  /// The loss is multiplied by the input "loss_scale" and gradients divided by it.
   bool scales_loss = false;
+  /// Where one of the scaled gradients is no finite number, the step changes nothing, and the last
+  /// output of the graph that makes it, else 0, is no number.
+  bool drops_overflow = true;
 };
 
 /// Which part of a step a graph is.

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tessera/comm/communicator.h"
+#include "tessera/model/predict_layout.h"
 #include "tessera/model/spread.h"
 #include "tessera/model/train/parallel_training.h"
 #include "tests/training/digits_run.h"
@@ -203,6 +204,36 @@ TEST(ParallelContext, SaysWhyGradientsMeanHasNoMeaningWhereTheLossIsOfAllRanks) 
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("the batch of all ranks"), std::string::npos);
   }
+}
+
+/// What strategy_ckpt_save_file would hold of a training of resnet20, which has batch norms.
+Strategy strategy_of_resnet(const AutoParallelContext& context) {
+  const TrainOptions options = train_options(context, {.optimizer = "momentum"});
+  const RunOptions run = training_run_options(context, options);
+  const ModelSpec spec = parse_model("resnet20");
+  const Spread spread(spec, {3, 32, 32}, run, 4);
+  Graph network = training_network(spec, 32, {3, 32, 32}, {}, run);
+  return strategy_of(
+      spread.place_training(make_train_graph(std::move(network), recipe_of(options))));
+}
+
+TEST(ParallelContext, ItsStrategyFileIsReadBack) {
+  AutoParallelContext context = context_of("auto_parallel", 4);
+  context.strategy_ckpt_save_file = std::filesystem::path(::testing::TempDir()) / "resnet.ckpt";
+  const Strategy saved = strategy_of_resnet(context);
+  write_strategy(saved, context.strategy_ckpt_save_file);
+  const auto has = [&](std::string_view name) {
+    return std::any_of(saved.operators.begin(), saved.operators.end(),
+                       [&](const OperatorStrategy& op) { return op.name == name; });
+  };
+  EXPECT_TRUE(has("BatchNorm_bn1.gamma"));
+  EXPECT_FALSE(has("Mul_bn1.moving_mean"));
+  AutoParallelContext other = context_of("semi_auto_parallel", 4);
+  other.strategy_ckpt_load_file = context.strategy_ckpt_save_file;
+  const Strategy again = strategy_of_resnet(other);
+  ASSERT_EQ(again.operators.size(), saved.operators.size());
+  for (size_t i = 0; i < saved.operators.size(); ++i)
+    EXPECT_EQ(again.operators[i], saved.operators[i]) << saved.operators[i].name;
 }
 
 }  // namespace

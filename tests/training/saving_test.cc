@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tessera/checkpoint/checkpoint.h"
+#include "tessera/checkpoint/load_plan.h"
 #include "tessera/comm/communicator.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
@@ -92,6 +93,44 @@ TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
     const Checkpoint a = bytes(now), b = bytes(later);
     for (const Record& record : a.catalog.records) EXPECT_NE(b.catalog.find(record.name), nullptr);
   }
+}
+
+/// A clock that says 10 seconds more after each step; it is asked in between too.
+class Clock final : public Callback {
+ public:
+  void step_end(Trainer&, const StepReport&) override { seconds_ += 10; }
+  std::function<double()> read() {
+    return [this] { return seconds_; };
+  }
+
+ private:
+  double seconds_ = 1000;
+};
+
+void train_by_clock(const std::filesystem::path& folder, CheckpointConfig config) {
+  Clock clock;
+  config.clock = clock.read();
+  ModelCheckpoint saver("c", folder, config);
+  Model model = lenet();
+  const std::vector<Callback*> callbacks = {&clock, &saver};
+  model.train(2, digits(model.spec(), 8, 80), {}, callbacks);
+}
+
+TEST(ModelCheckpoint, SavesEverySoManySeconds) {
+  const ScratchFolder folder("training");
+  train_by_clock(folder.path(), {.save_checkpoint_steps = 0, .save_checkpoint_seconds = 45});
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"c-1_5.ckpt", "c-1_10.ckpt", "c-2_5.ckpt", "c-2_10.ckpt"}));
+}
+
+TEST(ModelCheckpoint, KeepsOneFilePerSoManyMinutesAndTheNewest) {
+  const ScratchFolder folder("training");
+  // Saved 20, 40, … 200 seconds after the beginning.
+  train_by_clock(
+      folder.path(),
+      {.save_checkpoint_steps = 2, .keep_checkpoint_max = 0, .keep_checkpoint_per_n_minutes = 1});
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"c-1_2.ckpt", "c-1_8.ckpt", "c-2_4.ckpt", "c-2_10.ckpt"}));
 }
 
 TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
@@ -189,6 +228,43 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
   EXPECT_EQ(slice.catalog.find("fc1.weight")->shape, (Shape{60, 400}));
   EXPECT_EQ(slice.catalog.find("moments.fc1.weight")->shape, (Shape{60, 400}));
   EXPECT_EQ(slice.catalog.find("fc2.weight")->shape, (Shape{84, 120}));
+}
+
+TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {
+  const ScratchFolder folder("training");
+  const std::map<std::string, std::string, std::less<>> cuts = {
+      {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
+  for (const bool async : {false, true}) {
+    const std::string prefix = async ? "later" : "now";
+    run_world({.ranks = 4}, [&](Communicator& world) {
+      RunOptions options{.threads = 1, .world = &world};
+      options.place.mesh = make_mesh({{"dp", 2}, {"tp", 2}});
+      options.place.layout_of =
+          [&, mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
+        const auto cut = cuts.find(value.name);
+        if (cut == cuts.end()) return std::nullopt;
+        return parse_layout(cut->second, mesh);
+      };
+      Model model = Model::open({.model = "lenet5", .seed = 5}, options);
+      Trainer trainer(model, {.optimizer = "adam"});
+      ModelCheckpoint saver(prefix, folder.path(), {.async_save = async});
+      const std::vector<Callback*> callbacks = {&saver};
+      trainer.train(1, digits(model.spec(), 8, 8), callbacks);
+      world.barrier();
+      const Checkpoint stored = open_checkpoint(folder.path() / (prefix + "-1_1.ckpt"));
+      for (const TrainedTensor& here : trainer.tensors()) {
+        const Record* record = stored.catalog.find(here.name);
+        ASSERT_NE(record, nullptr) << here.name;
+        EXPECT_EQ(record->shape, here.shape) << here.name;
+        const Tensor all = load_record(stored, *record);
+        const Box box = here.layout.mesh == nullptr
+                            ? whole(here.shape)
+                            : local_box(here.layout, here.shape, world.rank());
+        EXPECT_TRUE(std::ranges::equal(all.slice(box).contiguous().bytes(), here.values.bytes()))
+            << here.name << " of rank " << world.rank();
+      }
+    });
+  }
 }
 
 }  // namespace

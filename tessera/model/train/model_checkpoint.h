@@ -41,6 +41,9 @@ struct CheckpointConfig {
   bool crc_check = false;
   std::string format = "ckpt";  // or "safetensors"
   SaveErrors on_error = SaveErrors::kThrow;
+  /// Seconds since any moment, by which save_checkpoint_seconds and keep_checkpoint_per_n_minutes
+  /// count; null: the machine's clock.
+  std::function<double()> clock = nullptr;
 };
 
 class ModelCheckpoint final : public Callback {
@@ -61,16 +64,17 @@ class ModelCheckpoint final : public Callback {
  private:
   struct Saved {
     std::filesystem::path path;
-    double seconds = 0;  // since training began
+    double seconds = 0;  // by the clock
   };
 
   void save(Trainer& trainer, const StepReport& step);
-  void write(const std::filesystem::path& path, const std::vector<TrainedTensor>& tensors,
+  void write(const std::filesystem::path& path, std::vector<SaveEntry> entries,
              const StepReport& step) const;
   void wait();
   /// Of ranks that save slices: what every one of them says, the least.
   int64_t least_of_all(int64_t mine) const;
   void keep();
+  double seconds() const { return config_.clock != nullptr ? config_.clock() : watch_.seconds(); }
 
   std::string prefix_;
   std::filesystem::path directory_;

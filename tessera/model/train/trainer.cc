@@ -12,6 +12,7 @@
 #include "tessera/passes/drop_dead.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
+#include "tessera/passes/recompute.h"
 
 namespace tessera {
 namespace {
@@ -32,7 +33,10 @@ float power_after(double option, int64_t steps) {
 /// What predicting knows and training does not.
 void check_run(const RunOptions& run) {
   if (run.precision != Precision::kF32)
-    fail(ErrorCode::kUnsupported, "models are trained in f32: leave the precision out");
+    fail(ErrorCode::kUnsupported,
+         "a model in precision {} cannot be trained: TrainOptions::products says what its training "
+         "multiplies",
+         to_string(run.precision));
 }
 
 void check_rows(const Pipeline& rows) {
@@ -52,6 +56,9 @@ TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
   recipe.clip_norm = options.clip_norm;
   recipe.accumulate = options.accumulate;
   recipe.micro_batches = options.micro_batches;
+  const LossScale scale = parse_loss_scale(options.loss_scale);
+  recipe.scales_loss = scale.is_used();
+  recipe.drops_overflow = scale.drops_overflow();
   if (options.sum_gradients) recipe.gradient_factor = parts_of_batch;
   return recipe;
 }
@@ -61,8 +68,15 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
       recipe_(recipe_of(options, model.spread_ == nullptr ? 1 : model.spread_->parts_of_batch())) {
   check_run(model.options_);
   recipe_.stages = model.options_.place.stages;
-  training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
+  require(options.products == DType::kF32 || options.products == DType::kBF16 ||
+              options.products == DType::kF16,
+          "training multiplies in f32, bf16 or f16, not in {}", to_string(options.products));
+  training_ = {.seed = static_cast<int64_t>(options.seed),
+               .momentum = options.batch_norm_momentum,
+               .products = options.products};
+  loss_scale_ = parse_loss_scale(options.loss_scale);
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
+  recompute_ = options.recompute;
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
@@ -70,9 +84,8 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
   model_.programs_.clear();
   powers_.assign(optimizer().powers.size(), 1.0F);
   // What is wrong with the recipe is said now, and the order of what is kept is known.
-  Graph graph = network(1);
-  parameters_ = internal::parameters_of(graph);
-  states_ = make_train_graph(std::move(graph), recipe_).kept;
+  parameters_ = internal::parameters_of(network(1));
+  states_ = step_graph(1, StepPart::kWhole).kept;
 }
 
 double Trainer::power_factor(size_t i) const {
@@ -90,6 +103,20 @@ Graph Trainer::network(int64_t rows) const {
   return training_network(model_.spec_, rows, model_.row_shape_, training_, model_.options_);
 }
 
+TrainGraph Trainer::step_graph(int64_t rows, StepPart part) const {
+  const int64_t of_micro_batch = std::max<int64_t>(1, rows / recipe_.micro_batches);
+  TrainGraph step = make_train_graph(network(of_micro_batch), recipe_, part);
+  if (recompute_.empty() || part == StepPart::kApply) return step;
+  if (recipe_.micro_batches > 1 || recipe_.stages.size() > 1)
+    fail(ErrorCode::kUnsupported,
+         "values are computed again in whole batches and without pipeline stages only: leave the "
+         "patterns, or the micro-batches and stages, out");
+  // The network's nodes stay the first ones: what is computed again comes behind the loss.
+  step.graph = recompute(step.graph, step.graph.outputs[0], recompute_);
+  step.network.resize(step.graph.nodes.size(), false);
+  return step;
+}
+
 Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
   if (const auto weight = model_.weights_.find(name); weight != model_.weights_.end())
     return weight->second;
@@ -104,8 +131,7 @@ Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const 
 
 Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   Prepared made;
-  const int64_t of_micro_batch = std::max<int64_t>(1, rows / recipe_.micro_batches);
-  made.step = make_train_graph(network(of_micro_batch), recipe_, part);
+  made.step = step_graph(rows, part);
   Graph graph = made.step.graph;
   const RunOptions& run = model_.options_;
   if (model_.spread_ == nullptr) {
@@ -136,7 +162,7 @@ void Trainer::tell_placement(int64_t rows, StepPart part, const Placed& placed) 
   const auto tell = std::exchange(model_.options_.on_first_program, nullptr);
   if (part == StepPart::kWhole) return tell(placed);
   // A step that is made of several batches, with all that checkpoints hold.
-  tell(model_.spread_->place_training(make_train_graph(network(rows), recipe_), shared_));
+  tell(model_.spread_->place_training(step_graph(rows, StepPart::kWhole), shared_));
 }
 
 Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
@@ -147,12 +173,13 @@ Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
 
 Tensor Trainer::input(const TrainGraph& step, const internal::StepInput& input,
                       const Batch* batch) const {
-  const int64_t batches = global_step_ * recipe_.accumulate + accumulated_;
+  const int64_t batches = step_count() * recipe_.accumulate + accumulated_;
   const std::string_view name = input.of;
   if (name == "step") return Tensor::scalar(batches * recipe_.micro_batches + input.micro_batch);
   if (input.has_rows())
     return internal::piece_of(input, name == "labels" ? batch->labels : batch->data, *batch,
                               recipe_.micro_batches);
+  if (name == "loss_scale") return Tensor::scalar(loss_scale_.scale());
   for (size_t i = 0; i < step.powers.size(); ++i)
     if (step.powers[i].name == name)
       return Tensor::scalar(powers_[i] * static_cast<float>(power_factor(i)));
@@ -162,12 +189,11 @@ Tensor Trainer::input(const TrainGraph& step, const internal::StepInput& input,
   return Tensor::scalar(static_cast<float>(rate));
 }
 
-double Trainer::run(Prepared& prepared, const Batch* batch) {
+std::vector<Tensor> Trainer::run(Prepared& prepared, const Batch* batch) {
   std::vector<Tensor> inputs;
   for (const internal::StepInput& one : prepared.inputs)
     inputs.push_back(input(prepared.step, one, batch));
-  const std::vector<Tensor> outputs = prepared.program->run(inputs);
-  return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
+  return prepared.program->run(inputs);
 }
 
 double Trainer::make_step(const Batch& batch) {
@@ -178,16 +204,29 @@ double Trainer::make_step(const Batch& batch) {
          batch.bad[0].index, batch.bad[0].reason);
   const bool is_whole = recipe_.accumulate == 1;
   Prepared& step = prepared(batch.all_rows, part_of_batch());
-  const double loss = run(step, &batch);
+  std::vector<Tensor> outputs = run(step, &batch);
+  const auto loss = static_cast<double>(outputs[0].data<float>()[0]);
   if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
   if (!is_whole) {
     if (++accumulated_ < recipe_.accumulate) return loss;
     accumulated_ = 0;
-    run(prepared(1, StepPart::kApply), nullptr);
+    outputs = run(prepared(1, StepPart::kApply), nullptr);
+  }
+  end_step(outputs);
+  return loss;
+}
+
+void Trainer::end_step(const std::vector<Tensor>& outputs) {
+  model_.programs_.clear();  // they have the weights of before in them
+  const bool overflowed = recipe_.scales_loss && recipe_.drops_overflow &&
+                          !std::isfinite(outputs.back().data<float>()[0]);
+  loss_scale_.update(overflowed);
+  if (overflowed) {
+    ++dropped_;
+    return;
   }
   ++global_step_;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
-  return loss;
 }
 
 void Trainer::explain_bad_loss(const Batch& batch, double loss) {
@@ -201,7 +240,7 @@ void Trainer::explain_bad_loss(const Batch& batch, double loss) {
   }
   fail(ErrorCode::kInvalidArgument,
        "the loss of step {} is {}: {}; a smaller learning rate or clipped gradients may help",
-       global_step_ + 1, loss, where);
+       step_count() + 1, loss, where);
 }
 
 Pipeline Trainer::part_of_rows(const Pipeline& rows) {
@@ -235,9 +274,12 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       step.wait_seconds = step_watch.seconds();
       if (!batch) break;
       step.learning_rate = recipe_.optimizer.rate.rate(global_step_);
+      step.loss_scale = static_cast<double>(loss_scale_.scale());
+      const int64_t dropped = dropped_;
       step.loss = make_step(*batch);
+      step.is_dropped = dropped_ > dropped;
       step.step = i;
-      step.global_step = global_step_;
+      step.global_step = step_count();
       step.rows = batch->all_rows;
       step.seconds = step_watch.seconds();
       ++report.steps;
@@ -246,9 +288,10 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       report.wait_seconds += step.wait_seconds;
       tell([&](Callback& callback) { callback.step_end(*this, step); });
     }
-    model_.programs_.clear();  // they have the weights of before in them
     tell([&](Callback& callback) { callback.epoch_end(*this, step); });
   }
+  for (const auto& [key, made] : prepared_)
+    report.activation_bytes = std::max(report.activation_bytes, made.program->activation_bytes());
   report.seconds = watch.seconds();
   tell([&](Callback& callback) { callback.end(*this); });
   return report;
@@ -304,6 +347,8 @@ std::vector<TrainedTensor> Trainer::tensors(bool everywhere) const {
   const auto number = [&](std::string_view name, double value) {
     all.push_back({std::string(name), Tensor::scalar(static_cast<float>(value)), {}});
   };
+  const bool saves_scale = recipe_.scales_loss && recipe_.drops_overflow;
+  if (saves_scale) number("scale_sense", static_cast<double>(loss_scale_.scale()));
   Tensor step(DType::kI32, {1});
   step.mutable_data<int32_t>()[0] = static_cast<int32_t>(global_step_);
   all.push_back({"global_step", step, {1}});
@@ -315,6 +360,10 @@ std::vector<TrainedTensor> Trainer::tensors(bool everywhere) const {
       number(optimizer().powers[i].name, static_cast<double>(powers_[i]));
   const std::vector<TrainedTensor> kept = states(everywhere);
   all.insert(all.end(), kept.begin(), kept.end());
+  if (saves_scale) {
+    all.push_back({"current_iterator_step", Tensor::scalar(loss_scale_.iteration()), {}});
+    all.push_back({"last_overflow_iterator_step", Tensor::scalar(loss_scale_.last_overflow()), {}});
+  }
   return all;
 }
 
@@ -328,6 +377,11 @@ void Trainer::restore(const ModelSource& source) {
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
   std::vector<WantedParameter> wanted = {
       {{"global_step", DType::kI32, {1}}, replicated(everyone, 1)}};
+  if (recipe_.scales_loss && recipe_.drops_overflow) {
+    wanted.push_back({{"scale_sense", DType::kF32, {}}, replicated(everyone, 0)});
+    for (const char* name : {"current_iterator_step", "last_overflow_iterator_step"})
+      wanted.push_back({{name, DType::kI32, {}}, replicated(everyone, 0)});
+  }
   for (const TrainedTensor& tensor : all)
     wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
                       tensor.layout.mesh != nullptr ? tensor.layout
@@ -343,9 +397,22 @@ void Trainer::restore(const ModelSource& source) {
     if (const auto here = stored.find(tensor.name); here != stored.end())
       copy_elements(here->second, tensor.values);
   global_step_ = step;
-  resumed_ = step;
+  dropped_ = 0;
+  if (recipe_.scales_loss && recipe_.drops_overflow) {
+    const auto iteration = stored.at("current_iterator_step").data<int32_t>()[0];
+    loss_scale_.restore(stored.at("scale_sense").data<float>()[0], iteration,
+                        stored.at("last_overflow_iterator_step").data<int32_t>()[0]);
+    require(iteration - 1 >= step, "current_iterator_step is {} after {} steps", iteration, step);
+    dropped_ = iteration - 1 - step;
+  }
+  resumed_ = step_count() * recipe_.accumulate;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);
   model_.programs_.clear();
+}
+
+TrainReport Model::train(int64_t epochs, const Pipeline& rows, const TrainOptions& options,
+                         std::span<Callback* const> callbacks) {
+  return Trainer(*this, options).train(epochs, rows, callbacks);
 }
 
 }  // namespace tessera
