@@ -339,7 +339,7 @@ void Trainer::restore(const ModelSource& source) {
     if (const auto here = stored.find(tensor.name); here != stored.end())
       copy_elements(here->second, tensor.values);
   global_step_ = step;
-  resumed_ = step;
+  resumed_ = step * recipe_.accumulate;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);
   model_.programs_.clear();
 }

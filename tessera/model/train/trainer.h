@@ -154,7 +154,7 @@ class Trainer {
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
   int64_t global_step_ = 0;
-  int64_t resumed_ = 0;      // steps of the run that goes on, until train() begins
+  int64_t resumed_ = 0;      // batches of the run that goes on, until train() begins
   int64_t accumulated_ = 0;  // batches since the last step
   std::map<std::pair<int64_t, StepPart>, Prepared> prepared_;
 };
