@@ -188,6 +188,20 @@ TEST(Pipeline, AParameterAndWhatIsKeptBesideItAreOfTheStageThatReadsIt) {
   EXPECT_EQ(found, 3U);
 }
 
+TEST(MicroBatches, OfRanksThatShareRowsAddUpTheirGradientsOnce) {
+  for (const int count : {1, 4}) {
+    const TrainRecipe recipe = recipe_of(1, count);
+    TrainGraph step =
+        make_train_graph(tower(2), {.optimizer = recipe.optimizer, .micro_batches = count});
+    const Placed placed =
+        place(step.graph, {.mesh = make_mesh({{"dp", 2}}), .network = step.network});
+    int sums = 0;
+    for (const Movement& movement : movements(placed))
+      if (step.graph.values[static_cast<size_t>(movement.value)].shape == Shape{6, 6}) ++sums;
+    EXPECT_EQ(sums, 2) << count << " micro-batches: one per weight";
+  }
+}
+
 TEST(MicroBatches, OneOfOneStageChangesNothing) {
   const TrainRecipe recipe{.optimizer = parse_optimizer("momentum")};
   EXPECT_TRUE(make_train_graph(tower(2), recipe).inputs.empty());
