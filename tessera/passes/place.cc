@@ -123,6 +123,7 @@ class Placer {
       note_wanted(n, *said);
       return whole_sums ? without_partial_sums(rule, *said, types) : *said;
     }
+    if (auto sums = still_partial(n, stage)) return *sums;
     internal::Question question{rule, stage, {}, goals(n), whole_sums};
     for (size_t i = 0; i < types.size(); ++i)
       question.operands.push_back(present(node.operands[i], stage, n));
@@ -156,6 +157,34 @@ class Placer {
         goal = stages_.moved(*goal, stages_.of_node(n));
     }
     return goals;
+  }
+
+  /// In a backward pass sums of partial sums, and their products with a number, stay partial: the
+  /// gradients of micro-batches are added up before the ranks add up theirs.
+  std::optional<RuleLayouts> still_partial(size_t n, const MeshPtr& stage) {
+    const Node& node = placed_.graph.nodes[n];
+    const std::string_view op = node.op->name;
+    if (placed_.network[n] || (op != "add" && op != "mul" && op != "div")) return std::nullopt;
+    const auto partial_sum = [&](ValueId id) -> const Layout* {
+      if (forms(id).size() != 1) return nullptr;
+      const Layout& layout = forms(id).front().layout;
+      const bool sums = !layout.partial.empty() &&
+                        std::all_of(layout.partial.begin(), layout.partial.end(),
+                                    [](const Partial& p) { return p.op == ReduceOp::kSum; });
+      return sums && internal::same_ranks(*layout.mesh, *stage) ? &layout : nullptr;
+    };
+    const Layout* sum = partial_sum(node.operands[0]);
+    if (sum == nullptr) return std::nullopt;
+    const ValueId other = node.operands[1];
+    if (op != "add") {
+      if (!value(other).shape.empty()) return std::nullopt;
+      return RuleLayouts{{*sum, replicated_on(sum->mesh, at(other))}, {*sum}};
+    }
+    const Layout* second = partial_sum(other);
+    const bool is_alike =
+        second != nullptr && *second == *sum && value(other).shape == value(node.operands[0]).shape;
+    if (!is_alike) return std::nullopt;
+    return RuleLayouts{{*sum, *sum}, {*sum}};
   }
 
   /// A sharding that was asked for, where it cuts no sum; else the nearest one that does not.

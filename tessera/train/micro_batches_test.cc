@@ -61,14 +61,14 @@ TrainRecipe recipe_of(int stages, int micro_batches) {
 }
 
 /// What each rank runs, each stage being one rank.
-std::vector<Graph> local_graphs(int stages, int micro_batches) {
+std::vector<Graph> local_graphs(int stages, int micro_batches, bool by_ticks = true) {
   const TrainRecipe recipe = recipe_of(stages, micro_batches);
   const TrainGraph step = make_train_graph(tower(stages), recipe);
   const Placed placed = place(step.graph, {.mesh = make_mesh({{"dp", 1}}),
                                            .network = step.network,
                                            .stages = recipe.stages,
                                            .node_stages = step.stages,
-                                           .ticks = step.ticks});
+                                           .ticks = by_ticks ? step.ticks : std::vector<size_t>()});
   std::vector<Graph> graphs;
   for (Rank rank = 0; rank < stages; ++rank) graphs.push_back(lower(placed, rank));
   return graphs;
@@ -160,10 +160,17 @@ int time_of(const std::vector<Graph>& graphs, int micro_batches) {
 }
 
 TEST(Pipeline, NoStageWaitsForWhatAnotherComputesMeanwhile) {
-  for (int stages = 2; stages <= 4; ++stages)
-    for (const int count : {1, 2, 4, 8})
-      EXPECT_EQ(time_of(local_graphs(stages, count), count), 2 * (count + stages - 1))
-          << stages << " stages, " << count << " micro-batches";
+  for (int stages = 2; stages <= 4; ++stages) {
+    for (const int count : {1, 2, 4, 8}) {
+      SCOPED_TRACE(fmt::format("{} stages, {} micro-batches", stages, count));
+      const int least = 2 * (count + stages - 1);
+      EXPECT_EQ(time_of(local_graphs(stages, count), count), least);
+      if (count >= stages) {
+        EXPECT_GT(time_of(local_graphs(stages, count, false), count), least)
+            << "moved by who reads it, not by ticks";
+      }
+    }
+  }
 }
 
 TEST(Pipeline, AParameterAndWhatIsKeptBesideItAreOfTheStageThatReadsIt) {
@@ -179,6 +186,20 @@ TEST(Pipeline, AParameterAndWhatIsKeptBesideItAreOfTheStageThatReadsIt) {
     ++found;
   }
   EXPECT_EQ(found, 3U);
+}
+
+TEST(MicroBatches, OfRanksThatShareRowsAddUpTheirGradientsOnce) {
+  for (const int count : {1, 4}) {
+    const TrainRecipe recipe = recipe_of(1, count);
+    TrainGraph step =
+        make_train_graph(tower(2), {.optimizer = recipe.optimizer, .micro_batches = count});
+    const Placed placed =
+        place(step.graph, {.mesh = make_mesh({{"dp", 2}}), .network = step.network});
+    int sums = 0;
+    for (const Movement& movement : movements(placed))
+      if (step.graph.values[static_cast<size_t>(movement.value)].shape == Shape{6, 6}) ++sums;
+    EXPECT_EQ(sums, 2) << count << " micro-batches: one per weight";
+  }
 }
 
 TEST(MicroBatches, OneOfOneStageChangesNothing) {

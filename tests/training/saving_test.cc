@@ -1,6 +1,7 @@
 // Checkpoints while training: their names, which are kept, what is in them, going on from them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -182,6 +183,36 @@ TEST(Resuming, GivesTheBitsOfARunThatWasNotInterrupted) {
       for (const auto& [name, values] : whole)
         EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
             << name << " of " << optimizer << " after " << steps << " steps";
+    }
+  }
+}
+
+TEST(Resuming, OfAccumulationAndOfMicroBatchesBeginsAtTheRowsBehindTheStep) {
+  for (const TrainOptions& options :
+       {TrainOptions{.accumulate = 2}, TrainOptions{.micro_batches = 2}}) {
+    SCOPED_TRACE(options.accumulate);
+    const ScratchFolder folder("training");
+    const auto rows = [&](const Model& model) {
+      return digits(model.spec(), options.accumulate == 2 ? 4 : 8, 80).shuffle(11);
+    };
+    ModelCheckpoint saver("r", folder.path(),
+                          {.save_checkpoint_steps = 13, .keep_checkpoint_max = 9});
+    const std::vector<Callback*> callbacks = {&saver};
+    Model whole = lenet(), on = lenet();
+    Trainer first(whole, options), second(on, options);
+    first.train(2, rows(whole), callbacks);
+    const char* name = options.accumulate == 2 ? "r-2_6.ckpt" : "r-2_3.ckpt";
+    second.restore({.weights = {folder.path() / name}});
+    EXPECT_EQ(second.global_step(), 13);
+    EXPECT_EQ(second.train(2, rows(on), {}).rows, 56);
+    EXPECT_EQ(second.global_step(), 20);
+    for (const TrainedTensor& tensor : first.tensors()) {
+      const auto found = second.tensors();
+      const auto same = std::find_if(found.begin(), found.end(), [&](const TrainedTensor& other) {
+        return other.name == tensor.name;
+      });
+      ASSERT_NE(same, found.end());
+      EXPECT_TRUE(std::ranges::equal(tensor.values.bytes(), same->values.bytes())) << tensor.name;
     }
   }
 }
