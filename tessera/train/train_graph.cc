@@ -195,6 +195,8 @@ class Builder {
     for (size_t i = 0; i < gradients.size(); ++i) {
       const Value sum = keep("accu_grads", 0, trained_[i].value);
       update(sum, add(sum, div(gradients[i], like(count, gradients[i]))));
+      // Another graph changes the parameter: it is no constant here either.
+      update(trained_[i].value, trained_[i].value);
     }
   }
 
