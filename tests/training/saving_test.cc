@@ -162,7 +162,8 @@ std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t
   Model other = lenet();
   Trainer trainer(other, options);
   if (steps > 0) {
-    const auto name = fmt::format("r-{}_{}.ckpt", (steps - 1) / 10 + 1, (steps - 1) % 10 + 1);
+    const int64_t batch = steps * options.accumulate - 1;
+    const auto name = fmt::format("r-{}_{}.ckpt", batch / 10 + 1, batch % 10 + 1);
     trainer.restore({.weights = {folder.path() / name}});
     EXPECT_EQ(trainer.global_step(), steps);
   }
@@ -214,6 +215,16 @@ TEST(Resuming, OfAccumulationAndOfMicroBatchesBeginsAtTheRowsBehindTheStep) {
       ASSERT_NE(same, found.end());
       EXPECT_TRUE(std::ranges::equal(tensor.values.bytes(), same->values.bytes())) << tensor.name;
     }
+  }
+}
+
+TEST(Resuming, BetweenStepsOfManyBatchesGoesOnAtTheRightBatch) {
+  const TrainOptions options{.optimizer = "adam", .accumulate = 2};
+  const auto whole = weights_after(options, 0);
+  for (const int64_t steps : {2, 7}) {
+    for (const auto& [name, values] : weights_after(options, steps))
+      EXPECT_TRUE(std::ranges::equal(values.bytes(), whole.at(name).bytes()))
+          << name << " after " << steps << " steps";
   }
 }
 

@@ -33,9 +33,9 @@ inline float rounded_to_f16(float value) {
 class RoundTo final : public PreparedKernel {
  public:
   RoundTo(const OpCall& call, const Formats& offered)
-      : formats_{offered.operands, {offered.operands[0]}},
-        is_f16_(call.attr<std::string>("dtype") == "f16") {
-    const Format& format = offered.operands[0];
+      : is_f16_(call.attr<std::string>("dtype") == "f16") {
+    const Format format = offered.operands.empty() ? nullptr : offered.operands[0];
+    formats_ = {{format}, {format}};
     count_ = format == nullptr ? element_count(call.shape(0))
                                : format->byte_count() / static_cast<int64_t>(sizeof(float));
     threads_ = internal::worthwhile_threads(static_cast<double>(count_), count_);
