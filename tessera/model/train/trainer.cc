@@ -63,7 +63,8 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
   recipe_.stages = model.options_.place.stages;
   training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
   shards_optimizer_ = options.shard_optimizer;
-  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
+  const auto stages = std::max<int64_t>(1, std::ssize(recipe_.stages));
+  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count() / stages;
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
