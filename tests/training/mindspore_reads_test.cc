@@ -103,5 +103,19 @@ TEST(Transformed, SlicesAreWhatOneRankTrained) {
   }
 }
 
+// Of several ranks each: of stages of one rank MindSpore's file can say nothing.
+TEST(MindSporeReads, SlicesOfPipelineStagesAsWhatOneRankTrained) {
+  TESSERA_NEEDS_MINDSPORE();
+  const ScratchFolder folder("mindspore_reads");
+  const auto cut = folder.path() / "cut.txt";
+  std::ofstream(cut) << "mesh {tp=2}\nfc1.weight  [tp, -]\nfc1.bias  [tp]\nfc2.weight  [-, tp]\n"
+                        "conv2.weight  [tp, -, -, -]\n";
+  train({"--micro-batches", "4", "--save", (folder.path() / "whole").string()});
+  train({"--micro-batches", "4", "--stages", "conv*;fc*", "--layouts", cut.string(), "--save",
+         (folder.path() / "cut").string(), "--slices"});
+  expect_equal({"slices", (folder.path() / "cut").string(),
+                (folder.path() / "whole/lenet5-1_10.ckpt").string()});
+}
+
 }  // namespace
 }  // namespace tessera::testing

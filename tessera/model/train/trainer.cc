@@ -77,7 +77,8 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
   loss_scale_ = parse_loss_scale(options.loss_scale);
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
   recompute_ = options.recompute;
-  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
+  const auto stages = std::max<int64_t>(1, std::ssize(recipe_.stages));
+  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count() / stages;
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
