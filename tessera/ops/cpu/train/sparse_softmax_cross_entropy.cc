@@ -20,13 +20,12 @@ class CrossEntropy final : public PreparedKernel {
     const float* logits = operands[0].data<float>().data();
     float* losses = results[0].mutable_data<float>().data();
     internal::parallel_ranges(rows_, threads_, [&](int64_t begin, int64_t end) {
-      std::vector<float> shares(static_cast<size_t>(classes_));
+      std::vector<double> shares(static_cast<size_t>(classes_));
       for (int64_t n = begin; n < end; ++n) {
         const float* row = logits + n * classes_;
-        const internal::Shares made = internal::exponentials(row, classes_, shares.data());
-        const float known = row[labels[static_cast<size_t>(n)]];
+        const auto known = static_cast<double>(row[labels[static_cast<size_t>(n)]]);
         losses[n] = static_cast<float>(
-            std::log(made.sum) - (static_cast<double>(known) - static_cast<double>(made.top)));
+            -internal::exponentials(row, classes_, shares.data()).log_probability(known));
       }
     });
   }

@@ -21,14 +21,16 @@ class CrossEntropyGrad final : public PreparedKernel {
     const float* gradient = operands[2].data<float>().data();
     float* out = results[0].mutable_data<float>().data();
     internal::parallel_ranges(rows_, threads_, [&](int64_t begin, int64_t end) {
+      std::vector<double> shares(static_cast<size_t>(classes_));
       for (int64_t n = begin; n < end; ++n) {
-        float* shares = out + n * classes_;
-        const double sum = internal::exponentials(logits + n * classes_, classes_, shares).sum;
-        const float scale = static_cast<float>(1 / sum);
+        const double sum =
+            internal::exponentials(logits + n * classes_, classes_, shares.data()).sum;
         const int64_t label = labels[static_cast<size_t>(n)];
-        const float known = shares[label] * scale - 1;
-        for (int64_t c = 0; c < classes_; ++c) shares[c] = gradient[n] * (shares[c] * scale);
-        shares[label] = gradient[n] * known;
+        const auto scale = static_cast<double>(gradient[n]);
+        float* to = out + n * classes_;
+        for (int64_t c = 0; c < classes_; ++c)
+          to[c] = static_cast<float>(scale *
+                                     (shares[static_cast<size_t>(c)] / sum - (c == label ? 1 : 0)));
       }
     });
   }

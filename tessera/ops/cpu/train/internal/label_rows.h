@@ -27,16 +27,16 @@ inline std::vector<int64_t> checked_labels(const Tensor& labels, int64_t classes
   return checked;
 }
 
-/// Sets shares[c] to exp(row[c] - top) and gives their sum; `top` is the largest of the row.
-struct Shares {
-  float top = 0;
-  double sum = 0;
-};
-inline Shares exponentials(const float* row, int64_t classes, float* shares) {
-  Shares made{-HUGE_VALF, 0};
-  for (int64_t c = 0; c < classes; ++c) made.top = row[c] > made.top ? row[c] : made.top;
-  for (int64_t c = 0; c < classes; ++c) shares[c] = std::exp(row[c] - made.top);
-  for (int64_t c = 0; c < classes; ++c) made.sum += static_cast<double>(shares[c]);
+/// Sets shares[c] to exp(row[c] - top), top being the row's largest; gives top and the sum. All in
+/// double, with the numbers of softmax_row: what is rounded here training would not forget.
+inline SoftmaxRow exponentials(const float* row, int64_t classes, double* shares) {
+  float top = -HUGE_VALF;
+  for (int64_t c = 0; c < classes; ++c) top = row[c] > top ? row[c] : top;
+  SoftmaxRow made{static_cast<double>(top), 0};
+  for (int64_t c = 0; c < classes; ++c) {
+    shares[c] = std::exp(static_cast<double>(row[c]) - made.top);
+    made.sum += shares[c];
+  }
   return made;
 }
 
