@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Runs the measurements of bench/README.md on this machine: ./dev bench [all_reduce,input,infer,load,e2e,reshard].
+# Runs the measurements of bench/README.md on this machine: ./dev bench [all_reduce,save,input,infer,load,e2e,reshard].
 # With ../shared/peers, each runs side by side with the programs that people would use instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-parts=${1:-all_reduce,input,e2e,infer,load,reshard}
+parts=${1:-all_reduce,save,input,e2e,infer,load,reshard}
 programs=$PWD/build/release
 peers=../shared/peers
 if [[ $parts == *all_reduce* ]]; then  # beside OpenMPI, which needs no peers
   bench/all_reduce.py "$programs"
   parts=$(tr , '\n' <<<"$parts" | grep -v all_reduce | paste -sd, || true)
+  [[ -n $parts ]] || exit 0
+fi
+if [[ $parts == *save* ]]; then  # beside plain writing
+  folder=$(mktemp -d)
+  "$programs/bench_save" "$folder" 1024 4
+  rm -r "$folder"
+  parts=$(tr , '\n' <<<"$parts" | grep -v save | paste -sd, || true)
   [[ -n $parts ]] || exit 0
 fi
 if [[ $parts == *input* ]]; then  # beside libjpeg-turbo alone

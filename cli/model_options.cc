@@ -17,7 +17,7 @@ void ModelOptions::declare(Arguments& arguments) {
                  "the same bits for any number of ranks and threads on one type of processor");
   arguments.option("--precision", precision,
                    "f32, or bf16: convolutions and dense layers multiply in bf16, where the "
-                   "processor has instructions for it");
+                   "processor has instructions for it; train takes f16 too");
   arguments.options("--reinit", reinit,
                     "pattern of parameters that stay new whatever the file has: "
                     "a head for other classes");

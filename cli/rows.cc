@@ -8,10 +8,12 @@ namespace tessera::cli {
 
 void RowOptions::declare(Arguments& arguments, bool data_required) {
   arguments.group("Rows");
-  arguments.option("--data", data,
-                   "rows, as SOURCE:PLACE: mnist:DIR[/train|/test], cifar10:DIR, cifar100:DIR, "
-                   "folder:DIR, digits:test",
-                   data_required);
+  arguments.option(
+      "--data", data,
+      "rows, as SOURCE:PLACE: mnist:DIR[/train|/test], cifar10:DIR, cifar100:DIR, "
+      "folder:DIR, digits:test; 'digits:test[100:200]' are the rows 100 to 199, [:100] "
+      "the first, [100:] the others",
+      data_required);
   arguments.option("--batch", batch, "rows that run together");
   arguments.option("--limit", limit, "use only the first rows; 0: all");
   arguments.option(

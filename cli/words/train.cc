@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
@@ -11,6 +12,7 @@
 #include "cli/word.h"
 #include "tessera/base/text.h"
 #include "tessera/model/predict_layout.h"
+#include "tessera/model/train/evaluate_each.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tessera/model/train/monitors.h"
 #include "tessera/model/train/train_log.h"
@@ -31,8 +33,14 @@ struct Request {
   std::string loss = "sparse_softmax_cross_entropy";
   std::string clip_norm = "0";
   std::string clip_value = "0";
+  std::string loss_scale;
+  DType products = DType::kF32;
   int64_t accumulate = 1;
+  int64_t micro_batches = 1;
+  std::vector<std::string> recompute;
   bool shard_optimizer = false;
+  bool shard_parameters = false;
+  bool sum_gradients = false;
   bool statistics_per_rank = false;
   int64_t epochs = 1;
   int64_t seed = 0;
@@ -46,6 +54,7 @@ struct Request {
   bool survive_save_errors = false;
   std::string resume;
   std::string eval_data;
+  int64_t eval_every = 1;
   std::string log;
   std::string page;
   int64_t loss_every = 0;
@@ -92,8 +101,16 @@ TrainOptions train_options(const Request& request) {
   require_usage(request.accumulate >= 1, "--accumulate is {}; wanted 1 or more",
                 request.accumulate);
   options.accumulate = static_cast<int>(request.accumulate);
+  require_usage(request.micro_batches >= 1 && request.micro_batches <= 4096,
+                "--micro-batches is {}; wanted 1 to 4096", request.micro_batches);
+  options.micro_batches = static_cast<int>(request.micro_batches);
+  options.loss_scale = request.loss_scale;
+  read_usage([&] { return parse_loss_scale(request.loss_scale); });
+  options.products = request.products;
   options.seed = static_cast<uint64_t>(request.seed);
-  options.shard_optimizer = request.shard_optimizer;
+  options.recompute = request.recompute;
+  options.shard_optimizer = request.shard_optimizer || request.shard_parameters;
+  options.sum_gradients = request.sum_gradients;
   options.statistics_per_rank = request.statistics_per_rank;
   return options;
 }
@@ -121,6 +138,7 @@ void print_json(const Request& request, const Model& model, const TrainReport& r
   out.field("optimizer", request.optimizer).field("epochs", request.epochs);
   out.field("steps", report.steps).field("rows", report.rows).field("loss", report.loss);
   out.field("seconds", report.seconds).field("wait_seconds", report.wait_seconds);
+  out.field("activation_bytes", report.activation_bytes);
   out.field("ranks", int64_t{model.rank_count()}).field("saved", saved.string());
   if (eval != nullptr) {
     out.key("eval").open('{').field("data", request.eval_data).field("rows", eval->rows);
@@ -138,6 +156,8 @@ void print_text(const Request& request, const Model& model, const TrainReport& r
   fmt::print("{} steps of {} rows in {:.3f} s: {:.0f} rows/s; the last loss is {}\n", report.steps,
              request.rows.batch, report.seconds,
              static_cast<double>(report.rows) / std::max(report.seconds, 1e-9), report.loss);
+  fmt::print("a step keeps {} beside the parameters\n",
+             human_bytes(static_cast<uint64_t>(report.activation_bytes)));
   if (!saved.empty()) fmt::print("saved as {}\n", saved.string());
   if (eval == nullptr) return;
   for (const MetricResult& metric : eval->metrics)
@@ -160,6 +180,29 @@ std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model&
   return std::make_unique<ModelCheckpoint>(prefix, folder, config);
 }
 
+/// What is looked for is a placement of steps, and how parameters are kept.
+void place_for_training(const Request& request, RunOptions& run) {
+  const TrainOptions options = train_options(request);
+  if (run.search) run.search->training = std::make_shared<const TrainRecipe>(recipe_of(options));
+  if (request.shard_parameters)
+    run.place.cut_further = [how = options.parallel_optimizer](const ValueInfo& value,
+                                                               const Layout& layout) {
+      return cut_further(how, value, layout);
+    };
+}
+
+/// What is evaluated after epochs; null where nothing is.
+std::unique_ptr<EvaluateEach> make_tests(const Request& request, const ModelSpec& spec,
+                                         int threads) {
+  if (request.eval_data.empty()) return nullptr;
+  RowOptions other = request.rows;
+  other.data = request.eval_data;
+  other.limit = 0;
+  other.drop_remainder = false;
+  return std::make_unique<EvaluateEach>(other.open(spec, threads), "accuracy,loss",
+                                        request.eval_every, EvalOptions{.loss = request.loss});
+}
+
 /// What one rank does; rank 0 tells the result.
 void train_on(const Request& request, Communicator* world) {
   const bool tells = world == nullptr || world->rank() == 0;
@@ -173,10 +216,14 @@ void train_on(const Request& request, Communicator* world) {
   together.insert(0, request.rows.batch);
   run = request.ranks.run_options(run, world, spec, together);
   if (world != nullptr) rows = rows.threads(run.threads);
+  place_for_training(request, run);
   if (request.slices && !request.folder.empty())
     run.on_first_program = [&](const Placed& placed) {
       std::filesystem::create_directories(request.folder);
-      write_strategy(strategy_of(placed), std::filesystem::path(request.folder) / "strategy.ckpt");
+      const Strategy strategy = strategy_of(placed);
+      // MindSpore's files cannot say that a stage is one rank.
+      const std::string_view name = strategy.ranks_per_stage > 1 ? "strategy.ckpt" : "layouts.txt";
+      write_strategy(strategy, std::filesystem::path(request.folder) / name);
     };
   Model model = request.model.open({request.weights, request.ranks.from}, request.checkpoint, row,
                                    run, static_cast<uint64_t>(request.seed));
@@ -185,7 +232,7 @@ void train_on(const Request& request, Communicator* world) {
     trainer.restore({.weights = {request.resume},
                      .strategy = request.ranks.from,
                      .open = request.checkpoint.open_options()});
-  LiveLine line(request.epochs * rows.batch_count() - trainer.global_step(),
+  LiveLine line(request.epochs * rows.batch_count() - trainer.step_count(),
                 quiet || request.loss_every > 0);
   std::vector<Callback*> callbacks = {&line};
   LossMonitor losses(std::max<int64_t>(request.loss_every, 1));
@@ -195,21 +242,15 @@ void train_on(const Request& request, Communicator* world) {
   std::unique_ptr<ModelCheckpoint> saver;
   if (!request.folder.empty())
     callbacks.push_back((saver = make_saver(request, model, world)).get());
-  TrainLog log(request.log, request.page);
+  const std::unique_ptr<EvaluateEach> tests = make_tests(request, spec, run.threads);
+  if (tests) callbacks.push_back(tests.get());
+  TrainLog log(request.log, request.page, tests.get());
   if (tells) callbacks.push_back(&log);
   const TrainReport report = trainer.train(request.epochs, rows, callbacks);
-  std::optional<EvalReport> eval;
-  if (!request.eval_data.empty()) {
-    RowOptions other = request.rows;
-    other.data = request.eval_data;
-    other.limit = 0;
-    other.drop_remainder = false;
-    eval = model.eval(other.open(spec, run.threads), parse_metrics("accuracy,loss"),
-                      {.loss = request.loss});
-  }
   if (!tells) return;
   const std::filesystem::path saved = saver ? saver->latest() : std::filesystem::path();
-  const EvalReport* tested = eval ? &*eval : nullptr;
+  const EvalReport* tested =
+      tests && !tests->points().empty() ? &tests->points().back().report : nullptr;
   request.common.json ? print_json(request, model, report, saved, tested)
                       : print_text(request, model, report, saved, tested);
 }
@@ -220,9 +261,23 @@ void train(const Request& request) {
   request.model.spec();
   (void)train_options(request);
   require_usage(request.epochs >= 1, "--epochs is {}; wanted 1 or more", request.epochs);
+  require_usage(request.eval_every >= 1, "--eval-every is {}; wanted 1 or more",
+                request.eval_every);
   require_usage(request.loss_every >= 0 && request.save_steps >= 0 && request.keep >= 1,
                 "--loss-every and --save-steps want 0 or more, --keep 1 or more");
   request.ranks.run([&](Communicator* world) { train_on(request, world); });
+}
+
+/// Training says by what its products are rounded, on any processor; what is evaluated stays f32.
+void take_precision(Request& request) {
+  const std::string said = std::exchange(request.model.precision, "f32");
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    if (said != to_string(dtype)) continue;
+    request.products = dtype;
+    return;
+  }
+  require_usage(false, "--precision is '{}'; a model is trained in f32, bf16 or f16",
+                printable(said));
 }
 
 void declare_training(Arguments& arguments, Request& request) {
@@ -237,9 +292,23 @@ void declare_training(Arguments& arguments, Request& request) {
   arguments.option("--loss", request.loss, "op that gives the loss of each row");
   arguments.option("--clip-norm", request.clip_norm, "largest norm of all gradients together");
   arguments.option("--clip-value", request.clip_value, "largest element of a gradient");
+  arguments.option("--loss-scale", request.loss_scale,
+                   "fixed(loss_scale=128) or dynamic(init_loss_scale=16777216,scale_factor=2,"
+                   "scale_window=2000): the loss is multiplied, gradients are divided by it");
   arguments.option("--accumulate", request.accumulate, "batches whose gradients make one step");
+  arguments.option("--micro-batches", request.micro_batches,
+                   "pieces of each batch that are computed one after the other: with --stages "
+                   "they fill the pipeline, without they take less memory");
+  arguments.options("--recompute", request.recompute,
+                    "pattern of scopes, such as 'layer1.*', whose values are computed again "
+                    "instead of kept: less memory, the same bits");
   arguments.flag("--shard-optimizer", request.shard_optimizer,
                  "ranks that hold the same parameters share what the optimizer keeps");
+  arguments.flag("--shard-parameters", request.shard_parameters,
+                 "and the parameters, which are gathered where they are read");
+  arguments.flag("--sum-gradients", request.sum_gradients,
+                 "sum the gradients of the ranks' own losses, as MindSpore's data_parallel without "
+                 "gradients_mean");
   arguments.flag("--statistics-per-rank", request.statistics_per_rank,
                  "batch norm over each rank's rows, as MindSpore's data_parallel");
   arguments.option("--seed", request.seed, "of new weights and of the order of rows");
@@ -255,12 +324,15 @@ void declare_result(Arguments& arguments, Request& request) {
                    "save every so many steps; 0: at the end alone");
   arguments.option("--keep", request.keep, "so many files at most, the newest");
   arguments.flag("--slices", request.slices,
-                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file");
+                 "each rank saves its slices in rank_<i>_ckpt, and rank 0 the strategy file; of "
+                 "stages of one rank layouts.txt");
   arguments.flag("--async-save", request.async_save, "train on while a file is written");
   arguments.flag("--survive-save-errors", request.survive_save_errors,
                  "train on where a checkpoint cannot be written, such as on a full disk");
   arguments.option("--resume", request.resume, "go on where this checkpoint was saved");
-  arguments.option("--eval-data", request.eval_data, "rows to evaluate after the last epoch");
+  arguments.option("--eval-data", request.eval_data, "rows to evaluate after epochs");
+  arguments.option("--eval-every", request.eval_every,
+                   "evaluate after every so many epochs, and after the last");
   arguments.option("--log", request.log, "the .csv file for one line per step");
   arguments.option("--report", request.page, "the .html file for a page with curves");
   arguments.option("--loss-every", request.loss_every,
@@ -295,6 +367,7 @@ TESSERA_WORD(train) {
             return [request] {
               request->model.resolve(request->weights, false,
                                      request->common.quiet || request->common.json);
+              take_precision(*request);
               train(*request);
             };
           },

@@ -14,4 +14,9 @@ namespace tessera {
 Tensor gather_boxes(Communicator& world, const Tensor& mine, std::span<const Box> boxes,
                     const Shape& shape);
 
+/// The same on rank `root` alone, which takes each part from one of the ranks that hold it; on the
+/// others `mine`. Collective.
+Tensor collect_boxes(Communicator& world, const Tensor& mine, std::span<const Box> boxes,
+                     const Shape& shape, Rank root);
+
 }  // namespace tessera

@@ -70,5 +70,42 @@ TEST(Digits, AnySeedGivesItsOwnSet) {
     EXPECT_THROW(open_rows(wrong), Error) << wrong;
 }
 
+std::string error_of(const std::string& notation) {
+  try {
+    open_rows(notation);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RowsInARange, AreTheRowsOfTheSourceFromThereOn) {
+  const auto all = open_rows("digits:7,12");
+  const auto expect_rows = [&](const std::string& range, int64_t first, int64_t size) {
+    const auto rows = open_rows("digits:7,12" + range);
+    ASSERT_EQ(rows->size(), size) << range;
+    for (int64_t i = 0; i < size; ++i) {
+      EXPECT_EQ(rows->row_name(i), all->row_name(first + i)) << range;
+      EXPECT_EQ(rows->row(i).label, all->row(first + i).label) << range;
+      EXPECT_TRUE(std::ranges::equal(rows->row(i).data.bytes(), all->row(first + i).data.bytes()))
+          << range;
+    }
+  };
+  expect_rows("[:8]", 0, 8);
+  expect_rows("[8:]", 8, 4);
+  expect_rows("[3:5]", 3, 2);
+  expect_rows("[:]", 0, 12);
+  expect_rows("[12:]", 12, 0);
+}
+
+TEST(RowsInARange, ThatTheSourceDoesNotHaveAreRefused) {
+  EXPECT_NE(error_of("digits:7,12[:13]").find("digits:7,12 has 12"), std::string::npos);
+  EXPECT_NE(error_of("digits:7,12[13:]").find("digits:7,12 has 12"), std::string::npos);
+  EXPECT_NE(error_of("digits:7,12[5:3]").find("end before they begin"), std::string::npos);
+  EXPECT_NE(error_of("digits:7,12[:99999999999999999999]").find("no number"), std::string::npos);
+  // What is no range is the place's.
+  EXPECT_NE(error_of("mnist:/no/such[a:b]").find("/no/such[a:b]"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tessera

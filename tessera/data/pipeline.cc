@@ -36,6 +36,7 @@ struct Pipeline::Plan {
   bool drop_remainder = false;
   int64_t part_index = 0;  // of each batch
   int64_t part_count = 1;
+  int64_t pieces = 1;  // of each batch, of each of which the part is
   std::optional<int> prefetch;
   int threads = default_thread_count();
   BadRows bad = BadRows::kThrow;
@@ -68,6 +69,14 @@ struct Pipeline::Plan {
     const int64_t bytes =
         chain ? std::max(chain->source().byte_count(), chain->result().byte_count()) : 1;
     return std::clamp<int64_t>(kPartBytes / std::max<int64_t>(bytes, 1), 1, kMostRows);
+  }
+  /// The first row of a part of a piece of so many rows.
+  int64_t cut(int64_t piece_rows, int64_t part) const { return piece_rows * part / part_count; }
+  /// How far behind a batch's first_row its row number `row` is.
+  int64_t place_in(const Batch& batch, int64_t row) const {
+    if (pieces == 1) return row;
+    const int64_t here = batch.rows / pieces;
+    return row / here * (batch.all_rows / pieces) + row % here;
   }
   int64_t row_count() const {
     const int64_t all = std::min(source->size(), limit.value_or(source->size()));
@@ -195,9 +204,10 @@ Pipeline::Run::Slot Pipeline::Run::make_slot(int64_t batch) {
   Slot slot;
   const int64_t first = batch * plan_->batch_rows;
   slot.batch.all_rows = std::min(plan_->batch_rows, plan_->row_count() - first);
-  const auto cut = [&](int64_t part) { return slot.batch.all_rows * part / plan_->part_count; };
-  slot.batch.first_row = first + cut(plan_->part_index);
-  slot.batch.rows = cut(plan_->part_index + 1) - cut(plan_->part_index);
+  const int64_t piece = slot.batch.all_rows / plan_->pieces;
+  slot.batch.first_row = first + plan_->cut(piece, plan_->part_index);
+  slot.batch.rows = plan_->pieces * (plan_->cut(piece, plan_->part_index + 1) -
+                                     plan_->cut(piece, plan_->part_index));
   const RowType& row = plan_->chain->result();
   Shape shape = row.shape;
   shape.insert(0, slot.batch.rows);
@@ -231,7 +241,7 @@ std::optional<Row> Pipeline::Run::read_row(Batch& batch, int64_t index, Worker& 
 }
 
 void Pipeline::Run::fill_row(Batch& batch, int64_t row, Worker& worker) {
-  const int64_t index = plan_->source_index(batch.first_row + row);
+  const int64_t index = plan_->source_index(batch.first_row + plan_->place_in(batch, row));
   const ErrorContext context([&] {
     return fmt::format("reading {} of {}", plan_->source->row_name(index), plan_->source->name());
   });
@@ -403,11 +413,17 @@ Pipeline Pipeline::batch(int64_t rows, bool drop_remainder) const {
   return Pipeline(std::move(plan));
 }
 
-Pipeline Pipeline::part(int64_t index, int64_t count) const {
+Pipeline Pipeline::part(int64_t index, int64_t count, int64_t pieces) const {
   require(count >= 1 && index >= 0 && index < count, "there is no part {} of {}", index, count);
   Plan plan = change();
+  const int64_t rows = std::min(plan.batch_rows, std::max<int64_t>(1, plan.row_count()));
+  const int64_t last = plan.row_count() % rows;
+  require(pieces >= 1 && (pieces == 1 || (rows % pieces == 0 && last % pieces == 0)),
+          "batches of {} rows, the last of {}, do not divide into {} equal pieces", rows,
+          last == 0 ? rows : last, pieces);
   plan.part_index = index;
   plan.part_count = count;
+  plan.pieces = pieces;
   return Pipeline(std::move(plan));
 }
 

@@ -136,6 +136,27 @@ TEST(Pipeline, PartsOfBatchesTogetherAreTheBatchesAndReadOnlyTheirRows) {
   }
 }
 
+TEST(Pipeline, PartsOfPiecesOfBatchesHaveTheirRowsPieceAfterPiece) {
+  const auto labels_of = [](const Batch& batch) {
+    std::vector<int32_t> labels;
+    for (const int32_t label : batch.labels.data<int32_t>()) labels.push_back(label / 3);
+    return labels;
+  };
+  for (const int prefetch : {0, 3}) {
+    // 20 rows by 12: the last batch has 8; two pieces of 6 and of 4, of each the second half.
+    Pipeline rows = Pipeline(std::make_shared<Counting>(20)).batch(12).prefetch(prefetch);
+    Pipeline part = rows.part(1, 2, 2);
+    const auto first = part.next(), last = part.next();
+    EXPECT_EQ(labels_of(*first), (std::vector<int32_t>{3, 4, 5, 9, 10, 11}));
+    EXPECT_EQ(labels_of(*last), (std::vector<int32_t>{14, 15, 18, 19}));
+    EXPECT_EQ(first->all_rows, 12);
+    EXPECT_FALSE(part.next().has_value());
+    EXPECT_EQ(rows.part(0, 13, 4).next()->rows, 0) << "more parts than rows";
+    EXPECT_THROW((void)rows.part(0, 2, 8), Error) << "8 pieces of 12 rows";
+    EXPECT_THROW((void)rows.part(0, 2, 3), Error) << "3 pieces of the last 8";
+  }
+}
+
 TEST(Pipeline, AnErrorInARowArrivesAtNextAndStays) {
   for (const int prefetch : {0, 2}) {
     Pipeline rows =

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tessera/base/text.h"
+#include "tessera/data/internal/row_range.h"
 
 namespace tessera {
 
@@ -54,7 +55,9 @@ std::shared_ptr<const RowSource> open_rows(std::string_view notation, const Rows
     require(colon != std::string_view::npos, "'{}' lacks a place after the name; write {}",
             printable(notation), source.notation);
     const ErrorContext context([&] { return fmt::format("opening data {}", printable(notation)); });
-    return source.open(notation.substr(colon + 1), options);
+    const auto [all, range] = internal::split_range(notation);
+    std::shared_ptr<const RowSource> rows = source.open(all.substr(colon + 1), options);
+    return range ? internal::rows_in(std::move(rows), *range) : rows;
   }
   fail(ErrorCode::kInvalidArgument, "'{}' names no source of data{}; known: {}",
        printable(notation), suggest(name, names), join(notations, ", "));

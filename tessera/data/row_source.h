@@ -1,6 +1,7 @@
 // Where rows come from, by a notation "source:place":
 //
 //   mnist:DIR      mnist:DIR/train      cifar10:DIR      folder:DIR      digits:test
+//   cifar10:DIR[:8000]      cifar10:DIR[8000:]                 some of its rows
 //
 // Each source is one file of tessera/data/sources.
 #pragma once

@@ -74,10 +74,41 @@ void set_strategy_files(AutoParallelContext& context, std::string_view text) {
 }
 
 using Key = internal::ContextKey<AutoParallelContext>;
-constexpr std::string_view kTraining = "it is of training; here networks only predict";
+constexpr std::string_view kDebugging = "inspect and the training log tell of tensors";
 constexpr std::string_view kPlanned = "collectives are placed one by one, as the plans say";
-constexpr std::string_view kNoOptimizer =
-    "a network that predicts has no optimizer to cut; checkpoints that were saved so are read";
+constexpr int kMostKiB = 1 << 30;
+constexpr int kMostBatches = 1 << 20;
+
+/// A Python dictionary of numbers and truths as JSON.
+std::string json_of(std::string_view python) {
+  std::string text(python);
+  std::replace(text.begin(), text.end(), '\'', '"');
+  for (const auto& [word, json] : {std::pair("True", "true"), std::pair("False", "false")})
+    for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at))
+      text.replace(at, std::string_view(word).size(), json);
+  return text;
+}
+
+void set_parallel_optimizer(AutoParallelContext& context, std::string_view text) {
+  ParallelOptimizer& config = context.parallel_optimizer_config;
+  const Json values = parse_json(json_of(text));
+  for (const auto& [key, value] : values.members()) {
+    if (key == "gradient_accumulation_shard") {
+      config.gradient_accumulation_shard = value.as_bool();
+    } else if (key == "parallel_optimizer_threshold") {
+      config.parallel_optimizer_threshold = to_number(std::to_string(value.as_int()), 0, kMostKiB);
+    } else if (key == "optimizer_weight_shard_size") {
+      const int64_t ranks = value.as_int();
+      config.optimizer_weight_shard_size =
+          ranks == -1 ? -1 : to_number(std::to_string(ranks), 1, kMostDevices);
+    } else {
+      const std::vector<std::string> known{"gradient_accumulation_shard",
+                                           "parallel_optimizer_threshold",
+                                           "optimizer_weight_shard_size"};
+      fail(ErrorCode::kNotFound, "there is no '{}'{}", printable(key), suggest(key, known));
+    }
+  }
+}
 
 const std::vector<Key>& keys() {
   using Context = AutoParallelContext;
@@ -103,24 +134,30 @@ const std::vector<Key>& keys() {
       // Plans may use all_to_all, and all ranks get the outputs, whatever these say.
       {"enable_alltoall", [](Context&, Text t) { to_bool(t); }},
       {"pipeline_result_broadcast", [](Context&, Text t) { to_bool(t); }},
-      {"enable_parallel_optimizer", nullptr, "False", kNoOptimizer},
-      {"parallel_optimizer_config", nullptr, "{}", kNoOptimizer},
-      {"gradients_mean", nullptr, "False", kTraining},
-      {"gradient_fp32_sync", nullptr, "True", kTraining},
-      {"loss_repeated_mean", nullptr, "True", kTraining},
+      {"enable_parallel_optimizer",
+       [](Context& c, Text t) { c.enable_parallel_optimizer = to_bool(t); }},
+      {"parallel_optimizer_config", set_parallel_optimizer},
+      {"gradients_mean", [](Context& c, Text t) { c.gradients_mean = to_bool(t); }},
+      {"grad_accumulation_step",
+       [](Context& c, Text t) { c.grad_accumulation_step = to_number(t, 1, kMostBatches); }},
+      {"gradient_fp32_sync", nullptr, "True",
+       "gradients are summed in f32 in any case and sent as they are"},
+      {"loss_repeated_mean", nullptr, "True",
+       "the loss is one number, however many ranks have it, and so are its gradients"},
       {"parameter_broadcast", nullptr, "False",
        "all ranks load their parameters from the same files, each byte once"},
       {"all_reduce_fusion_config", nullptr, "[]", kPlanned},
       {"comm_fusion", nullptr, "{}", kPlanned},
-      {"pipeline_config", nullptr, "{}", "one batch is in the pipeline at a time"},
+      {"pipeline_config", nullptr, "{}",
+       "training runs 1F1B without interleaving, predicting one batch at a time"},
       {"auto_pipeline", nullptr, "False", "stage_scopes says which scopes are of which stage"},
       {"force_fp32_communication", nullptr, "False",
        "f16 and bf16 are summed in f32 in any case and sent as they are"},
       {"group_ckpt_save_file", nullptr, "",
        "get_parameter_redundancy says which ranks hold equal slices"},
-      {"dump_local_norm", nullptr, "False", kTraining},
-      {"dump_local_norm_path", nullptr, "", kTraining},
-      {"dump_device_local_norm", nullptr, "False", kTraining},
+      {"dump_local_norm", nullptr, "False", kDebugging},
+      {"dump_local_norm_path", nullptr, "", kDebugging},
+      {"dump_device_local_norm", nullptr, "False", kDebugging},
   };
   return table;
 }
@@ -198,7 +235,32 @@ int rank_count(const AutoParallelContext& context) {
   return context.device_num.value_or(1);
 }
 
-void validate(const AutoParallelContext& context) {
+namespace {
+
+/// What predictions have nothing of, and what MindSpore's modes make of it in training.
+void check_training(const AutoParallelContext& context, bool trains) {
+  const auto refuse = [&](bool is_set, std::string_view name, std::string_view why) {
+    if (is_set) fail(ErrorCode::kUnsupported, "{} is refused: {}", name, why);
+  };
+  if (trains) {
+    refuse(context.gradients_mean && has_strategies(context), "gradients_mean",
+           "in semi_auto_parallel and auto_parallel the loss is the mean over the batch of all "
+           "ranks, and gradients are of that already: it would divide them once more");
+    return;
+  }
+  refuse(context.enable_parallel_optimizer, "enable_parallel_optimizer",
+         "a network that predicts has no optimizer to cut; checkpoints that were saved so are "
+         "read, and to train there is training_run_options");
+  constexpr std::string_view kTraining =
+      "it is of training, and these options are of predictions; to train there is "
+      "training_run_options";
+  refuse(context.gradients_mean, "gradients_mean", kTraining);
+  refuse(context.grad_accumulation_step != 1, "grad_accumulation_step", kTraining);
+}
+
+}  // namespace
+
+void validate(const AutoParallelContext& context, bool trains) {
   const int ranks = rank_count(context);
   require(ranks >= 1 && ranks <= kMostDevices, "device_num is {}; wanted 1 to {}", ranks,
           kMostDevices);
@@ -207,8 +269,7 @@ void validate(const AutoParallelContext& context) {
   require(context.pipeline_stages >= 1 && ranks % context.pipeline_stages == 0,
           "pipeline_stages is {}, which does not divide device_num {}", context.pipeline_stages,
           ranks);
-  if (context.enable_parallel_optimizer)
-    fail(ErrorCode::kUnsupported, "enable_parallel_optimizer is refused: {}", kNoOptimizer);
+  check_training(context, trains);
   require(context.memory_limit >= 0, "memory_limit is {}; wanted 0 or more bytes",
           context.memory_limit);
   require(context.memory_limit == 0 || is_searched(context),
@@ -237,8 +298,8 @@ void validate(const AutoParallelContext& context) {
   refuse(context.pipeline_stages > 1, "pipeline_stages above 1");
 }
 
-RunOptions run_options(const AutoParallelContext& context) {
-  validate(context);
+RunOptions run_options(const AutoParallelContext& context, bool trains) {
+  validate(context, trains);
   RunOptions options;
   if (context.parallel_mode == ParallelMode::kStandAlone) return options;
   options.place = place_options(context);
@@ -253,8 +314,8 @@ RunOptions run_options(const AutoParallelContext& context) {
   return options;
 }
 
-RunOptions run_options(const AutoParallelContext& context, Communicator& world) {
-  if (context.parallel_mode == ParallelMode::kStandAlone) return run_options(context);
+RunOptions run_options(const AutoParallelContext& context, Communicator& world, bool trains) {
+  if (context.parallel_mode == ParallelMode::kStandAlone) return run_options(context, trains);
   AutoParallelContext mine = context;
   if (!mine.device_num) mine.device_num = world.size();
   if (!mine.global_rank) mine.global_rank = world.rank();
@@ -262,7 +323,7 @@ RunOptions run_options(const AutoParallelContext& context, Communicator& world) 
           world.size());
   require(mine.global_rank == world.rank(), "global_rank is {}, but this is rank {}",
           *mine.global_rank, world.rank());
-  RunOptions options = run_options(mine);
+  RunOptions options = run_options(mine, trains);
   options.world = &world;
   return options;
 }

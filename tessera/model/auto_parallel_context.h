@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tessera/model/model.h"
+#include "tessera/model/train/parallel_optimizer.h"
 
 namespace tessera {
 
@@ -40,7 +41,11 @@ struct AutoParallelContext {
   int pipeline_stages = 1;
   /// Which scopes are of which stage, instead of Cell.pipeline_stage; see PlaceOptions.stages.
   std::vector<std::vector<std::string>> stage_scopes = {};
-  bool enable_parallel_optimizer = false;  // refused: there is no optimizer to cut
+  // Of training alone, see train/parallel_training.h; contexts of predictions have the defaults.
+  bool gradients_mean = false;
+  bool enable_parallel_optimizer = false;
+  ParallelOptimizer parallel_optimizer_config = {};
+  int grad_accumulation_step = 1;
   /// auto_parallel: what the fewest bytes are counted without, "recursive_programming", or with,
   /// "dynamic_programming": gathering the outputs; see search.h. "sharding_propagation": operators
   /// without a strategy follow their operands.
@@ -50,15 +55,16 @@ struct AutoParallelContext {
   int64_t memory_limit = 0;
 
   /// Sets what MindSpore calls `key` from its text as Python prints it, without quotes: "True",
-  /// "8", "((1,1),(8,1))"; strategy_ckpt_config is JSON. Keys that cannot matter to predictions
-  /// take their default only. Throws kInvalidArgument for a value that cannot be, kUnsupported for
+  /// "8", "((1,1),(8,1))"; strategy_ckpt_config is JSON. Keys that cannot matter here take their
+  /// default only. Throws kInvalidArgument for a value that cannot be, kUnsupported for
   /// a key or value that is refused, with the reason, kNotFound for an unknown key, with the
   /// nearest.
   void set(std::string_view key, std::string_view text);
 };
 
-/// What the values say of each other. Throws kInvalidArgument naming both.
-void validate(const AutoParallelContext& context);
+/// What the values say of each other. Throws kInvalidArgument naming both, and kUnsupported for
+/// what is of training, but with `trains`.
+void validate(const AutoParallelContext& context, bool trains = false);
 
 /// The ranks of the job: device_num, or 1.
 int rank_count(const AutoParallelContext& context);
@@ -66,10 +72,11 @@ int rank_count(const AutoParallelContext& context);
 /// The context as options of a model that all ranks of `world` open. Reads
 /// strategy_ckpt_load_file. Throws as validate does, kInvalidArgument where the world has another
 /// number of ranks or this is another rank, and what read_strategy throws. `world` must outlive
-/// the model.
-RunOptions run_options(const AutoParallelContext& context, Communicator& world);
+/// the model. `trains`: for training_run_options, which knows the rest.
+RunOptions run_options(const AutoParallelContext& context, Communicator& world,
+                       bool trains = false);
 /// The same for looking at placements: it has no world.
-RunOptions run_options(const AutoParallelContext& context);
+RunOptions run_options(const AutoParallelContext& context, bool trains = false);
 
 /// How many batches to have ready, for MindSpore's dataset_sink_mode: sinking sends `sink_size`
 /// batches ahead (-1: as many as are useful), without it each is read when it is wanted. Throws

@@ -97,8 +97,9 @@ TEST(AutoParallelContext, WhatIsRefusedIsNamedWithTheReason) {
       {"device_num", "eight", "'eight'"},
       {"global_rank", "-1", "0 to 4095"},
       {"full_batch", "maybe", "True or False"},
-      {"gradients_mean", "True", "training"},
-      {"enable_parallel_optimizer", "True", "optimizer"},
+      {"grad_accumulation_step", "0", "1 to"},
+      {"parallel_optimizer_config", "{'threshold': 1}", "parallel_optimizer_threshold"},
+      {"parallel_optimizer_config", "{'optimizer_weight_shard_size': 0}", "1 to 4096"},
       {"comm_fusion", "{\"allreduce\": 1}", "comm_fusion"},
       {"group_ckpt_save_file", "g.pb", "get_parameter_redundancy"},
       {"dataset_strategy", "((1,0),)", "number of pieces"},
@@ -135,6 +136,12 @@ TEST(AutoParallelContext, ImpossibleValuesAreErrors) {
   context = semi(8);
   context.enable_parallel_optimizer = true;
   refused(context, "enable_parallel_optimizer");
+  context = semi(8);
+  context.gradients_mean = true;
+  refused(context, "gradients_mean is refused: it is of training");
+  context = semi(8);
+  context.grad_accumulation_step = 2;
+  refused(context, "grad_accumulation_step");
   context = semi(8);
   context.full_batch = true;
   context.dataset_strategy = {{8, 1}};

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,12 +41,16 @@ struct ModelSource {
   LoadOptions load = {};
 };
 
+struct TrainRecipe;
+
 /// auto_parallel: what the placement is looked for.
 struct SearchOptions {
   int64_t memory_limit = 0;     // bytes per rank, as RankMemory::peak counts them; 0: no limit
   int64_t rows = 32;            // of the batches that it is best for, and must fit
   bool counts_outputs = false;  // as search() does
   bool as_pieces = false;       // in MindSpore's notation, where it can say the same
+  /// Steps of this training are placed best, not predictions. Null: predictions.
+  std::shared_ptr<const TrainRecipe> training = nullptr;
 };
 
 struct RunOptions {
@@ -103,8 +108,11 @@ struct EvalOptions {
   std::function<void(const EvalBatch&)> observe = nullptr;  // before the metrics take the batch
 };
 
+class Callback;
 class Spread;
 class Trainer;
+struct TrainOptions;
+struct TrainReport;
 
 class Model {
  public:
@@ -122,6 +130,11 @@ class Model {
   /// of each batch reads only that; every rank gets the same report.
   EvalReport eval(Pipeline rows, const std::vector<std::unique_ptr<Metric>>& metrics,
                   const EvalOptions& options = {});
+
+  /// Trains the weights, as Trainer(*this, options).train() of model/train/trainer.h does: a run
+  /// that begins with a new optimizer.
+  TrainReport train(int64_t epochs, const Pipeline& rows, const TrainOptions& options,
+                    std::span<Callback* const> callbacks = {});
 
   /// The network's parameters, in the order of the graph.
   std::vector<NetworkParameter> parameters() const;

@@ -121,7 +121,13 @@ InferredLayout inferred(const Placed& placed, ValueId id, const Layout& layout, 
   InferredLayout made;
   made.name = value.name;
   made.stage = layout.mesh->sorted_ranks().front() / layout.mesh->rank_count();
-  made.layout = in_device_matrix(layout, value.name);
+  const auto uncut = placed.uncut.find(id);
+  if (uncut != placed.uncut.end()) {
+    made.optimizer_step = uncut->second.step;
+    made.optimizer_size = uncut->second.size;
+  }
+  made.layout =
+      in_device_matrix(uncut == placed.uncut.end() ? layout : uncut->second.layout, value.name);
   made.shape = value.shape;
   made.slice = local_box(layout, value.shape, rank).size;
   return made;
@@ -215,6 +221,8 @@ Strategy strategy_of(const Placed& placed, bool only_trained) {
       parameter.name = one.name;
       parameter.stage = one.stage;
       parameter.layout = one.layout;
+      parameter.optimizer_step = one.optimizer_step;
+      parameter.optimizer_size = one.optimizer_size;
       parameter.shape = one.shape;
       made.parameters.push_back(std::move(parameter));
     }

@@ -27,8 +27,10 @@ struct InferredLayout {
   bool is_trained = true;  // MindSpore leaves moving means and variances out of strategy files
   int stage = 0;
   Layout layout;  // over the ranks of its stage, counted from 0, in MindSpore's device matrix
-  Shape shape;    // of all of it
-  Shape slice;    // of the rank that was asked for
+  int optimizer_step = 0;  // as ParameterLayout has them; then `layout` is without that cut
+  int optimizer_size = 0;
+  Shape shape;  // of all of it
+  Shape slice;  // of the rank that was asked for
 };
 
 /// Which tuple: MindSpore 2.3 and later have 12 elements, before it was the first 6.

@@ -1,6 +1,7 @@
 #include "tessera/model/spread.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tessera/base/text.h"
 #include "tessera/model/rank_memory.h"
@@ -41,8 +42,9 @@ int64_t peak_of(const Placed& placed, const RunOptions& options) {
 /// The cheapest placement that fits. Kernels need more memory than a search knows of: what it says
 /// is scaled by what the last placement that was looked at needed, and only what may fit is looked
 /// at.
-Placed place_by_search(const Graph& graph, const RunOptions& options) {
-  const std::vector<Found> found = search(graph, options.place, options.search->counts_outputs);
+template <typename PlaceOne>
+Placed first_that_fits(const std::vector<Found>& found, const RunOptions& options,
+                       PlaceOne place_one) {
   const int64_t limit = options.search->memory_limit;
   require(limit >= 0, "the limit of memory per rank is {} bytes; wanted 0 or more", limit);
   double scale = 1;
@@ -51,10 +53,7 @@ Placed place_by_search(const Graph& graph, const RunOptions& options) {
     const bool is_last = &one == &found.back();
     const auto expected = static_cast<int64_t>(scale * static_cast<double>(one.memory));
     if (limit > 0 && expected > limit + limit / 8 && !is_last) continue;
-    Graph sharded = graph;
-    apply(sharded, one, options.place.mesh);
-    if (options.search->as_pieces) use_pieces(sharded, options.place.mesh);
-    Placed placed = place(sharded, options.place);
+    Placed placed = place_one(one);
     if (limit == 0) return placed;
     const int64_t peak = peak_of(placed, options);
     if (peak <= limit) return placed;
@@ -63,10 +62,33 @@ Placed place_by_search(const Graph& graph, const RunOptions& options) {
   }
   fail(ErrorCode::kInvalidArgument,
        "no placement on the {} ranks of {} fits {} per rank: the smallest of {} found needs {} for "
-       "batches of {} rows; more ranks, smaller batches or a higher limit would do",
+       "{} of {} rows; more ranks, smaller batches or a higher limit would do",
        options.place.mesh->rank_count(), to_string(*options.place.mesh),
        human_bytes(static_cast<uint64_t>(limit)), found.size(),
-       human_bytes(static_cast<uint64_t>(least)), options.search->rows);
+       human_bytes(static_cast<uint64_t>(least)),
+       options.search->training == nullptr ? "batches" : "training steps", options.search->rows);
+}
+
+/// The graph with its first nodes sharded as the search found.
+Graph sharded_as(Graph graph, const Found& found, const RunOptions& options) {
+  apply(graph, found, options.place.mesh);
+  if (options.search->as_pieces) use_pieces(graph, options.place.mesh);
+  return graph;
+}
+
+Placed place_by_search(const Graph& graph, const RunOptions& options) {
+  const auto found = search(graph, options.place, options.search->counts_outputs);
+  return first_that_fits(found, options, [&](const Found& one) {
+    return place(sharded_as(graph, one, options), options.place);
+  });
+}
+
+/// The nodes of a step up to its loss.
+size_t forward_nodes(const Graph& step) {
+  for (size_t n = 0; n < step.nodes.size(); ++n)
+    for (const ValueId id : step.nodes[n].results)
+      if (id == step.outputs.at(0)) return n + 1;
+  fail(ErrorCode::kInternal, "no node of the training step computes its loss");
 }
 
 }  // namespace
@@ -87,6 +109,14 @@ Placed place_network(const Graph& network, const RunOptions& options) {
   return options.search ? place_by_search(graph, options) : place(graph, options.place);
 }
 
+Graph training_network(const ModelSpec& spec, int64_t rows, const Shape& row_shape,
+                       const TrainingOptions& training, const RunOptions& options) {
+  const Graph graph = fold_constants(trace(spec, rows, row_shape));
+  Graph made = split_ends(to_training(graph, training));
+  if (options.shard_operators != nullptr) options.shard_operators(made);
+  return made;
+}
+
 Graph local_graph(const Placed& placed, Rank rank) {
   Graph graph = drop_dead(fuse(lower(placed, rank)));
   verify(graph);
@@ -103,18 +133,60 @@ Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& 
   options_.place = with_mesh(options.place, ranks, options.search.has_value());
   options_.place.deterministic |= options.deterministic;
   const int64_t rows = nominal_rows(options_);
-  Placed placed = place_network(trace(spec_, rows, row_shape_), options_);
-  if (options_.search)
+  const bool is_training = options_.search && options_.search->training != nullptr;
+  Placed placed =
+      is_training ? search_step(rows) : place_network(trace(spec_, rows, row_shape_), options_);
+  if (!is_training) note_parameters(placed);
+  if (options_.search && !is_training)
     for (const Node& node : placed.graph.nodes) shardings_.push_back(node.sharding);
-  for (const ValueId id : placed.graph.parameters)
-    layouts_.emplace(placed.graph.values[static_cast<size_t>(id)].name, placed.layout(id));
-  placed_.emplace(rows, std::move(placed));
   // Other batches find the parameters where this one has put them.
   options_.place.layout_of =
       [this, asked = options.place.layout_of](const ValueInfo& value) -> std::optional<Layout> {
+    const auto read_as = read_as_.find(value.name);
+    if (read_as != read_as_.end()) return read_as->second;
     if (const Layout* known = layout(value.name)) return *known;
     return asked == nullptr ? std::nullopt : asked(value);
   };
+  placed_.emplace(rows, is_training ? place_rows(rows) : std::move(placed));
+}
+
+void Spread::note_parameters(const Placed& placed) {
+  for (const ValueId id : placed.graph.parameters) {
+    const std::string& name = placed.graph.values[static_cast<size_t>(id)].name;
+    layouts_.emplace(name, placed.layout(id));
+    const auto uncut = placed.uncut.find(id);
+    if (uncut != placed.uncut.end()) read_as_.emplace(name, uncut->second.layout);
+  }
+}
+
+/// The cheapest placement of a training step, and its shardings by what the nodes compute.
+Placed Spread::search_step(int64_t rows) {
+  Graph network = training_network(spec_, rows, row_shape_, {}, options_);
+  require(options_.place.stages.size() <= 1,
+          "a placement of training steps is not looked for in pipeline stages: leave the stages "
+          "out, or give the mesh and the layouts");
+  TrainRecipe recipe = *options_.search->training;
+  recipe.accumulate = recipe.micro_batches = 1;
+  const TrainGraph step = make_train_graph(std::move(network), recipe);
+  StepToSearch wanted{.graph = &step.graph, .forward_nodes = forward_nodes(step.graph)};
+  for (const std::string& name : step.trained) wanted.trained.push_back(*step.graph.find(name));
+  wanted.states = static_cast<int>(step.kept.size() / step.trained.size());
+  PlaceOptions place_options = options_.place;
+  place_options.network = step.network;
+  Placed placed = first_that_fits(search(wanted, place_options), options_, [&](const Found& one) {
+    return place(sharded_as(step.graph, one, options_), place_options);
+  });
+  for (size_t n = 0; n < wanted.forward_nodes; ++n) {
+    const Node& node = placed.graph.nodes[n];
+    const std::string& result = placed.graph.values[static_cast<size_t>(node.results[0])].name;
+    if (!node.sharding.empty()) step_shardings_.emplace(result, node.sharding);
+  }
+  note_parameters(placed);
+  for (const KeptTensor& kept : step.kept) {  // they lie as their parameters do
+    layouts_.erase(kept.name);
+    read_as_.erase(kept.name);
+  }
+  return placed;
 }
 
 Placed Spread::place_rows(int64_t rows) const {
@@ -123,43 +195,55 @@ Placed Spread::place_rows(int64_t rows) const {
   return place(graph, options_.place);
 }
 
-namespace {
-
-/// The layout whose dim 0 is cut by the axes, too, along which all ranks hold the same, as far as
-/// its parts stay equal.
-Layout sharded_further(Layout layout, const Shape& shape) {
-  if (shape.empty()) return layout;
-  std::vector<bool> used(layout.mesh->axes.size(), false);
-  for (const auto& dim : layout.dims)
-    for (const AxisId axis : dim) used[static_cast<size_t>(axis)] = true;
-  for (size_t axis = 0; axis < used.size(); ++axis) {
-    const int64_t parts = int64_t{part_count(layout, 0)} * layout.mesh->axes[axis].size;
-    if (!used[axis] && shape[0] % parts == 0) layout.dims[0].push_back(static_cast<AxisId>(axis));
+Placed Spread::place_training(const TrainGraph& step,
+                              const std::optional<ParallelOptimizer>& shared) const {
+  std::map<std::string_view, std::string_view> like;  // by name that of which it has the layout
+  for (const MicroInput& input : step.inputs) like.emplace(input.name, input.of);
+  std::set<std::string_view> kept;
+  for (const KeptTensor& tensor : step.kept) {
+    kept.insert(tensor.name);
+    like.emplace(tensor.name, tensor.parameter);
   }
-  return layout;
-}
-
-}  // namespace
-
-Placed Spread::place_training(const TrainGraph& step, bool shards_optimizer) const {
-  std::map<std::string_view, std::string_view> owner;
-  for (const KeptTensor& kept : step.kept) owner.emplace(kept.name, kept.parameter);
   PlaceOptions options = options_.place;
-  options.follow_from = step.network_nodes;
+  options.network = step.network;
+  options.node_stages = step.stages;
+  options.ticks = step.ticks;
   options.layout_of = [&](const ValueInfo& value) -> std::optional<Layout> {
-    const auto kept = owner.find(value.name);
-    const Layout* known = layout(kept == owner.end() ? value.name : kept->second);
-    if (known == nullptr) return std::nullopt;
-    const bool further = shards_optimizer && kept != owner.end();
-    return further ? sharded_further(*known, value.shape) : *known;
+    ValueInfo asked = value;
+    if (const auto other = like.find(value.name); other != like.end()) asked.name = other->second;
+    return options_.place.layout_of(asked);
   };
-  return place(step.graph, options);
+  options.cut_further = [&](const ValueInfo& value,
+                            const Layout& layout) -> std::optional<FurtherCut> {
+    if (!kept.contains(value.name)) {
+      const auto& parameters = options_.place.cut_further;
+      return parameters == nullptr ? std::nullopt : parameters(value, layout);
+    }
+    const bool is_sum = value.name.starts_with("accu_grads.");
+    if (!shared || (is_sum && !shared->gradient_accumulation_shard)) return std::nullopt;
+    return tessera::cut_further(*shared, value, layout);
+  };
+  Found found;
+  for (const Node& node : step.graph.nodes) {
+    const auto result = static_cast<size_t>(node.results[0]);
+    const std::string& name = step.graph.values[result].name;  // of a micro-batch "v3@1"
+    const auto known = step_shardings_.find(name.substr(0, name.find('@')));
+    found.shardings.push_back(known == step_shardings_.end() ? "" : known->second);
+  }
+  Graph graph = step.graph;
+  if (!step_shardings_.empty()) apply(graph, found, options.mesh);
+  return place(graph, options);
 }
 
 const Placed& Spread::placed(int64_t rows) const {
   const auto known = placed_.find(rows);
   if (known != placed_.end()) return known->second;
   return placed_.emplace(rows, place_rows(rows)).first->second;
+}
+
+int Spread::parts_of_batch() const {
+  const Placed& known = placed(nominal_rows(options_));
+  return part_count(known.layout(known.graph.inputs.at(0)), 0);
 }
 
 Graph Spread::graph(int64_t rows, Rank rank) const {

@@ -7,6 +7,9 @@
 #include <string>
 
 #include "tessera/model/model.h"
+#include "tessera/model/train/parallel_optimizer.h"
+#include "tessera/passes/search.h"
+#include "tessera/passes/training.h"
 #include "tessera/train/train_graph.h"
 
 namespace tessera {
@@ -18,6 +21,9 @@ Graph ready_to_place(const Graph& network, const RunOptions& options);
 /// Throws as place does, and kInvalidArgument where no placement fits the limit of memory, with the
 /// least that is needed.
 Placed place_network(const Graph& network, const RunOptions& options);
+/// The network that training makes a step of, ready to be placed.
+Graph training_network(const ModelSpec& spec, int64_t rows, const Shape& row_shape,
+                       const TrainingOptions& training, const RunOptions& options);
 /// What one rank runs of it, after all passes.
 Graph local_graph(const Placed& placed, Rank rank);
 
@@ -37,9 +43,11 @@ class Spread {
   /// How batches of this size are placed; made when it is first asked for.
   const Placed& placed(int64_t rows) const;
   /// How a training step of the same model is placed: parameters where the model has them, what the
-  /// optimizer keeps beside them; with `shards_optimizer` the ranks that hold the same share it, by
-  /// dim 0 where that divides.
-  Placed place_training(const TrainGraph& step, bool shards_optimizer = false) const;
+  /// optimizer keeps beside them; with `shared` the ranks that hold the same share that.
+  Placed place_training(const TrainGraph& step,
+                        const std::optional<ParallelOptimizer>& shared = {}) const;
+  /// Into how many parts the rows of a batch are cut.
+  int parts_of_batch() const;
   /// A rank's graph for them, after all passes.
   Graph graph(int64_t rows, Rank rank) const;
   /// Where a parameter lies; null for a name that the network has not.
@@ -48,13 +56,17 @@ class Spread {
 
  private:
   Placed place_rows(int64_t rows) const;
+  Placed search_step(int64_t rows);
+  void note_parameters(const Placed& placed);
 
   ModelSpec spec_;
   Shape row_shape_;
   RunOptions options_;
   int rank_count_;
-  std::vector<std::string> shardings_;                  // that were searched for, per node
-  std::map<std::string, Layout, std::less<>> layouts_;  // by parameter
+  std::vector<std::string> shardings_;  // that were searched for, per node
+  std::map<std::string, std::string, std::less<>> step_shardings_;  // by result of a training step
+  std::map<std::string, Layout, std::less<>> layouts_;              // by parameter
+  std::map<std::string, Layout, std::less<>> read_as_;  // of those that are kept cut further
   mutable std::map<int64_t, Placed> placed_;            // by rows
 };
 

@@ -292,6 +292,10 @@ Value reshape(Value x, const Attrs& attrs = {});
 Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value moment, Value rate,
                       const Attrs& attrs = {});
 
+/// x rounded to what another dtype can hold, to nearest even, in its own dtype: cast there and
+/// back. Its gradient is rounded too. Attributes: dtype = "bf16".
+Value round_to(Value x, const Attrs& attrs = {});
+
 /// g = gradient + weight_decay * parameter; moment = momentum * moment + (1 - dampening) * g, at
 /// first (where `first` is not 0) g alone; parameter -= rate * moment, with nesterov rate * (g +
 /// momentum * moment), without momentum rate * g. Attributes: momentum = 0.0, dampening = 0.0,

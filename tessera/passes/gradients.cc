@@ -1,12 +1,15 @@
 #include "tessera/passes/gradients.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tessera/graph/gradient.h"
 #include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
+
+constexpr std::string_view kPrefix = "grad.";
 
 size_t at(ValueId id) {
   return static_cast<size_t>(id);
@@ -29,8 +32,14 @@ class Backward {
 
   void run(ValueId loss, ValueId seed) {
     add(loss, {&graph_, seed});
-    for (size_t n = node_count_; n-- > 0;) pass_back(n);
+    for (size_t n = node_count_; n-- > 0;) {
+      pass_back(n);
+      origins_.resize(graph_.nodes.size() - node_count_, n);
+    }
   }
+
+  /// Per node that was added the node it is the gradient of.
+  const std::vector<size_t>& origins() const { return origins_; }
 
   ValueId of(ValueId id) {
     if (gradients_[at(id)]) return gradients_[at(id)]->id;
@@ -84,19 +93,42 @@ class Backward {
 
   void add(ValueId to, Value gradient) {
     std::optional<Value>& sum = gradients_[at(to)];
+    name(to, gradient.id);
     sum = sum ? tessera::add(*sum, gradient) : gradient;
+    name(to, sum->id);
+  }
+
+  /// What a node passes on as it is keeps the first name that it was given.
+  void name(ValueId of, ValueId gradient) {
+    if (at(gradient) < gradients_.size() || graph_.values[at(gradient)].name.starts_with(kPrefix))
+      return;
+    const int count = ++named_[of];
+    std::string wish = fmt::format("{}{}", kPrefix, graph_.values[at(of)].name);
+    if (count > 1) wish += fmt::format("~{}", count);
+    graph_.rename(gradient, graph_.unused_name(wish));
   }
 
   Graph& graph_;
   size_t node_count_;
-  std::vector<bool> reaches_;  // per value: what is wanted flows into it
-  Gradients gradients_;        // per value, as far as they are summed up
+  std::vector<bool> reaches_;     // per value: what is wanted flows into it
+  Gradients gradients_;           // per value, as far as they are summed up
+  std::map<ValueId, int> named_;  // how many gradients are called after a value
+  std::vector<size_t> origins_;
 };
 
 }  // namespace
 
+std::optional<ValueId> value_of_gradient(const Graph& graph, std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  std::string of(name.substr(kPrefix.size()));
+  if (const size_t count = of.rfind('~'); count != std::string::npos)
+    of.erase(count, std::min(of.find('@', count), of.size()) - count);
+  if (const auto id = graph.find(of)) return id;
+  return graph.find(of.substr(0, of.rfind('@')));
+}
+
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wanted,
-                                   ValueId seed) {
+                                   ValueId seed, std::vector<size_t>* origins) {
   const TensorType type = graph.type(loss);
   require(info(type.dtype).is_floating && element_count(type.global) == 1,
           "the loss '{}' is {}; gradients are of one floating-point number",
@@ -108,6 +140,7 @@ std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const V
     seed = graph.add_constant(graph.unused_name("one"), one.cast(type.dtype));
   }
   backward.run(loss, seed);
+  if (origins != nullptr) *origins = backward.origins();
   std::vector<ValueId> gradients;
   for (const ValueId id : wanted) gradients.push_back(backward.of(id));
   return gradients;

@@ -46,8 +46,15 @@ class Lowering {
       : placed_(placed),
         rank_(rank),
         forms_(placed.graph.values.size()),
+        early_(placed.graph.nodes.size()),
         known_(internal::known_values(placed.graph)) {
-    for (size_t id = 0; id < forms_.size(); ++id) forms_[id].assign(placed.forms[id].size(), -1);
+    for (size_t id = 0; id < forms_.size(); ++id) {
+      forms_[id].assign(placed.forms[id].size(), -1);
+      for (size_t f = 0; f < placed.forms[id].size(); ++f)
+        if (placed.forms[id][f].is_early)
+          early_[placed.forms[id][f].before].push_back(
+              {static_cast<ValueId>(id), static_cast<int>(f)});
+    }
   }
 
   Graph run() {
@@ -60,7 +67,10 @@ class Lowering {
       const Box box = local_box(placed_.layout(id), value(id).shape, rank_);
       made_.constants.emplace(declare(id), tensor.slice(box).contiguous());
     }
-    for (size_t n = 0; n < graph.nodes.size(); ++n) add_node(n);
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+      for (const auto& [id, number] : early_[n]) form(id, number, n);
+      add_node(n);
+    }
     for (size_t i = 0; i < graph.outputs.size(); ++i)
       made_.outputs.push_back(form(graph.outputs[i], placed_.output_forms[i], graph.nodes.size()));
     for (size_t i = 0; i < graph.updates.size(); ++i) {
@@ -152,8 +162,10 @@ class Lowering {
   Rank rank_;
   Graph made_;
   std::vector<std::vector<ValueId>> forms_;  // per value and form its value in the local graph
-  std::vector<bool> known_;                  // per value: it is the same in every run
-  std::map<ValueId, int> steps_;             // per value how many steps have been added
+  /// Per node the values and their forms that are made before it for later nodes.
+  std::vector<std::vector<std::pair<ValueId, int>>> early_;
+  std::vector<bool> known_;       // per value: it is the same in every run
+  std::map<ValueId, int> steps_;  // per value how many steps have been added
 };
 
 }  // namespace

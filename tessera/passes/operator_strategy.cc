@@ -24,6 +24,7 @@ const std::vector<Primitives>& primitives() {
       {"add", {"Add", "TensorAdd", "BiasAdd"}},
       {"avg_pool", {"AvgPool"}},
       {"batch_norm", {"BatchNorm"}},
+      {"batch_norm_train", {"BatchNorm"}},
       {"concat", {"MakeTuple", "Concat"}},
       {"conv2d", {"Conv2D"}},
       {"dense", {"MatMul", "Dense", "MatMulExt"}},
@@ -78,6 +79,14 @@ std::vector<std::string> keys_of(const Graph& graph, const Node& node,
 Pieces in_order_of(const Node& node, const Pieces& pieces) {
   Pieces made = pieces;
   if (pieces.size() == 2 && node.op->name == "embedding") std::swap(made[0], made[1]);
+  // In training the statistics have a dim of groups before the channels, which are not cut.
+  if (node.op->name == "batch_norm_train")
+    for (size_t i = 3; i < made.size(); ++i) {
+      if (made[i].size() == 1)
+        made[i].insert(made[i].begin(), 1);
+      else if (made[i].size() == 2)
+        made[i].erase(made[i].begin());
+    }
   return made;
 }
 
@@ -98,6 +107,22 @@ Pieces pieces_of(const Placed& placed, size_t n, bool by_rows) {
     pieces[0] = {rows, pieces[0].back()};
   }
   return in_order_of(node, pieces);
+}
+
+/// Per node whether an output depends on it: what moves batch norm's statistics is no operator of
+/// MindSpore's.
+std::vector<bool> computes_output(const Graph& graph) {
+  std::vector<bool> needed(graph.values.size(), false);
+  for (const ValueId id : graph.outputs) needed[at(id)] = true;
+  std::vector<bool> computes(graph.nodes.size(), false);
+  for (size_t n = graph.nodes.size(); n-- > 0;) {
+    const Node& node = graph.nodes[n];
+    computes[n] = std::any_of(node.results.begin(), node.results.end(),
+                              [&](ValueId id) { return needed[at(id)]; });
+    if (!computes[n]) continue;
+    for (const ValueId id : node.operands) needed[at(id)] = true;
+  }
+  return computes;
 }
 
 int stage_of(const Placed& placed, size_t n) {
@@ -146,7 +171,9 @@ void shard_operators(Graph& graph, std::span<const OperatorPieces> operators,
 std::vector<OperatorPieces> operators_of(const Placed& placed) {
   const std::vector<int> producers = internal::producers(placed.graph);
   std::vector<OperatorPieces> made;
-  for (size_t n = 0; n < placed.follow_from; ++n) {
+  const std::vector<bool> computes = computes_output(placed.graph);
+  for (size_t n = 0; n < placed.graph.nodes.size(); ++n) {
+    if (!placed.network[n] || !computes[n]) continue;
     const Node& node = placed.graph.nodes[n];
     const std::vector<std::string> keys = keys_of(placed.graph, node, producers);
     const bool is_known =

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "tessera/base/text.h"
+#include "tessera/passes/gradients.h"
 #include "tessera/passes/internal/batch_parallel.h"
 #include "tessera/passes/internal/choose.h"
 #include "tessera/passes/internal/given.h"
@@ -30,7 +31,8 @@ class Placer {
       : options_(options), stages_(graph, options), plans_(options.costs) {
     placed_.graph = graph;
     placed_.mesh = stages_.everyone();
-    placed_.follow_from = std::min(options.follow_from, graph.nodes.size());
+    placed_.network = options.network;
+    placed_.network.resize(graph.nodes.size(), options.network.empty());
     placed_.forms.resize(graph.values.size());
     is_free_.resize(graph.values.size(), false);
     is_parameter_.resize(graph.values.size(), false);
@@ -70,9 +72,18 @@ class Placer {
   }
   void set_free(ValueId id) { is_free_[at(id)] = true; }
 
+  /// Of a parameter or constant.
+  void fix_held(ValueId id, const Layout& layout) {
+    std::optional<FurtherCut> cut;
+    if (options_.cut_further != nullptr && is_parameter_[at(id)])
+      cut = options_.cut_further(value(id), layout);
+    if (cut) placed_.uncut[id] = {layout, cut->step, cut->size};
+    fix(id, cut ? cut->layout : layout);
+  }
+
   void place_parameter(ValueId id) {
     if (auto layout = internal::layout_of_parameter(placed_.graph, id, options_, stages_))
-      fix(id, std::move(*layout));
+      fix_held(id, *layout);
     else
       set_free(id);
   }
@@ -112,18 +123,68 @@ class Placer {
       note_wanted(n, *said);
       return whole_sums ? without_partial_sums(rule, *said, types) : *said;
     }
-    std::vector<internal::Present> operands;
-    for (size_t i = 0; i < types.size(); ++i) operands.push_back(present(node.operands[i], stage));
-    const MeshPtr mesh = mesh_of(operands, stage);
-    std::string key = to_string(rule) + to_string(*mesh) + (whole_sums ? "!" : "");
-    for (const internal::Present& operand : operands)
+    if (auto sums = still_partial(n, stage)) return *sums;
+    internal::Question question{rule, stage, {}, goals(n), whole_sums};
+    for (size_t i = 0; i < types.size(); ++i)
+      question.operands.push_back(present(node.operands[i], stage, n));
+    question.mesh = mesh_of(question.operands, stage);
+    for (const ValueId id : node.operands)
+      if (!placed_.network[n] && is_kept_cut(id)) question.mesh = placed_.layout(id).mesh;
+    std::string key = to_string(rule) + to_string(*question.mesh) + (whole_sums ? "!" : "");
+    for (const internal::Present& operand : question.operands)
       key += operand.is_free ? "|free" : "|" + to_string(operand.layout);
-    key += fmt::format("{}", operands[0].element_bytes);
+    for (const std::optional<Layout>& goal : question.goals)
+      key += goal ? ">" + to_string(*goal) : ">";
+    key += fmt::format("{}", question.operands[0].element_bytes);
     const auto known = choices_.find(key);
     if (known != choices_.end()) return known->second;
-    return choices_
-        .emplace(std::move(key), internal::choose(rule, mesh, operands, whole_sums, plans_).layouts)
+    return choices_.emplace(std::move(key), internal::choose(question, plans_).layouts)
         .first->second;
+  }
+
+  /// Gradients are wanted where the values lie of which they are.
+  std::vector<std::optional<Layout>> goals(size_t n) const {
+    std::vector<std::optional<Layout>> goals;
+    if (placed_.network[n]) return goals;
+    for (const ValueId id : placed_.graph.nodes[n].results) {
+      std::optional<Layout>& goal = goals.emplace_back();
+      const auto of = value_of_gradient(placed_.graph, value(id).name);
+      if (!of || placed_.forms[at(*of)].empty() || value(*of).shape != value(id).shape) continue;
+      const auto uncut = placed_.uncut.find(*of);
+      goal = uncut == placed_.uncut.end() ? placed_.layout(*of) : uncut->second.layout;
+      goal->partial.clear();
+      if (goal->mesh->rank_count() == stages_.of_node(n)->rank_count())
+        goal = stages_.moved(*goal, stages_.of_node(n));
+    }
+    return goals;
+  }
+
+  /// In a backward pass sums of partial sums, and their products with a number, stay partial: the
+  /// gradients of micro-batches are added up before the ranks add up theirs.
+  std::optional<RuleLayouts> still_partial(size_t n, const MeshPtr& stage) {
+    const Node& node = placed_.graph.nodes[n];
+    const std::string_view op = node.op->name;
+    if (placed_.network[n] || (op != "add" && op != "mul" && op != "div")) return std::nullopt;
+    const auto partial_sum = [&](ValueId id) -> const Layout* {
+      if (forms(id).size() != 1) return nullptr;
+      const Layout& layout = forms(id).front().layout;
+      const bool sums = !layout.partial.empty() &&
+                        std::all_of(layout.partial.begin(), layout.partial.end(),
+                                    [](const Partial& p) { return p.op == ReduceOp::kSum; });
+      return sums && internal::same_ranks(*layout.mesh, *stage) ? &layout : nullptr;
+    };
+    const Layout* sum = partial_sum(node.operands[0]);
+    if (sum == nullptr) return std::nullopt;
+    const ValueId other = node.operands[1];
+    if (op != "add") {
+      if (!value(other).shape.empty()) return std::nullopt;
+      return RuleLayouts{{*sum, replicated_on(sum->mesh, at(other))}, {*sum}};
+    }
+    const Layout* second = partial_sum(other);
+    const bool is_alike =
+        second != nullptr && *second == *sum && value(other).shape == value(node.operands[0]).shape;
+    if (!is_alike) return std::nullopt;
+    return RuleLayouts{{*sum, *sum}, {*sum}};
   }
 
   /// A sharding that was asked for, where it cuts no sum; else the nearest one that does not.
@@ -137,14 +198,14 @@ class Placer {
     std::vector<internal::Present> operands;
     for (size_t i = 0; i < types.size(); ++i)
       operands.push_back({said.operands[i], types[i].global, byte_size(types[i].dtype)});
-    return internal::choose(rule, said.operands[0].mesh, operands, true, plans_).layouts;
+    return internal::choose({rule, said.operands[0].mesh, operands, {}, true}, plans_).layouts;
   }
 
   /// What the node's sharding says, or MindSpore's default.
   std::optional<RuleLayouts> said_by(size_t n, const ShardingRule& rule, const MeshPtr& stage) {
     const Node& node = placed_.graph.nodes[n];
     const std::string_view op = node.op->name;
-    const bool mindspore = options_.mode == PlaceMode::kMindSpore && n < options_.follow_from;
+    const bool mindspore = options_.mode == PlaceMode::kMindSpore && placed_.network[n];
     if (!node.sharding.empty()) {
       require(!mindspore || op != "reshape",
               "reshape is given the strategy {}: it has none, its layouts are its neighbours'",
@@ -159,14 +220,27 @@ class Placer {
   }
 
   /// An operand in the form from which it can be had: partial values are made whole first, once.
-  internal::Present present(ValueId id, const MeshPtr& stage) {
+  internal::Present present(ValueId id, const MeshPtr& stage, size_t n) const {
     const ValueInfo& info = value(id);
     internal::Present made{replicated_on(stage, at(id)), info.shape, byte_size(info.dtype),
                            is_free_[at(id)]};
     if (made.is_free) return made;
-    made.layout = forms(id).front().layout;
-    if (!made.layout.partial.empty() && forms(id).size() > 1) made.layout = forms(id)[1].layout;
+    const std::vector<Form>& known = placed_.forms[at(id)];
+    made.layout = known.front().layout;
+    if (!made.layout.partial.empty() && known.size() > 1) made.layout = known[1].layout;
+    const auto uncut = placed_.uncut.find(id);
+    if (uncut != placed_.uncut.end() && (placed_.network[n] || !is_kept_cut(id)))
+      made.layout = uncut->second.layout;
+    // What comes from another stage may come cut as it is there.
+    if (made.layout.mesh->rank_count() == stage->rank_count())
+      made.layout = stages_.moved(made.layout, stage);
     return made;
+  }
+
+  /// Whether a parameter is cut further and has not been gathered for a node: a forward pass reads
+  /// what it reads whole, an update its share.
+  bool is_kept_cut(ValueId id) const {
+    return placed_.uncut.count(id) != 0 && placed_.forms[at(id)].size() == 1;
   }
 
   /// The mesh of the largest operand, where it has the stage's ranks: a node that was sharded on a
@@ -211,7 +285,7 @@ class Placer {
 
   /// The form of a value in this layout, made now where it is not there.
   int form_in(ValueId id, const Layout& layout, size_t before) {
-    if (is_free_[at(id)]) fix(id, layout);
+    if (is_free_[at(id)]) fix_held(id, layout);
     std::vector<Form>& known = forms(id);
     const int64_t bytes = byte_size(value(id).dtype);
     const internal::Plans::Priced* best = nullptr;
@@ -225,8 +299,21 @@ class Placer {
       from = static_cast<int>(f);
     }
     if (best->plan.steps.empty()) return from;
-    known.push_back({layout, from, best->plan, before});
+    Form made{layout, from, best->plan, before};
+    const size_t tick = tick_of(before);
+    const bool crosses = !internal::same_ranks(*known[at(from)].layout.mesh, *layout.mesh);
+    if (crosses && tick < before && producers_[at(id)] < static_cast<int>(tick)) {
+      made.before = tick;
+      made.is_early = true;
+    }
+    known.push_back(std::move(made));
     return static_cast<int>(known.size()) - 1;
+  }
+
+  /// The first node of the tick that a node is of; itself where there are no ticks.
+  size_t tick_of(size_t node) const {
+    const auto next = std::upper_bound(options_.ticks.begin(), options_.ticks.end(), node);
+    return next == options_.ticks.begin() ? node : *(next - 1);
   }
 
   void place_output(ValueId id) {
@@ -240,7 +327,7 @@ class Placer {
   }
 
   /// Parameters that are read in one layout only, and given in another, are given in that one,
-  /// unless they are updated: then they stay where they were asked for.
+  /// unless they are updated or kept cut further: then they stay where they were asked for.
   void load_where_read() {
     const auto each_use = [&](ValueId id, auto visit) {
       for (size_t n = 0; n < placed_.nodes.size(); ++n)
@@ -248,7 +335,7 @@ class Placer {
           if (placed_.graph.nodes[n].operands[i] == id) visit(placed_.nodes[n].operand_forms[i]);
     };
     for (const ValueId id : placed_.graph.parameters) {
-      if (forms(id).size() != 2 || is_updated(id)) continue;
+      if (forms(id).size() != 2 || is_updated(id) || placed_.uncut.count(id) != 0) continue;
       bool read_as_given = false;
       each_use(id, [&](const int& form) { read_as_given |= form == 0; });
       if (read_as_given) continue;

@@ -9,7 +9,7 @@
 #pragma once
 
 #include <functional>
-#include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,15 +28,26 @@ enum class PlaceMode : uint8_t {
   kMindSpore,
 };
 
+/// A parameter that is kept cut further than nodes read it: MindSpore's optimizer sharding.
+struct FurtherCut {
+  Layout layout;
+  int step = 0;  // as a strategy file has them: the distance between neighbours,
+  int size = 0;  // and into how many parts; -1: over all ranks that hold the same
+};
+
 struct PlaceOptions {
   MeshPtr mesh;  // of one pipeline stage; its ranks are 0 … n-1
   /// The layout of a parameter or input, over `mesh` or another of the same ranks. Nothing: an
   /// input is cut along dim 0 by the axis "dp" where the mesh has one, a parameter lies as its
   /// first reader wants it.
   std::function<std::optional<Layout>(const ValueInfo&)> layout_of = nullptr;
+  /// Parameters that would lie in a layout are kept so, and gathered where they are read, but by
+  /// what updates them. Nothing: as they lie.
+  std::function<std::optional<FurtherCut>(const ValueInfo&, const Layout&)> cut_further = nullptr;
   PlaceMode mode = PlaceMode::kFollow;
-  /// kMindSpore: nodes from this one on are placed as by kFollow: a backward pass.
-  size_t follow_from = std::numeric_limits<size_t>::max();
+  /// kMindSpore: per node whether it is the network's own; the others, a backward pass, are placed
+  /// as by kFollow. Empty: all are.
+  std::vector<bool> network = {};
   /// kMindSpore: the pieces of each input, one tuple per input or one for all; dims
   /// that a tuple lacks are whole, ranks that are left over repeat. Empty: all of it on every rank.
   std::vector<std::vector<int>> input_pieces = {};
@@ -48,15 +59,29 @@ struct PlaceOptions {
   /// Pipeline stages: patterns of scopes ("blocks.0.*"), each list one stage; a node that matches
   /// none is of the stage of its operands. Stage s has the ranks from s · (ranks of the mesh) on.
   std::vector<std::vector<std::string>> stages = {};
+  /// Per node its stage, which patterns cannot say of a backward pass: later stages come first
+  /// there. Parameters then lie where layout_of says, whoever reads them.
+  std::vector<int> node_stages = {};
+  /// With node_stages: the nodes at which a tick of the pipeline begins, ascending. What one stage
+  /// has of another is moved when the tick begins that wants it, so that no stage computes its part
+  /// of a tick while another waits for what was ready before.
+  std::vector<size_t> ticks = {};
   CostModel costs = {};
 };
+
+/// The stage of each node by patterns of scopes, as PlaceOptions::stages has them. Throws
+/// kInvalidArgument for a pattern that matches no scope, and for a node that reads what a later
+/// stage computes.
+std::vector<int> stages_of_nodes(const Graph& graph,
+                                 const std::vector<std::vector<std::string>>& stages);
 
 /// A value in one layout.
 struct Form {
   Layout layout;
-  int from = -1;      // the form that `plan` turns into this one; -1: as computed
-  Plan plan = {};     // empty for the first form
-  size_t before = 0;  // the node before which that happens; the number of nodes: at the end
+  int from = -1;          // the form that `plan` turns into this one; -1: as computed
+  Plan plan = {};         // empty for the first form
+  size_t before = 0;      // the node before which that happens; the number of nodes: at the end
+  bool is_early = false;  // that node begins the tick of the one that reads it first
 };
 
 struct PlacedNode {
@@ -70,8 +95,9 @@ struct Placed {
   std::vector<std::vector<Form>> forms;  // per value; the first is how it is computed or given
   std::vector<PlacedNode> nodes;         // per node of the graph
   std::vector<int> output_forms;         // per output of the graph
-  size_t follow_from = 0;                // nodes from here on are a backward pass
+  std::vector<bool> network;             // per node: no backward pass, no optimizer
   std::vector<int> update_forms;         // per update: in the layout of its parameter
+  std::map<ValueId, FurtherCut> uncut;   // by parameter that is cut further: the layout without
 
   const Layout& layout(ValueId value) const {
     return forms[static_cast<size_t>(value)].front().layout;

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "tessera/ops/registry.h"
+#include "tessera/passes/internal/backward.h"
 #include "tessera/passes/internal/given.h"
 #include "tessera/passes/internal/rewriter.h"
 #include "tessera/passes/internal/ways.h"
@@ -39,8 +40,9 @@ struct Spent {
   double work = 0;
   int64_t held = 0;  // of parameters, and of what is computed from them
   int64_t peak = 0;  // of all other values at once
+  double cost = 0;   // bytes, and what the work is worth
 
-  auto price() const { return std::tie(bytes, work, once); }
+  auto price() const { return std::tie(cost, work, once); }
   int64_t memory() const { return held + peak; }
   bool is_no_worse(const Spent& other) const {
     return price() <= other.price() && held <= other.held && peak <= other.peak;
@@ -72,7 +74,7 @@ std::vector<size_t> best_places(size_t count, size_t most, SpentAt spent, GroupA
     const double factor = p == 0 ? 0 : std::ldexp(1.0, 3 * (p - 3));
     for (size_t i = 0; i < count; ++i) {
       const auto memory = static_cast<double>(spent(i).memory());
-      values[i] = p == kPrices ? memory : static_cast<double>(spent(i).bytes) + factor * memory;
+      values[i] = p == kPrices ? memory : spent(i).cost + factor * memory;
     }
     std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
       return std::tuple(values[a], spent(a).price(), a) <
@@ -111,11 +113,20 @@ class Search {
         known_(internal::known_values(graph)) {
     is_held_.resize(graph.values.size(), false);
     for (const ValueId id : graph.parameters) is_held_[at(id)] = true;
+    copies_.resize(graph.values.size(), 1);
+    backward_ = {std::vector<bool>(graph.values.size()), std::vector<bool>(graph.values.size())};
     const size_t share = kMostTried / kMostTries / std::max<size_t>(1, graph.nodes.size());
     most_states_ = std::clamp(share, kFewestStates, kMostStates);
     for (const ValueInfo& value : graph.values)
       tensors_.push_back(ways_.tensor(value.shape, byte_size(value.dtype)));
     find_lives();
+  }
+
+  /// The graph is the forward part of this step.
+  void count_training(const StepToSearch& step) {
+    backward_ = internal::backward_of(*step.graph, step.forward_nodes, step.trained);
+    for (const ValueId id : step.trained) copies_[at(id)] = 2 + step.states;
+    cost_of_work_ = step.bytes_per_loop * stages_.everyone()->rank_count();
   }
 
   std::vector<Found> run(bool counts_outputs) {
@@ -179,6 +190,11 @@ class Search {
     return ways_.bytes_on_a_rank(layout, tensors_[at(id)]);
   }
 
+  /// Whether a value does not go when the forward pass has read it.
+  bool stays(ValueId id) const {
+    return known_[at(id)] || is_held_[at(id)] || backward_.is_read[at(id)];
+  }
+
   State first_state() {
     State state;
     for (const ValueId id : alive_[0]) {
@@ -190,7 +206,7 @@ class Search {
       state.forms.push_back(given ? 1 : 0);
       if (!given) continue;
       state.forms.push_back(ways_.layout(*given));
-      if (is_held_[at(id)]) state.spent.held += bytes_of(id, state.forms.back());
+      if (stays(id)) state.spent.held += copies_[at(id)] * bytes_of(id, state.forms.back());
     }
     return state;
   }
@@ -262,7 +278,7 @@ class Search {
       const auto count = at(state.forms[next++]);
       forms_[slot] = {state.forms.data() + next, count};
       next += count;
-      if (!known_[at(alive_[n][slot])])
+      if (!stays(alive_[n][slot]))
         for (const LayoutId form : forms_[slot]) together_ += bytes_of(alive_[n][slot], form);
     }
   }
@@ -278,14 +294,22 @@ class Search {
     for (size_t i = 0; i < node.operands.size(); ++i) {
       const ValueId id = node.operands[i];
       const size_t slot = slots_[n][i];
+      if (backward_.has_gradient[at(id)])
+        move_back(spent, id, slot, way.operands[i], way.gradients[i]);
+      const bool is_first = first_form(slot) < 0;
       if (!read(spent, id, slot, way.operands[i])) continue;
       more_.emplace_back(slot, way.operands[i]);
-      (known_[at(id)] ? spent.held : together) += bytes_of(id, way.operands[i]);
+      const int64_t bytes = bytes_of(id, way.operands[i]) * (is_first ? copies_[at(id)] : 1);
+      (stays(id) ? spent.held : together) += bytes;
     }
-    for (size_t r = 0; r < node.results.size(); ++r)
-      (known_[at(node.results[r])] ? spent.held : together) +=
+    for (size_t r = 0; r < node.results.size(); ++r) {
+      // Of partial values the backward pass reads what they were combined to.
+      const bool goes = !ways_.of(way.results[r]).partial.empty() && !known_[at(node.results[r])];
+      (stays(node.results[r]) && !goes ? spent.held : together) +=
           bytes_of(node.results[r], way.results[r]);
+    }
     spent.peak = std::max(spent.peak, together);
+    spent.cost = static_cast<double>(spent.bytes) + cost_of_work_ * spent.work;
     if (behind == nullptr) return spent;
     for (const auto& [slot, result] : origins_[n]) {
       if (result >= 0) {
@@ -302,14 +326,28 @@ class Search {
     return spent;
   }
 
+  /// The form in which a value was computed or given, or in which its first reader wants it; -1
+  /// before that.
+  LayoutId first_form(size_t slot) const {
+    if (!forms_[slot].empty()) return forms_[slot][0];
+    for (const auto& [of, form] : more_)
+      if (of == slot) return form;
+    return -1;
+  }
+
+  /// Moves the gradient of an operand to where the value was computed, or where the parameter lies.
+  void move_back(Spent& spent, ValueId id, size_t slot, LayoutId operand, LayoutId gradient) {
+    const LayoutId first = first_form(slot);
+    const LayoutId to = ways_.whole(first < 0 ? operand : first);
+    spent.bytes += ways_.price(gradient, to, tensors_[at(id)]).bytes;
+  }
+
   /// Moves a value to where a node wants it; false where it is there.
   bool read(Spent& spent, ValueId id, size_t slot, LayoutId wanted) {
     const std::span<const LayoutId> forms = forms_[slot];
     for (const auto& [of, form] : more_)
       if (of == slot && form == wanted) return false;
-    if (forms.empty() && std::none_of(more_.begin(), more_.end(),
-                                      [&](const auto& one) { return one.first == slot; }))
-      return true;  // it lies as it is wanted
+    if (first_form(slot) < 0) return true;  // it lies as it is wanted
     const Price* best = nullptr;
     const auto look = [&](LayoutId form) {
       const Price& price = ways_.price(form, wanted, tensors_[at(id)]);
@@ -337,6 +375,7 @@ class Search {
       const size_t ndim = graph_.values[at(id)].shape.size();
       read(state.spent, id, slot, ways_.layout(replicated(stages_.everyone(), ndim)));
     }
+    state.spent.cost = static_cast<double>(state.spent.bytes) + cost_of_work_ * state.spent.work;
   }
 
   Found trace_back(size_t end) const {
@@ -355,8 +394,11 @@ class Search {
   const PlaceOptions& options_;
   internal::Stages stages_;
   internal::Ways ways_;
-  std::vector<bool> known_;    // per value: it depends on parameters and constants only
-  std::vector<bool> is_held_;  // per value: it is a parameter
+  std::vector<bool> known_;      // per value: it depends on parameters and constants only
+  std::vector<bool> is_held_;    // per value: it is a parameter
+  std::vector<int64_t> copies_;  // per value: tensors like it that are held as long as it is
+  internal::Backward backward_;  // nothing, of a prediction
+  double cost_of_work_ = 0;      // in bytes, of an iteration on the busiest rank
   std::vector<TensorId> tensors_;
   std::vector<std::vector<ValueId>> alive_;  // behind each node, from before the first one on
   std::vector<std::vector<size_t>> slots_;   // per node and operand
@@ -378,11 +420,19 @@ std::vector<Found> search(const Graph& graph, const PlaceOptions& options, bool 
   return Search(graph, options).run(counts_outputs);
 }
 
+std::vector<Found> search(const StepToSearch& step, const PlaceOptions& options) {
+  require(options.mesh != nullptr, "a mesh is needed to place a graph");
+  const Graph forward = internal::forward_part(*step.graph, step.forward_nodes);
+  Search made(forward, options);
+  made.count_training(step);
+  return made.run(false);
+}
+
 void apply(Graph& graph, const Found& found, const MeshPtr& mesh) {
-  require(graph.nodes.size() == found.shardings.size(),
+  require(found.shardings.size() <= graph.nodes.size(),
           "a placement of {} nodes for a graph of {}: they are not of one network",
           found.shardings.size(), graph.nodes.size());
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+  for (size_t n = 0; n < found.shardings.size(); ++n) {
     Node& node = graph.nodes[n];
     if (!node.sharding.empty()) continue;
     try {

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "tessera/ops/ops.h"
 #include "tessera/passes/internal/rewriter.h"
+#include "tessera/passes/shard.h"
 
 namespace tessera {
 namespace {
@@ -25,6 +28,8 @@ class Training {
         norm(node);
       else if (node.op->name == "dropout" && std::get<double>(node.attrs.at("p")) > 0)
         drop(node);
+      else if (options_.products != DType::kF32 && is_product(node))
+        multiply(node);
       else
         rewriter_.keep(node);
     }
@@ -46,6 +51,11 @@ class Training {
     norm.op = internal::Rewriter::made("batch_norm_train", {}, {}).op;
     norm.operands = {x, operands[1], operands[2], mean, variance};
     norm.attrs["groups"] = options_.statistics_groups;
+    if (is_pieces(norm.sharding)) {
+      Pieces pieces = parse_pieces(norm.sharding);  // statistics have a dim of groups now
+      for (size_t i = 3; i < pieces.size(); ++i) pieces[i].insert(pieces[i].begin(), 1);
+      norm.sharding = to_string(pieces);
+    }
     rewriter_.emit_for(node.results[0], norm);
     const Shape& shape = network_.type(node.operands[0]).global;
     const double count = static_cast<double>(element_count(shape) / shape[1]) /
@@ -53,6 +63,35 @@ class Training {
     // One element has no unbiased variance: the biased one, 0, stands for it.
     move(operands[3], mean, 1, node.scope);
     move(operands[4], variance, count > 1 ? count / (count - 1) : 1, node.scope);
+  }
+
+  static bool is_product(const Node& node) {
+    constexpr std::array<std::string_view, 3> kProducts = {"conv2d", "dense", "matmul"};
+    return std::ranges::find(kProducts, node.op->name) != kProducts.end();
+  }
+
+  /// A node that multiplies, in options_.products.
+  void multiply(const Node& node) {
+    Node made = node;
+    for (ValueId& operand : made.operands) operand = rounded(rewriter_.of(operand), node.scope);
+    const ValueId result = rewriter_.emit(made, rewriter_.name_of(node.results[0]) + ".exact");
+    Node round = internal::Rewriter::made("round_to", {result}, node.scope);
+    round.attrs = dtype_of_products();
+    rewriter_.emit_for(node.results[0], round);
+  }
+
+  Attrs dtype_of_products() const { return {{"dtype", std::string(to_string(options_.products))}}; }
+
+  /// A value of the new graph, rounded once for all who read it.
+  ValueId rounded(ValueId id, const std::string& scope) {
+    const Node* producer = rewriter_.producer(id);
+    if (producer != nullptr && producer->op->name == "round_to") return id;
+    const auto known = rounded_.find(id);
+    if (known != rounded_.end()) return known->second;
+    const std::string name = rewriter_.graph().values[static_cast<size_t>(id)].name;
+    const ValueId made = rewriter_.emit("round_to", {id}, dtype_of_products(), scope,
+                                        fmt::format("{}.{}", name, to_string(options_.products)));
+    return rounded_.emplace(id, made).first->second;
   }
 
   void require_own(ValueId id) {
@@ -97,6 +136,7 @@ class Training {
   const TrainingOptions& options_;
   internal::Rewriter rewriter_;
   std::vector<ValueId> moved_;
+  std::map<ValueId, ValueId> rounded_;
   ValueId step_ = -1;
   int64_t dropped_ = 0;
 };

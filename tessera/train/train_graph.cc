@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "tessera/base/text.h"
 #include "tessera/ops/ops.h"
 #include "tessera/ops/registry.h"
 #include "tessera/passes/gradients.h"
+#include "tessera/passes/place.h"
 
 namespace tessera {
 namespace {
@@ -32,17 +34,17 @@ class Builder {
  public:
   Builder(Graph network, const TrainRecipe& recipe, StepPart part) : recipe_(recipe), part_(part) {
     made_.graph = std::move(network);
-    made_.network_nodes = made_.graph.nodes.size();
+    made_.network.assign(made_.graph.nodes.size(), true);
     find_trained();
     find_rates();
+    if (has_stages()) find_stages();
   }
 
   TrainGraph run() {
     Graph& g = graph();
     if (part_ == StepPart::kApply) {
-      g = parameters_only();
-      for (size_t i = 0; i < trained_.size(); ++i)
-        trained_[i].value = {&g, *g.find(made_.trained[i])};
+      replace_graph(parameters_only());
+      made_.network.clear();
     }
     std::vector<Value> gradients;
     if (part_ == StepPart::kApply) {
@@ -56,6 +58,8 @@ class Builder {
     } else {
       step(gradients);
     }
+    made_.network.resize(g.nodes.size(), false);
+    if (has_stages()) complete_stages(made_.stages, g, stages_of_parameters());
     verify(g);
     return std::move(made_);
   }
@@ -63,6 +67,36 @@ class Builder {
  private:
   Graph& graph() { return made_.graph; }
   const std::string& name(Value value) const { return made_.graph.values[at(value.id)].name; }
+
+  bool has_stages() const { return recipe_.stages.size() > 1; }
+
+  void replace_graph(Graph made) {
+    graph() = std::move(made);
+    for (size_t i = 0; i < trained_.size(); ++i)
+      trained_[i].value = {&graph(), *graph().find(made_.trained[i])};
+  }
+
+  /// A parameter is of the stage of the first node that reads it.
+  void find_stages() {
+    const std::vector<int> of_nodes = stages_of_nodes(graph(), recipe_.stages);
+    for (size_t n = of_nodes.size(); n-- > 0;)
+      for (const ValueId id : graph().nodes[n].operands)
+        parameter_stages_.insert_or_assign(graph().values[at(id)].name, of_nodes[n]);
+  }
+
+  /// Per value of the graph; -1 for what is no parameter.
+  std::vector<int> stages_of_parameters() const {
+    std::map<std::string_view, std::string_view> owners;
+    for (const KeptTensor& kept : made_.kept) owners.emplace(kept.name, kept.parameter);
+    std::vector<int> stages(made_.graph.values.size(), -1);
+    for (const ValueId id : made_.graph.parameters) {
+      const std::string_view own = made_.graph.values[at(id)].name;
+      const auto owner = owners.find(own);
+      const auto known = parameter_stages_.find(owner == owners.end() ? own : owner->second);
+      stages[at(id)] = known == parameter_stages_.end() ? 0 : known->second;
+    }
+    return stages;
+  }
 
   /// The statistics of batch norm are not trained.
   std::vector<bool> statistics() const {
@@ -162,22 +196,49 @@ class Builder {
 
   std::vector<Value> backward() {
     Graph& g = graph();
+    const size_t network_nodes = g.nodes.size();
     const Value loss = add_loss();
     g.outputs = {loss.id};
-    loss_ = loss;
+    OneMicroBatch one{.loss = loss.id, .network_nodes = network_nodes};
+    one.forward_nodes = g.nodes.size();
+    if (has_stages()) one.stages = stages_of_nodes(g, recipe_.stages);
     ValueId seed = -1;
     if (recipe_.scales_loss) {
       scale_ = scalar_input("loss_scale");
       seed = scale_->id;
+      one.shared_inputs = {"loss_scale"};
     }
     std::vector<ValueId> wanted;
     for (const Trained& trained : trained_) wanted.push_back(trained.value.id);
     std::vector<Value> gradients;
-    for (const ValueId id : add_gradients(g, loss.id, wanted, seed)) gradients.push_back({&g, id});
+    std::vector<size_t> origins;
+    one.gradients = add_gradients(g, loss.id, wanted, seed, &origins);
+    if (recipe_.micro_batches > 1 || has_stages()) repeat_in_micro_batches(one, origins);
+    for (const ValueId id : one.gradients) gradients.push_back({&g, id});
+    loss_ = {&g, g.outputs[0]};
     const InScope scope(g, "optimizer");
     if (scale_)
       for (Value& gradient : gradients) gradient = div(gradient, like(*scale_, gradient));
+    if (recipe_.gradient_factor != 1)
+      for (Value& gradient : gradients)
+        gradient = mul(gradient, like(number(recipe_.gradient_factor), gradient));
     return gradients;
+  }
+
+  /// Makes of the graph, which is of one micro-batch, that of all of them.
+  void repeat_in_micro_batches(OneMicroBatch& one, const std::vector<size_t>& origins) {
+    one.stages.resize(one.forward_nodes, 0);
+    for (const size_t origin : origins) one.stages.push_back(one.stages[origin]);
+    one.graph = std::move(graph());
+    MicroBatches made = repeat(one, recipe_.micro_batches);
+    replace_graph(std::move(made.graph));
+    one.gradients = std::move(made.gradients);
+    made_.inputs = std::move(made.inputs);
+    made_.network = std::move(made.network);
+    if (scale_) scale_ = {&graph(), *graph().find("loss_scale")};
+    if (!has_stages()) return;
+    made_.stages = std::move(made.stages);
+    made_.ticks = std::move(made.ticks);
   }
 
   /// A tensor beside a parameter, which is a parameter of the graph too.
@@ -195,6 +256,8 @@ class Builder {
     for (size_t i = 0; i < gradients.size(); ++i) {
       const Value sum = keep("accu_grads", 0, trained_[i].value);
       update(sum, add(sum, div(gradients[i], like(count, gradients[i]))));
+      // It stays as it is, but no constant: the other graph changes it between two runs.
+      update(trained_[i].value, trained_[i].value);
     }
   }
 
@@ -259,13 +322,14 @@ class Builder {
   /// rate is no number then.
   void guard(std::vector<Value>& rates, const std::vector<Value>& gradients) {
     std::optional<Value> bad;
-    if (loss_) bad = nothing_of(*loss_);
-    if (recipe_.scales_loss) {
+    if (recipe_.scales_loss && recipe_.drops_overflow) {
       for (const Value gradient : gradients) {
         const Value sum = nothing_of(as_f32(reduce_sum(gradient)));
         bad = bad ? add(*bad, sum) : sum;
       }
+      graph().outputs.push_back(bad->id);
     }
+    if (loss_) bad = bad ? add(*bad, nothing_of(*loss_)) : nothing_of(*loss_);
     if (!bad) return;
     for (Value& rate : rates) rate = add(rate, *bad);
   }
@@ -291,13 +355,18 @@ class Builder {
   std::vector<Trained> trained_;
   std::optional<Value> loss_;
   std::optional<Value> scale_;
+  std::map<std::string, int, std::less<>> parameter_stages_;  // by name; filled for several stages
 };
 
 }  // namespace
 
 TrainGraph make_train_graph(Graph network, const TrainRecipe& recipe, StepPart part) {
   require(recipe.optimizer.definition != nullptr, "a recipe for training names an optimizer");
+  require(recipe.micro_batches >= 1, "a batch cannot be cut into {} micro-batches",
+          recipe.micro_batches);
   require(recipe.accumulate >= 1, "gradients of {} batches cannot be summed up", recipe.accumulate);
+  require(recipe.gradient_factor > 0, "gradients cannot be multiplied by {}",
+          recipe.gradient_factor);
   require(recipe.clip_value >= 0 && recipe.clip_norm >= 0,
           "gradients are clipped at numbers above 0, got {} and {}", recipe.clip_value,
           recipe.clip_norm);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/train/micro_batches.h"
 #include "tessera/train/optimizer.h"
 
 namespace tessera {
@@ -30,9 +31,17 @@ struct TrainRecipe {
   double clip_norm = 0;   // of all gradients together; 0: not clipped
   /// Gradients of so many batches are summed up, each divided by their number, before a step.
   int accumulate = 1;
-  /// The loss is multiplied by the input "loss_scale" and gradients divided by it; where one of
-  /// them is no finite number, the step changes nothing.
+  double gradient_factor = 1;  // what gradients are multiplied by, before they are clipped
+  /// A batch is so many micro-batches of equally many rows; the network is that of one. Their
+  /// gradients are summed up as those of batches are, within one step.
+  int micro_batches = 1;
+  /// The pipeline's stages, as PlaceOptions has them; empty: one.
+  std::vector<std::vector<std::string>> stages = {};
+  /// The loss is multiplied by the input "loss_scale" and gradients divided by it.
   bool scales_loss = false;
+  /// Where one of the scaled gradients is no finite number, the step changes nothing, and the last
+  /// output of the graph that makes it, else 0, is no number.
+  bool drops_overflow = true;
 };
 
 /// Which part of a step a graph is.
@@ -57,7 +66,10 @@ struct TrainGraph {
   std::vector<std::string> trained;  // parameters that the optimizer changes
   std::vector<Schedule> rates;       // of the inputs learning_rate, learning_rate_1, …
   std::vector<RunningPower> powers;  // of the inputs behind them
-  size_t network_nodes = 0;          // the first of the graph: the network's own
+  std::vector<MicroInput> inputs;    // of micro-batches, where there are several
+  std::vector<bool> network;         // per node: the network's own
+  std::vector<int> stages;           // per node; empty: there is one
+  std::vector<size_t> ticks;         // the nodes at which ticks of the pipeline begin
 };
 
 /// Adds to `network`, whose first input are rows, and which has one output. Of `part` kApply it

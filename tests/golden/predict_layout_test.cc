@@ -11,6 +11,7 @@
 #include "tessera/io/json.h"
 #include "tessera/model/predict_layout.h"
 #include "tessera/model/spread.h"
+#include "tessera/model/train/parallel_training.h"
 #include "tessera/ops/ops.h"
 #include "tessera/passes/shard.h"
 #include "tessera/train/train_graph.h"
@@ -156,9 +157,9 @@ TEST(PredictLayout, TrainingRunsGiveTheirStrategiesToThePrediction) {
     const auto layouts = infer_predict_layout(build_dense_mlp({}), context);
     EXPECT_EQ(lines_of(parse_json(to_json(layouts))), wanted) << name;
     // What it was trained with is refused by name.
-    AutoParallelContext other;
     if (name != "train_momentum_rank0") {
-      EXPECT_THROW(other.set("enable_parallel_optimizer", "True"), Error);
+      context.set("enable_parallel_optimizer", "True");
+      EXPECT_THROW(infer_predict_layout(build_dense_mlp({}), context), Error);
     }
   }
 }
@@ -178,19 +179,42 @@ Value build_trained_mlp(const Scope& scope, Value x, const Attrs& /*options*/) {
   return bias_add(x, weight("fc2", "bias", {32}));
 }
 
-TEST(TrainStrategy, OfMomentumIsMindSporesButForTheOrder) {
-  TESSERA_NEEDS_SHARED_DATA();
+/// What strategy_ckpt_save_file would hold of a recorded run.
+Strategy trained(const Json& one, const std::string& optimizer) {
   const ModelDef network{.name = "trained_mlp", .build = build_trained_mlp};
-  const Json& one = recorded().at("train_momentum_rank0");
-  const Spread spread(ModelSpec{&network, {}}, {64}, run_options(context_of(one)), 8);
-  const TrainRecipe recipe{.optimizer = parse_optimizer("momentum")};
-  const TrainGraph step = make_train_graph(trace({&network, {}}, 16, {64}), recipe);
-  const Strategy ours = strategy_of(spread.place_training(step));
+  const AutoParallelContext context = context_of(one);
+  const TrainOptions options = train_options(context, {.optimizer = optimizer});
+  const Spread spread({&network, {}}, {64}, training_run_options(context, options), 8);
+  const TrainGraph step = make_train_graph(trace({&network, {}}, 16, {64}), recipe_of(options));
+  const auto shared =
+      options.shard_optimizer ? std::optional(options.parallel_optimizer) : std::nullopt;
+  return strategy_of(spread.place_training(step, shared));
+}
+
+class TrainStrategy : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+INSTANTIATE_TEST_SUITE_P(Recorded, TrainStrategy,
+                         ::testing::Values(std::pair("train_momentum_rank0", "momentum"),
+                                           std::pair("train_adam_optshard_rank0", "adam"),
+                                           std::pair("train_optshard_size2_rank0", "momentum"),
+                                           std::pair("train_optshard_size2_rank5", "momentum")),
+                         [](const auto& run) { return run.param.first; });
+
+TEST_P(TrainStrategy, IsMindSporesButForTheOrderInEveryForm) {
+  TESSERA_NEEDS_SHARED_DATA();
+  const Json& one = recorded().at(GetParam().first);
+  const Strategy ours = trained(one, GetParam().second);
   const Strategy theirs = read_strategy(frontend() / one.at("strategy_file").as_string());
-  EXPECT_EQ(sorted_lines(ours.operators, operator_text),
-            sorted_lines(theirs.operators, operator_text));
-  EXPECT_EQ(sorted_lines(ours.parameters, parameter_text),
-            sorted_lines(theirs.parameters, parameter_text));
+  for (const std::string suffix : {".ckpt", ".json"}) {
+    const std::filesystem::path path = temporary(GetParam().first + suffix);
+    write_strategy(ours, path);
+    const Strategy written = read_strategy(path);
+    EXPECT_EQ(sorted_lines(written.operators, operator_text),
+              sorted_lines(theirs.operators, operator_text));
+    EXPECT_EQ(sorted_lines(written.parameters, parameter_text),
+              sorted_lines(theirs.parameters, parameter_text));
+    EXPECT_EQ(written.current_stage, theirs.current_stage);
+  }
 }
 
 TEST(PredictLayout, The1_1FormIsTheFirstSix) {

@@ -9,6 +9,7 @@
 
 #include "tessera/ops/ops.h"
 #include "tessera/passes/gradients.h"
+#include "tessera/tensor/half.h"
 #include "tests/sweep/evaluate_graph.h"
 
 namespace tessera::testing {
@@ -132,6 +133,38 @@ TEST(ToTraining, DropsAboutAsManyElementsAsAskedAndOthersAtEveryStep) {
   // Kept with probability 0.375: 1500 of 4000, with a deviation of 31.
   EXPECT_NEAR(static_cast<double>(kept), 1500, 150);
   EXPECT_NEAR(static_cast<double>(same), 4000 * (0.375 * 0.375 + 0.625 * 0.625), 200);
+}
+
+/// conv2d, relu, flatten and dense over f32 parameters, in training whose products are of bf16.
+TEST(ReducedProducts, AreRoundedAndSoAreTheirGradients) {
+  Graph network;
+  const Value x{&network, network.add_input("x", DType::kF32, {2, 3})};
+  const Value w{&network, network.add_parameter("w", DType::kF32, {4, 3})};
+  const Value y = dense(x, w);
+  network.outputs = {relu(add(y, y)).id};
+  Graph graph = to_training(network, {.products = DType::kBF16});
+  const ValueId loss = reduce_sum({&graph, graph.outputs[0]}).id;
+  const std::vector<ValueId> wanted = {graph.inputs[0], graph.parameters[0]};
+  graph.outputs.push_back(loss);
+  for (const ValueId id : add_gradients(graph, loss, wanted)) graph.outputs.push_back(id);
+  verify(graph);
+  EXPECT_EQ(graph.type(graph.parameters[0]).dtype, DType::kF32);
+  const std::vector<Tensor> given = {random_tensor({2, 3}, 1).cast(DType::kF32),
+                                     random_tensor({4, 3}, 2).cast(DType::kF32)};
+  const std::vector<Tensor> found = evaluate_graph(graph, given);
+  const auto bf16 = [](float value) { return static_cast<float>(BFloat16(value)); };
+  const auto a = given[0].data<float>(), b = given[1].data<float>();
+  for (size_t i = 0; i < 2; ++i)
+    for (size_t j = 0; j < 4; ++j) {
+      double sum = 0;
+      for (size_t k = 0; k < 3; ++k)
+        sum += static_cast<double>(bf16(a[3 * i + k])) * static_cast<double>(bf16(b[3 * j + k]));
+      const float rounded = bf16(static_cast<float>(sum));
+      EXPECT_NEAR(found[0].data<float>()[4 * i + j], 2 * rounded, 1e-2 * rounded);
+      EXPECT_EQ(bf16(found[0].data<float>()[4 * i + j]), found[0].data<float>()[4 * i + j]);
+    }
+  for (const size_t gradient : {size_t{2}, size_t{3}})
+    for (const float value : found[gradient].data<float>()) EXPECT_EQ(bf16(value), value);
 }
 
 }  // namespace

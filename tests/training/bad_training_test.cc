@@ -89,7 +89,8 @@ TEST(BadTraining, RecipesThatMeanNothingAreRefusedBeforeAnythingRuns) {
 
 TEST(BadTraining, WhatOnlyPredictingKnowsIsRefusedByName) {
   Model model = Model::open({.model = "lenet5"}, {.threads = 1, .precision = Precision::kBf16});
-  expect_says(message_of([&] { const Trainer trainer(model, {}); }), {"f32", "precision"});
+  expect_says(message_of([&] { const Trainer trainer(model, {}); }),
+              {"bf16", "precision", "TrainOptions::products"});
 }
 
 TEST(BadTraining, AFolderForCheckpointsThatCannotBeMadeEndsItBeforeTheFirstStep) {

@@ -19,6 +19,7 @@ struct Way {
   std::vector<std::pair<std::string, std::string>> layouts = {};  // by parameter
   bool deterministic = false;
   bool shard_optimizer = false;
+  bool shard_parameters = false;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -27,6 +28,10 @@ void PrintTo(const Way& way, std::ostream* out) {
 
 RunOptions run_options(const Way& way, Communicator* world) {
   RunOptions run{.threads = 1, .deterministic = way.deterministic, .world = world};
+  if (way.shard_parameters)
+    run.place.cut_further = [](const ValueInfo& value, const Layout& layout) {
+      return cut_further({.parallel_optimizer_threshold = 0}, value, layout);
+    };
   if (way.mesh.empty()) return run;
   run.place.mesh = parse_mesh(way.mesh);
   run.place.layout_of = [mesh = run.place.mesh,
@@ -44,7 +49,7 @@ struct Result {
 };
 
 /// LeNet-5 with new weights on the first digits, each rank the same.
-Result train(const Way& way, TrainOptions options) {
+Result train_rows(const Way& way, TrainOptions options, int64_t batch, int64_t rows) {
   options.shard_optimizer = way.shard_optimizer;
   Result result;
   const auto on_rank = [&](Communicator* world) {
@@ -52,7 +57,7 @@ Result train(const Way& way, TrainOptions options) {
     Trainer trainer(model, options);
     Losses losses;
     const std::vector<Callback*> callbacks = {&losses};
-    trainer.train(1, digits(model.spec(), kBatch, kBatch * kSteps), callbacks);
+    trainer.train(1, digits(model.spec(), batch, rows), callbacks);
     if (world != nullptr && world->rank() != 0) return;
     result.losses = losses.all;
     for (const TrainedTensor& tensor : trainer.tensors())
@@ -63,6 +68,10 @@ Result train(const Way& way, TrainOptions options) {
   else
     run_world({.ranks = way.ranks}, [&](Communicator& world) { on_rank(&world); });
   return result;
+}
+
+Result train(const Way& way, const TrainOptions& options) {
+  return train_rows(way, options, kBatch, kBatch * kSteps);
 }
 
 class TrainingOnRanks : public ::testing::TestWithParam<Way> {};
@@ -81,7 +90,17 @@ INSTANTIATE_TEST_SUITE_P(
                           .ranks = 4,
                           .mesh = "{dp=2,tp=2}",
                           .layouts = kTensorParallel,
-                          .shard_optimizer = true}),
+                          .shard_optimizer = true},
+                      Way{.name = "parameters_sharded",
+                          .ranks = 4,
+                          .shard_optimizer = true,
+                          .shard_parameters = true},
+                      Way{.name = "two_by_two_parameters_sharded",
+                          .ranks = 4,
+                          .mesh = "{dp=2,tp=2}",
+                          .layouts = kTensorParallel,
+                          .shard_optimizer = true,
+                          .shard_parameters = true}),
     [](const auto& way) { return way.param.name; });
 
 TEST_P(TrainingOnRanks, HasTheLossesOfOneRankForThirtySteps) {
@@ -125,18 +144,24 @@ TEST(OptimizerSharding, LeavesEachRankItsShareOfTheStates) {
   });
 }
 
+/// The weights after 320 digits in batches, so many of which make a step, on so many ranks.
+std::map<std::string, Tensor> weights_by(int64_t batch, int accumulate, int ranks) {
+  const Result result = train_rows(
+      {.name = "", .ranks = ranks},
+      {.optimizer = "momentum(learning_rate=0.05)", .accumulate = accumulate}, batch, 320);
+  return result.weights;
+}
+
 TEST(Accumulation, OfFourBatchesStepsAsOneOfFourTimesTheRows) {
-  const auto run = [](int64_t batch, int accumulate) {
-    Model model = Model::open({.model = "lenet5", .seed = 3}, {.threads = 1});
-    Trainer trainer(model, {.optimizer = "momentum(learning_rate=0.01,momentum=0.9)",
-                            .accumulate = accumulate});
-    trainer.train(1, digits(model.spec(), batch, 320), {});
-    return model.weight("fc3.weight").clone();
-  };
-  const Tensor whole = run(32, 1);
-  const Tensor parts = run(8, 4);
-  const auto a = whole.data<float>(), b = parts.data<float>();
-  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5) << i;
+  const auto whole = weights_by(32, 1, 1);
+  for (const int ranks : {1, 2}) {
+    const auto parts = weights_by(8, 4, ranks);
+    for (const char* name : {"conv1.weight", "conv2.weight", "fc1.weight", "fc3.weight"}) {
+      const auto a = whole.at(name).data<float>(), b = parts.at(name).data<float>();
+      for (size_t i = 0; i < a.size(); ++i)
+        ASSERT_NEAR(a[i], b[i], 2e-5) << name << " " << i << " on " << ranks << " ranks";
+    }
+  }
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // Checkpoints while training: their names, which are kept, what is in them, going on from them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "tessera/checkpoint/checkpoint.h"
+#include "tessera/checkpoint/load_plan.h"
 #include "tessera/comm/communicator.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
@@ -94,6 +96,44 @@ TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
   }
 }
 
+/// A clock that says 10 seconds more after each step; it is asked in between too.
+class Clock final : public Callback {
+ public:
+  void step_end(Trainer&, const StepReport&) override { seconds_ += 10; }
+  std::function<double()> read() {
+    return [this] { return seconds_; };
+  }
+
+ private:
+  double seconds_ = 1000;
+};
+
+void train_by_clock(const std::filesystem::path& folder, CheckpointConfig config) {
+  Clock clock;
+  config.clock = clock.read();
+  ModelCheckpoint saver("c", folder, config);
+  Model model = lenet();
+  const std::vector<Callback*> callbacks = {&clock, &saver};
+  model.train(2, digits(model.spec(), 8, 80), {}, callbacks);
+}
+
+TEST(ModelCheckpoint, SavesEverySoManySeconds) {
+  const ScratchFolder folder("training");
+  train_by_clock(folder.path(), {.save_checkpoint_steps = 0, .save_checkpoint_seconds = 45});
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"c-1_5.ckpt", "c-1_10.ckpt", "c-2_5.ckpt", "c-2_10.ckpt"}));
+}
+
+TEST(ModelCheckpoint, KeepsOneFilePerSoManyMinutesAndTheNewest) {
+  const ScratchFolder folder("training");
+  // Saved 20, 40, … 200 seconds after the beginning.
+  train_by_clock(
+      folder.path(),
+      {.save_checkpoint_steps = 2, .keep_checkpoint_max = 0, .keep_checkpoint_per_n_minutes = 1});
+  EXPECT_EQ(files_in(folder.path()),
+            (std::set<std::string>{"c-1_2.ckpt", "c-1_8.ckpt", "c-2_4.ckpt", "c-2_10.ckpt"}));
+}
+
 TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
   const ScratchFolder folder("training");
   const auto refuses = [&](const std::string& prefix, const CheckpointConfig& config) {
@@ -122,7 +162,8 @@ std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t
   Model other = lenet();
   Trainer trainer(other, options);
   if (steps > 0) {
-    const auto name = fmt::format("r-{}_{}.ckpt", (steps - 1) / 10 + 1, (steps - 1) % 10 + 1);
+    const int64_t batch = steps * options.accumulate - 1;
+    const auto name = fmt::format("r-{}_{}.ckpt", batch / 10 + 1, batch % 10 + 1);
     trainer.restore({.weights = {folder.path() / name}});
     EXPECT_EQ(trainer.global_step(), steps);
   }
@@ -144,6 +185,46 @@ TEST(Resuming, GivesTheBitsOfARunThatWasNotInterrupted) {
         EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
             << name << " of " << optimizer << " after " << steps << " steps";
     }
+  }
+}
+
+TEST(Resuming, OfAccumulationAndOfMicroBatchesBeginsAtTheRowsBehindTheStep) {
+  for (const TrainOptions& options :
+       {TrainOptions{.accumulate = 2}, TrainOptions{.micro_batches = 2}}) {
+    SCOPED_TRACE(options.accumulate);
+    const ScratchFolder folder("training");
+    const auto rows = [&](const Model& model) {
+      return digits(model.spec(), options.accumulate == 2 ? 4 : 8, 80).shuffle(11);
+    };
+    ModelCheckpoint saver("r", folder.path(),
+                          {.save_checkpoint_steps = 13, .keep_checkpoint_max = 9});
+    const std::vector<Callback*> callbacks = {&saver};
+    Model whole = lenet(), on = lenet();
+    Trainer first(whole, options), second(on, options);
+    first.train(2, rows(whole), callbacks);
+    const char* name = options.accumulate == 2 ? "r-2_6.ckpt" : "r-2_3.ckpt";
+    second.restore({.weights = {folder.path() / name}});
+    EXPECT_EQ(second.global_step(), 13);
+    EXPECT_EQ(second.train(2, rows(on), {}).rows, 56);
+    EXPECT_EQ(second.global_step(), 20);
+    for (const TrainedTensor& tensor : first.tensors()) {
+      const auto found = second.tensors();
+      const auto same = std::find_if(found.begin(), found.end(), [&](const TrainedTensor& other) {
+        return other.name == tensor.name;
+      });
+      ASSERT_NE(same, found.end());
+      EXPECT_TRUE(std::ranges::equal(tensor.values.bytes(), same->values.bytes())) << tensor.name;
+    }
+  }
+}
+
+TEST(Resuming, BetweenStepsOfManyBatchesGoesOnAtTheRightBatch) {
+  const TrainOptions options{.optimizer = "adam", .accumulate = 2};
+  const auto whole = weights_after(options, 0);
+  for (const int64_t steps : {2, 7}) {
+    for (const auto& [name, values] : weights_after(options, steps))
+      EXPECT_TRUE(std::ranges::equal(values.bytes(), whole.at(name).bytes()))
+          << name << " after " << steps << " steps";
   }
 }
 
@@ -189,6 +270,43 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
   EXPECT_EQ(slice.catalog.find("fc1.weight")->shape, (Shape{60, 400}));
   EXPECT_EQ(slice.catalog.find("moments.fc1.weight")->shape, (Shape{60, 400}));
   EXPECT_EQ(slice.catalog.find("fc2.weight")->shape, (Shape{84, 120}));
+}
+
+TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {
+  const ScratchFolder folder("training");
+  const std::map<std::string, std::string, std::less<>> cuts = {
+      {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
+  for (const bool async : {false, true}) {
+    const std::string prefix = async ? "later" : "now";
+    run_world({.ranks = 4}, [&](Communicator& world) {
+      RunOptions options{.threads = 1, .world = &world};
+      options.place.mesh = make_mesh({{"dp", 2}, {"tp", 2}});
+      options.place.layout_of =
+          [&, mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
+        const auto cut = cuts.find(value.name);
+        if (cut == cuts.end()) return std::nullopt;
+        return parse_layout(cut->second, mesh);
+      };
+      Model model = Model::open({.model = "lenet5", .seed = 5}, options);
+      Trainer trainer(model, {.optimizer = "adam"});
+      ModelCheckpoint saver(prefix, folder.path(), {.async_save = async});
+      const std::vector<Callback*> callbacks = {&saver};
+      trainer.train(1, digits(model.spec(), 8, 8), callbacks);
+      world.barrier();
+      const Checkpoint stored = open_checkpoint(folder.path() / (prefix + "-1_1.ckpt"));
+      for (const TrainedTensor& here : trainer.tensors()) {
+        const Record* record = stored.catalog.find(here.name);
+        ASSERT_NE(record, nullptr) << here.name;
+        EXPECT_EQ(record->shape, here.shape) << here.name;
+        const Tensor all = load_record(stored, *record);
+        const Box box = here.layout.mesh == nullptr
+                            ? whole(here.shape)
+                            : local_box(here.layout, here.shape, world.rank());
+        EXPECT_TRUE(std::ranges::equal(all.slice(box).contiguous().bytes(), here.values.bytes()))
+            << here.name << " of rank " << world.rank();
+      }
+    });
+  }
 }
 
 }  // namespace

@@ -43,15 +43,20 @@ void check(const CheckpointConfig& config) {
             "append_info takes epoch_num and step_num, got '{}'", printable(name));
 }
 
-/// All of a tensor of which the ranks have parts. Collective.
+/// On rank 0 all of a tensor of which the ranks have parts. Collective.
 Tensor whole_of(const TrainedTensor& tensor, Communicator* world) {
   if (world == nullptr || tensor.layout.mesh == nullptr) return tensor.values;
+  if (tensor.shape.empty()) {  // a number has no part that is empty
+    Tensor number = tensor.values.clone();
+    world->broadcast(number, tensor.layout.mesh->all_ranks().front());
+    return number;
+  }
   const Box none{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)};
   std::vector<Box> boxes;
   for (Rank rank = 0; rank < world->size(); ++rank)
     boxes.push_back(
         tensor.layout.mesh->find_place(rank) ? local_box(tensor.layout, tensor.shape, rank) : none);
-  return gather_boxes(*world, tensor.values, boxes, tensor.shape);
+  return collect_boxes(*world, tensor.values, boxes, tensor.shape, 0);
 }
 
 }  // namespace
@@ -75,7 +80,8 @@ ModelCheckpoint::~ModelCheckpoint() {
 /// Files of an earlier run keep their names: this one's get a number.
 void ModelCheckpoint::begin(Trainer& trainer) {
   watch_ = Stopwatch();
-  last_step_ = trainer.global_step();
+  last_seconds_ = seconds();
+  last_step_ = trainer.step_count();
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
   if (error)
@@ -86,7 +92,9 @@ void ModelCheckpoint::begin(Trainer& trainer) {
     const std::string file = entry.path().filename().string();
     largest = std::max(largest, number_of(file, prefix_));
   }
-  if (trainer.world() != nullptr) trainer.world()->barrier();  // all have looked before one writes
+  world_ = trainer.world();
+  if (world_ != nullptr && config_.integrated_save) world_->barrier();  // before one writes
+  largest = -least_of_all(-largest);  // slices of one step have one name
   if (largest >= 0) prefix_ += fmt::format("_{}", largest + 1);
 }
 
@@ -95,7 +103,7 @@ void ModelCheckpoint::step_end(Trainer& trainer, const StepReport& step) {
   const bool by_steps = config_.save_checkpoint_steps > 0;
   bool due = by_steps && step.global_step - last_step_ >= config_.save_checkpoint_steps;
   if (!by_steps && config_.save_checkpoint_seconds > 0) {
-    due = watch_.seconds() - last_seconds_ >= static_cast<double>(config_.save_checkpoint_seconds);
+    due = seconds() - last_seconds_ >= static_cast<double>(config_.save_checkpoint_seconds);
     due = trainer.all_agree(due);
   }
   if (due) save(trainer, step);
@@ -108,32 +116,49 @@ void ModelCheckpoint::end(Trainer& trainer) {
 
 void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   last_step_ = step.global_step;
-  last_seconds_ = watch_.seconds();
-  std::vector<TrainedTensor> tensors = trainer.tensors();
-  if (config_.integrated_save)
-    for (TrainedTensor& tensor : tensors) tensor.values = whole_of(tensor, trainer.world());
-  if (config_.integrated_save && trainer.rank() != 0) return;
+  last_seconds_ = seconds();
+  const bool collects = config_.integrated_save && trainer.world() != nullptr;
+  const std::vector<TrainedTensor> tensors =
+      collects ? trainer.tensors_of_all_ranks() : trainer.tensors();
+  if (collects && trainer.rank() != 0) {
+    for (const TrainedTensor& tensor : tensors) whole_of(tensor, trainer.world());
+    return;
+  }
   wait();
   const std::filesystem::path path =
       directory_ / fmt::format("{}-{}_{}.{}", prefix_, step.epoch, step.step, config_.format);
-  if (config_.async_save)
-    for (TrainedTensor& tensor : tensors) tensor.values = tensor.values.clone();
   latest_ = path;
-  saved_.push_back({path, watch_.seconds()});
-  const auto when = config_.async_save ? std::launch::async : std::launch::deferred;
-  writing_ = std::async(
-      when, [this, path, step, tensors = std::move(tensors)] { write(path, tensors, step); });
+  saved_.push_back({path, seconds()});
+  // One tensor is collected from the ranks while the one before is written.
+  std::vector<std::promise<Tensor>> coming(tensors.size());
+  std::vector<SaveEntry> entries;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    entries.push_back(
+        {.name = tensors[i].name,
+         .dtype = tensors[i].values.dtype(),
+         .shape = collects ? tensors[i].shape : tensors[i].values.shape(),
+         .produce = [value = coming[i].get_future().share()] { return value.get().contiguous(); }});
+  const bool at_once = collects || config_.async_save;
+  writing_ = std::async(at_once ? std::launch::async : std::launch::deferred,
+                        [this, path, step, entries = std::move(entries)]() mutable {
+                          write(path, std::move(entries), step);
+                        });
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Tensor values = tensors[i].values;
+    if (collects) values = whole_of(tensors[i], trainer.world());
+    const bool is_own = collects && values.buffer() != tensors[i].values.buffer();
+    coming[i].set_value(config_.async_save && !is_own ? values.clone() : values);
+  }
   if (!config_.async_save) wait();
 }
 
-void ModelCheckpoint::write(const std::filesystem::path& path,
-                            const std::vector<TrainedTensor>& tensors,
+void ModelCheckpoint::write(const std::filesystem::path& path, std::vector<SaveEntry> entries,
                             const StepReport& step) const {
   CheckpointWriter writer(path, {.format = config_.format,
                                  .key = config_.enc_key,
                                  .cipher = config_.enc_mode,
                                  .crc = config_.crc_check});
-  for (const TrainedTensor& tensor : tensors) writer.add(tensor.name, tensor.values);
+  for (SaveEntry& entry : entries) writer.add(std::move(entry));
   for (const std::string& name : config_.append_info)
     writer.add(name, name == "epoch_num" ? step.epoch : step.global_step);
   writer.finish();
@@ -141,16 +166,25 @@ void ModelCheckpoint::write(const std::filesystem::path& path,
 
 void ModelCheckpoint::wait() {
   if (!writing_.valid()) return;
+  bool is_written = true;
   try {
     writing_.get();
-    keep();
   } catch (const Error& error) {
     const std::filesystem::path path = saved_.back().path;
     saved_.pop_back();
     latest_ = saved_.empty() ? std::filesystem::path() : saved_.back().path;
     if (config_.on_error == SaveErrors::kThrow) throw;
     fmt::print(stderr, "{} was not saved: {}\n", path.string(), error.what());
+    is_written = false;
   }
+  if (least_of_all(static_cast<int64_t>(is_written)) == 1) keep();
+}
+
+int64_t ModelCheckpoint::least_of_all(int64_t mine) const {
+  if (world_ == nullptr || config_.integrated_save) return mine;
+  Tensor least = Tensor::scalar(mine);
+  world_->all_reduce(least, ReduceOp::kMin);
+  return least.data<int64_t>()[0];
 }
 
 void ModelCheckpoint::keep() {

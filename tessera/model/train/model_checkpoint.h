@@ -4,7 +4,8 @@
 //   3}); trainer.train(10, data, {&saver});        // out/lenet-1_1875.ckpt, out/lenet-2_1875.ckpt,
 //   …
 //
-// A file appears under its name when it is complete.
+// A file appears under its name when it is complete. Of slices an older one goes when every rank
+// has the newer: whenever a rank dies, there is a step of which all slices are there.
 #pragma once
 
 #include <filesystem>
@@ -40,6 +41,9 @@ struct CheckpointConfig {
   bool crc_check = false;
   std::string format = "ckpt";  // or "safetensors"
   SaveErrors on_error = SaveErrors::kThrow;
+  /// Seconds since any moment, by which save_checkpoint_seconds and keep_checkpoint_per_n_minutes
+  /// count; null: the machine's clock.
+  std::function<double()> clock = nullptr;
 };
 
 class ModelCheckpoint final : public Callback {
@@ -60,18 +64,22 @@ class ModelCheckpoint final : public Callback {
  private:
   struct Saved {
     std::filesystem::path path;
-    double seconds = 0;  // since training began
+    double seconds = 0;  // by the clock
   };
 
   void save(Trainer& trainer, const StepReport& step);
-  void write(const std::filesystem::path& path, const std::vector<TrainedTensor>& tensors,
+  void write(const std::filesystem::path& path, std::vector<SaveEntry> entries,
              const StepReport& step) const;
   void wait();
+  /// Of ranks that save slices: what every one of them says, the least.
+  int64_t least_of_all(int64_t mine) const;
   void keep();
+  double seconds() const { return config_.clock != nullptr ? config_.clock() : watch_.seconds(); }
 
   std::string prefix_;
   std::filesystem::path directory_;
   CheckpointConfig config_;
+  Communicator* world_ = nullptr;
   Stopwatch watch_;
   double last_seconds_ = 0;
   int64_t last_step_ = 0;     // that was saved or from which seconds count

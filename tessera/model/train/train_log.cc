@@ -24,8 +24,9 @@ double rows_per_second(const StepReport& step) {
 /// the largest value are drawn.
 class Curve {
  public:
-  Curve(std::string_view name, std::vector<double> values)
-      : name_(name), values_(std::move(values)) {
+  /// `unit`: what a value is of, for the last one's number.
+  Curve(std::string_view name, std::vector<double> values, std::string_view unit = "step")
+      : name_(name), unit_(unit), values_(std::move(values)) {
     const auto [low, high] = std::minmax_element(values_.begin(), values_.end());
     low_ = *low > 0 && *low < *high / 2 ? 0 : *low;
     high_ = *high > *low ? *high : *low + 1;
@@ -47,9 +48,9 @@ class Curve {
           kMargin, kMargin + kWidth, y(value), kMargin - 6, y(value) + 4, value);
     }
     out += fmt::format(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" font-size=\"11\" fill=\"var(--faint)\">step "
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" font-size=\"11\" fill=\"var(--faint)\">{} "
         "{}</text>\n",
-        kMargin + kWidth, kHeight + kMargin + 18, values_.size());
+        kMargin + kWidth, kHeight + kMargin + 18, unit_, values_.size());
     out += line(thinned(), "1", "0.55");
     if (means.size() > 1) out += line(means, "2.5", "1");
     return out + "</svg></div>\n</section>\n";
@@ -93,17 +94,33 @@ class Curve {
   }
 
   std::string_view name_;
+  std::string_view unit_;
   std::vector<double> values_;
   double low_ = 0;
   double high_ = 1;
 };
 
+/// A curve for every metric that is a number.
+std::string test_curves(std::span<const EvalPoint> tests) {
+  std::string out;
+  if (tests.size() < 2) return out;
+  for (size_t i = 0; i < tests[0].report.metrics.size(); ++i) {
+    if (!tests[0].report.metrics[i].is_number()) continue;
+    std::vector<double> values;
+    for (const EvalPoint& test : tests) values.push_back(test.report.metrics[i].values[0]);
+    const std::string name = "Evaluated: " + tests[0].report.metrics[i].name;
+    out += Curve(name, std::move(values), "evaluation").svg({});
+  }
+  return out;
+}
+
 }  // namespace
 
-std::string train_page(std::string_view title, std::span<const StepReport> steps) {
+std::string train_page(std::string_view title, std::span<const StepReport> steps,
+                       std::span<const EvalPoint> tests) {
   std::string page = internal::page_begin(title) + std::string(internal::kFactsEnd);
   if (steps.empty()) return page + "<p>No step was made.</p>\n" + std::string(internal::kPageEnd);
-  std::vector<double> losses, rates, speeds;
+  std::vector<double> losses, rates, speeds, scales;
   struct Epoch {
     double sum = 0, steps = 0, place = 0;
   };
@@ -117,6 +134,7 @@ std::string train_page(std::string_view title, std::span<const StepReport> steps
     losses.push_back(step.loss);
     rates.push_back(step.learning_rate);
     speeds.push_back(rows_per_second(step));
+    scales.push_back(step.loss_scale);
     seconds += step.seconds;
     waited += step.wait_seconds;
   }
@@ -130,15 +148,24 @@ std::string train_page(std::string_view title, std::span<const StepReport> steps
   page +=
       card("time", fmt::format("{:.2f} s", seconds),
            fmt::format("{:.1f} % of it waiting for rows", 100 * waited / std::max(seconds, 1e-9)));
+  if (!tests.empty())
+    for (const MetricResult& metric : tests.back().report.metrics)
+      if (metric.is_number())
+        page += card(
+            metric.name, fmt::format("{:.5g}", metric.values[0]),
+            fmt::format("after epoch {}, {} rows", tests.back().epoch, tests.back().report.rows));
   page += "</dl>\n</section>\n";
   page += Curve("Loss", std::move(losses)).svg(means);
+  page += test_curves(tests);
   page += Curve("Learning rate", std::move(rates)).svg({});
+  if (std::ranges::any_of(scales, [](double scale) { return scale != 1; }))
+    page += Curve("Loss scale", std::move(scales)).svg({});
   page += Curve("Rows per second", std::move(speeds)).svg({});
   return page + std::string(internal::kPageEnd);
 }
 
-TrainLog::TrainLog(std::filesystem::path csv, std::filesystem::path page)
-    : csv_(std::move(csv)), page_(std::move(page)) {}
+TrainLog::TrainLog(std::filesystem::path csv, std::filesystem::path page, const EvaluateEach* tests)
+    : csv_(std::move(csv)), page_(std::move(page)), tests_(tests) {}
 
 TrainLog::~TrainLog() {
   if (out_ != nullptr) std::fclose(out_);
@@ -149,21 +176,47 @@ void TrainLog::begin(Trainer& /*trainer*/) {
   out_ = std::fopen(csv_.c_str(), "w");
   if (out_ == nullptr)
     fail(ErrorCode::kIo, "'{}' cannot be written: {}", csv_.string(), std::strerror(errno));
-  fmt::print(out_, "epoch,step,global_step,loss,learning_rate,rows,seconds,wait_seconds\n");
+  fmt::print(
+      out_,
+      "epoch,step,global_step,loss,learning_rate,rows,seconds,wait_seconds,loss_scale,dropped");
+  if (tests_ != nullptr)
+    for (const std::string& name : tests_->names()) fmt::print(out_, ",\"eval_{}\"", name);
+  fmt::print(out_, "\n");
 }
 
-void TrainLog::step_end(Trainer& /*trainer*/, const StepReport& step) {
-  if (!page_.empty()) steps_.push_back(step);
+void TrainLog::write(const StepReport& step, const EvalPoint* tested) {
   if (out_ == nullptr) return;
-  fmt::print(out_, "{},{},{},{},{},{},{:.6f},{:.6f}\n", step.epoch, step.step, step.global_step,
-             step.loss, step.learning_rate, step.rows, step.seconds, step.wait_seconds);
+  fmt::print(out_, "{},{},{},{},{},{},{:.6f},{:.6f},{},{:d}", step.epoch, step.step,
+             step.global_step, step.loss, step.learning_rate, step.rows, step.seconds,
+             step.wait_seconds, step.loss_scale, step.is_dropped);
+  if (tested != nullptr) {
+    for (const MetricResult& metric : tested->report.metrics)
+      fmt::print(out_, ",{}", metric.is_number() ? fmt::format("{}", metric.values[0]) : "");
+  } else if (tests_ != nullptr) {
+    fmt::print(out_, "{}", std::string(tests_->names().size(), ','));
+  }
+  fmt::print(out_, "\n");
   if (std::fflush(out_) != 0)
     fail(ErrorCode::kIo, "'{}' cannot be written: {}", csv_.string(), std::strerror(errno));
 }
 
+void TrainLog::step_end(Trainer& /*trainer*/, const StepReport& step) {
+  if (!page_.empty()) steps_.push_back(step);
+  const bool waits = tests_ != nullptr && step.step == step.steps_in_epoch;
+  if (!waits) write(step, nullptr);  // else what is evaluated now belongs to it
+}
+
+void TrainLog::epoch_end(Trainer& /*trainer*/, const StepReport& last) {
+  if (tests_ == nullptr) return;
+  const bool is_tested = !tests_->points().empty() && tests_->points().back().epoch == last.epoch;
+  write(last, is_tested ? &tests_->points().back() : nullptr);
+}
+
 void TrainLog::end(Trainer& trainer) {
   if (page_.empty()) return;
-  write_report(page_, train_page("Training " + to_string(trainer.model().spec()), steps_));
+  const std::span<const EvalPoint> tests =
+      tests_ == nullptr ? std::span<const EvalPoint>() : tests_->points();
+  write_report(page_, train_page("Training " + to_string(trainer.model().spec()), steps_, tests));
 }
 
 }  // namespace tessera

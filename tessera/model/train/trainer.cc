@@ -10,24 +10,12 @@
 #include "tessera/model/spread.h"
 #include "tessera/model/train/first_bad_value.h"
 #include "tessera/passes/drop_dead.h"
-#include "tessera/passes/fold_constants.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
-#include "tessera/passes/split_ends.h"
+#include "tessera/passes/recompute.h"
 
 namespace tessera {
 namespace {
-
-TrainRecipe recipe_of(const TrainOptions& options) {
-  TrainRecipe recipe;
-  recipe.loss = options.loss;
-  recipe.optimizer = parse_optimizer(options.optimizer);
-  recipe.groups = options.groups;
-  recipe.clip_value = options.clip_value;
-  recipe.clip_norm = options.clip_norm;
-  recipe.accumulate = options.accumulate;
-  return recipe;
-}
 
 Tensor filled(DType dtype, const Shape& shape, double value) {
   Tensor made(DType::kF64, shape);
@@ -45,11 +33,10 @@ float power_after(double option, int64_t steps) {
 /// What predicting knows and training does not.
 void check_run(const RunOptions& run) {
   if (run.precision != Precision::kF32)
-    fail(ErrorCode::kUnsupported, "models are trained in f32: leave the precision out");
-  if (run.place.stages.size() > 1)
-    fail(
-        ErrorCode::kUnsupported,
-        "models are trained without pipeline stages: cut parameters by a mesh and layouts instead");
+    fail(ErrorCode::kUnsupported,
+         "a model in precision {} cannot be trained: TrainOptions::products says what its training "
+         "multiplies",
+         to_string(run.precision));
 }
 
 void check_rows(const Pipeline& rows) {
@@ -60,21 +47,46 @@ void check_rows(const Pipeline& rows) {
 
 }  // namespace
 
+TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
+  TrainRecipe recipe;
+  recipe.loss = options.loss;
+  recipe.optimizer = parse_optimizer(options.optimizer);
+  recipe.groups = options.groups;
+  recipe.clip_value = options.clip_value;
+  recipe.clip_norm = options.clip_norm;
+  recipe.accumulate = options.accumulate;
+  recipe.micro_batches = options.micro_batches;
+  const LossScale scale = parse_loss_scale(options.loss_scale);
+  recipe.scales_loss = scale.is_used();
+  recipe.drops_overflow = scale.drops_overflow();
+  if (options.sum_gradients) recipe.gradient_factor = parts_of_batch;
+  return recipe;
+}
+
 Trainer::Trainer(Model& model, const TrainOptions& options)
-    : model_(model), recipe_(recipe_of(options)) {
+    : model_(model),
+      recipe_(recipe_of(options, model.spread_ == nullptr ? 1 : model.spread_->parts_of_batch())) {
   check_run(model.options_);
-  training_ = {.seed = static_cast<int64_t>(options.seed), .momentum = options.batch_norm_momentum};
-  shards_optimizer_ = options.shard_optimizer;
-  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count();
+  recipe_.stages = model.options_.place.stages;
+  require(options.products == DType::kF32 || options.products == DType::kBF16 ||
+              options.products == DType::kF16,
+          "training multiplies in f32, bf16 or f16, not in {}", to_string(options.products));
+  training_ = {.seed = static_cast<int64_t>(options.seed),
+               .momentum = options.batch_norm_momentum,
+               .products = options.products};
+  loss_scale_ = parse_loss_scale(options.loss_scale);
+  if (options.shard_optimizer) shared_ = options.parallel_optimizer;
+  recompute_ = options.recompute;
+  const auto stages = std::max<int64_t>(1, std::ssize(recipe_.stages));
+  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count() / stages;
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
   model_.programs_.clear();
   powers_.assign(optimizer().powers.size(), 1.0F);
   // What is wrong with the recipe is said now, and the order of what is kept is known.
-  Graph graph = network(1);
-  parameters_ = internal::parameters_of(graph);
-  states_ = make_train_graph(std::move(graph), recipe_).kept;
+  parameters_ = internal::parameters_of(network(1));
+  states_ = step_graph(1, StepPart::kWhole).kept;
 }
 
 double Trainer::power_factor(size_t i) const {
@@ -89,10 +101,21 @@ bool Trainer::all_agree(bool mine) const {
 }
 
 Graph Trainer::network(int64_t rows) const {
-  Graph graph = fold_constants(trace(model_.spec_, rows, model_.row_shape_));
-  graph = split_ends(to_training(graph, training_));
-  if (model_.options_.shard_operators != nullptr) model_.options_.shard_operators(graph);
-  return graph;
+  return training_network(model_.spec_, rows, model_.row_shape_, training_, model_.options_);
+}
+
+TrainGraph Trainer::step_graph(int64_t rows, StepPart part) const {
+  const int64_t of_micro_batch = std::max<int64_t>(1, rows / recipe_.micro_batches);
+  TrainGraph step = make_train_graph(network(of_micro_batch), recipe_, part);
+  if (recompute_.empty() || part == StepPart::kApply) return step;
+  if (recipe_.micro_batches > 1 || recipe_.stages.size() > 1)
+    fail(ErrorCode::kUnsupported,
+         "values are computed again in whole batches and without pipeline stages only: leave the "
+         "patterns, or the micro-batches and stages, out");
+  // The network's nodes stay the first ones: what is computed again comes behind the loss.
+  step.graph = recompute(step.graph, step.graph.outputs[0], recompute_);
+  step.network.resize(step.graph.nodes.size(), false);
+  return step;
 }
 
 Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
@@ -109,25 +132,24 @@ Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const 
 
 Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   Prepared made;
-  made.step = make_train_graph(network(rows), recipe_, part);
+  made.step = step_graph(rows, part);
   Graph graph = made.step.graph;
   const RunOptions& run = model_.options_;
   if (model_.spread_ == nullptr) {
     graph = drop_dead(fuse(graph));
+    made.inputs = internal::inputs_of(made.step, graph, nullptr);
   } else {
-    const Placed placed = model_.spread_->place_training(made.step, shards_optimizer_);
+    const Placed placed = model_.spread_->place_training(made.step, shared_);
     for (const KeptTensor& kept : made.step.kept)
       kept_layouts_.insert_or_assign(kept.name, placed.layout(*placed.graph.find(kept.name)));
-    if (rank() == 0 && model_.options_.on_first_program != nullptr)
-      std::exchange(model_.options_.on_first_program, nullptr)(placed);
+    if (part != StepPart::kApply) tell_placement(rows, part, placed);
     graph = local_graph(placed, run.world->rank());
+    made.inputs = internal::inputs_of(made.step, graph, &placed);
   }
   std::vector<Tensor> parameters;
   for (const ValueId id : graph.parameters)
     parameters.push_back(
         tensor_of(made.step, graph.values[static_cast<size_t>(id)].name, graph.type(id).shape()));
-  for (const ValueId id : graph.inputs)
-    made.inputs.push_back(graph.values[static_cast<size_t>(id)].name);
   made.program = Program::compile(graph, parameters,
                                   {.threads = run.threads,
                                    .reference_only = run.reference_only,
@@ -136,32 +158,43 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   return made;
 }
 
+void Trainer::tell_placement(int64_t rows, StepPart part, const Placed& placed) {
+  if (rank() != 0 || model_.options_.on_first_program == nullptr) return;
+  const auto tell = std::exchange(model_.options_.on_first_program, nullptr);
+  if (part == StepPart::kWhole) return tell(placed);
+  // A step that is made of several batches, with all that checkpoints hold.
+  tell(model_.spread_->place_training(step_graph(rows, StepPart::kWhole), shared_));
+}
+
 Trainer::Prepared& Trainer::prepared(int64_t rows, StepPart part) {
   const auto known = prepared_.find({rows, part});
   if (known != prepared_.end()) return known->second;
   return prepared_.emplace(std::pair(rows, part), prepare(rows, part)).first->second;
 }
 
-Tensor Trainer::input(const TrainGraph& step, std::string_view name, const Batch* batch) const {
-  const int64_t batches = global_step_ * recipe_.accumulate + accumulated_;
-  if (name == "step") return Tensor::scalar(batches);
-  if (name == "labels") return batch->labels;
+Tensor Trainer::input(const TrainGraph& step, const internal::StepInput& input,
+                      const Batch* batch) const {
+  const int64_t batches = step_count() * recipe_.accumulate + accumulated_;
+  const std::string_view name = input.of;
+  if (name == "step") return Tensor::scalar(batches * recipe_.micro_batches + input.micro_batch);
+  if (input.has_rows())
+    return internal::piece_of(input, name == "labels" ? batch->labels : batch->data, *batch,
+                              recipe_.micro_batches);
+  if (name == "loss_scale") return Tensor::scalar(loss_scale_.scale());
   for (size_t i = 0; i < step.powers.size(); ++i)
     if (step.powers[i].name == name)
       return Tensor::scalar(powers_[i] * static_cast<float>(power_factor(i)));
-  if (!name.starts_with("learning_rate")) return batch->data;
   const size_t digits = name.rfind('_');
   const auto group = parse_int(name.substr(digits + 1)).value_or(0);
   const double rate = step.rates[static_cast<size_t>(group)].rate(global_step_);
   return Tensor::scalar(static_cast<float>(rate));
 }
 
-double Trainer::run(Prepared& prepared, const Batch* batch) {
+std::vector<Tensor> Trainer::run(Prepared& prepared, const Batch* batch) {
   std::vector<Tensor> inputs;
-  for (const std::string& name : prepared.inputs)
-    inputs.push_back(input(prepared.step, name, batch));
-  const std::vector<Tensor> outputs = prepared.program->run(inputs);
-  return outputs.empty() ? 0 : static_cast<double>(outputs[0].data<float>()[0]);
+  for (const internal::StepInput& one : prepared.inputs)
+    inputs.push_back(input(prepared.step, one, batch));
+  return prepared.program->run(inputs);
 }
 
 double Trainer::make_step(const Batch& batch) {
@@ -171,37 +204,57 @@ double Trainer::make_step(const Batch& batch) {
          "row out: take it out of the data set",
          batch.bad[0].index, batch.bad[0].reason);
   const bool is_whole = recipe_.accumulate == 1;
-  Prepared& step = prepared(batch.all_rows, is_whole ? StepPart::kWhole : StepPart::kAccumulate);
-  const double loss = run(step, &batch);
+  Prepared& step = prepared(batch.all_rows, part_of_batch());
+  std::vector<Tensor> outputs = run(step, &batch);
+  const auto loss = static_cast<double>(outputs[0].data<float>()[0]);
   if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
   if (!is_whole) {
     if (++accumulated_ < recipe_.accumulate) return loss;
     accumulated_ = 0;
-    run(prepared(1, StepPart::kApply), nullptr);
+    outputs = run(prepared(1, StepPart::kApply), nullptr);
+  }
+  end_step(outputs);
+  return loss;
+}
+
+void Trainer::end_step(const std::vector<Tensor>& outputs) {
+  model_.programs_.clear();  // they have the weights of before in them
+  const bool overflowed = recipe_.scales_loss && recipe_.drops_overflow &&
+                          !std::isfinite(outputs.back().data<float>()[0]);
+  loss_scale_.update(overflowed);
+  if (overflowed) {
+    ++dropped_;
+    return;
   }
   ++global_step_;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
-  return loss;
 }
 
 void Trainer::explain_bad_loss(const Batch& batch, double loss) {
   std::string where = "train on one rank to learn which node gave it";
   if (model_.spread_ == nullptr) {
-    const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
-    const Prepared& made = prepared(batch.all_rows, part);
+    const Prepared& made = prepared(batch.all_rows, part_of_batch());
     std::map<std::string, Tensor, std::less<>> given = model_.weights_;
-    for (const std::string& name : made.inputs) given[name] = input(made.step, name, &batch);
+    for (const internal::StepInput& one : made.inputs)
+      given[one.name] = input(made.step, one, &batch);
     where = internal::first_bad_value(made.step.graph, given);
   }
   fail(ErrorCode::kInvalidArgument,
        "the loss of step {} is {}: {}; a smaller learning rate or clipped gradients may help",
-       global_step_ + 1, loss, where);
+       step_count() + 1, loss, where);
+}
+
+Pipeline Trainer::part_of_rows(const Pipeline& rows) {
+  if (world() == nullptr) return rows;
+  const Prepared& step = prepared(rows.batch_rows(), part_of_batch());
+  return internal::rows_for(rows, step.inputs, rank(), recipe_.micro_batches);
 }
 
 TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
                            std::span<Callback* const> callbacks) {
   require(epochs >= 1, "a model is trained for 1 epoch or more, got {}", epochs);
   check_rows(rows);
+  internal::check_micro_batches(rows, recipe_.micro_batches);
   const auto tell = [&](auto&& call) {
     for (Callback* callback : callbacks) call(*callback);
   };
@@ -212,7 +265,7 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   const int64_t done = std::exchange(resumed_, 0);
   for (int64_t epoch = done / in_epoch + 1; epoch <= epochs; ++epoch) {
     tell([&](Callback& callback) { callback.epoch_begin(*this, epoch); });
-    Pipeline batches = model_.part_of_rows(rows.epoch(epoch - 1));
+    Pipeline batches = part_of_rows(rows.epoch(epoch - 1));
     StepReport step{.epoch = epoch, .epochs = epochs, .steps_in_epoch = in_epoch};
     const int64_t first = epoch == done / in_epoch + 1 ? done % in_epoch : 0;
     batches = batches.skip(first);
@@ -222,9 +275,12 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       step.wait_seconds = step_watch.seconds();
       if (!batch) break;
       step.learning_rate = recipe_.optimizer.rate.rate(global_step_);
+      step.loss_scale = static_cast<double>(loss_scale_.scale());
+      const int64_t dropped = dropped_;
       step.loss = make_step(*batch);
+      step.is_dropped = dropped_ > dropped;
       step.step = i;
-      step.global_step = global_step_;
+      step.global_step = step_count();
       step.rows = batch->all_rows;
       step.seconds = step_watch.seconds();
       ++report.steps;
@@ -233,44 +289,67 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       report.wait_seconds += step.wait_seconds;
       tell([&](Callback& callback) { callback.step_end(*this, step); });
     }
-    model_.programs_.clear();  // they have the weights of before in them
     tell([&](Callback& callback) { callback.epoch_end(*this, step); });
   }
+  for (const auto& [key, made] : prepared_)
+    report.activation_bytes = std::max(report.activation_bytes, made.program->activation_bytes());
   report.seconds = watch.seconds();
   tell([&](Callback& callback) { callback.end(*this); });
   return report;
 }
 
-std::vector<TrainedTensor> Trainer::weights_here() const {
-  std::vector<TrainedTensor> here;
-  for (const NetworkParameter& parameter : parameters_) {
-    const auto weight = model_.weights_.find(parameter.name);
-    if (weight == model_.weights_.end()) continue;
-    const Layout* layout =
-        model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter.name);
-    here.push_back(
-        {parameter.name, weight->second, parameter.shape, layout == nullptr ? Layout{} : *layout});
-  }
-  return here;
+namespace {
+
+/// No elements of a tensor, of which another rank has some.
+Tensor nothing_of(DType dtype, const Shape& shape) {
+  return {dtype, Shape(shape.size(), 0)};
 }
 
-std::vector<TrainedTensor> Trainer::states_here() const {
-  std::vector<TrainedTensor> here;
+}  // namespace
+
+std::vector<TrainedTensor> Trainer::weights(bool all) const {
+  std::vector<TrainedTensor> found;
+  for (const NetworkParameter& parameter : parameters_) {
+    const auto weight = model_.weights_.find(parameter.name);
+    const bool is_here = weight != model_.weights_.end();
+    if (!is_here && !all) continue;
+    const Layout* layout =
+        model_.spread_ == nullptr ? nullptr : model_.spread_->layout(parameter.name);
+    found.push_back({parameter.name,
+                     is_here ? weight->second : nothing_of(parameter.dtype, parameter.shape),
+                     parameter.shape, layout == nullptr ? Layout{} : *layout});
+  }
+  return found;
+}
+
+std::vector<TrainedTensor> Trainer::states(bool all) const {
+  std::vector<TrainedTensor> found;
   for (const KeptTensor& state : states_) {
     const auto kept = kept_.find(state.name);
-    if (kept == kept_.end()) continue;
     const auto layout = kept_layouts_.find(state.name);
-    here.push_back({state.name, kept->second, state.shape,
-                    layout == kept_layouts_.end() ? Layout{} : layout->second});
+    const bool is_here = kept != kept_.end();
+    if (!is_here && (!all || layout == kept_layouts_.end())) continue;
+    found.push_back({state.name, is_here ? kept->second : nothing_of(state.dtype, state.shape),
+                     state.shape, layout == kept_layouts_.end() ? Layout{} : layout->second});
   }
-  return here;
+  return found;
 }
 
 std::vector<TrainedTensor> Trainer::tensors() const {
-  std::vector<TrainedTensor> all = weights_here();
+  return tensors(false);
+}
+
+std::vector<TrainedTensor> Trainer::tensors_of_all_ranks() const {
+  return tensors(true);
+}
+
+std::vector<TrainedTensor> Trainer::tensors(bool everywhere) const {
+  std::vector<TrainedTensor> all = weights(everywhere);
   const auto number = [&](std::string_view name, double value) {
     all.push_back({std::string(name), Tensor::scalar(static_cast<float>(value)), {}});
   };
+  const bool saves_scale = recipe_.scales_loss && recipe_.drops_overflow;
+  if (saves_scale) number("scale_sense", static_cast<double>(loss_scale_.scale()));
   Tensor step(DType::kI32, {1});
   step.mutable_data<int32_t>()[0] = static_cast<int32_t>(global_step_);
   all.push_back({"global_step", step, {1}});
@@ -280,22 +359,31 @@ std::vector<TrainedTensor> Trainer::tensors() const {
   for (size_t i = 0; i < powers_.size(); ++i)
     if (optimizer().powers[i].is_saved)
       number(optimizer().powers[i].name, static_cast<double>(powers_[i]));
-  const std::vector<TrainedTensor> states = states_here();
-  all.insert(all.end(), states.begin(), states.end());
+  const std::vector<TrainedTensor> kept = states(everywhere);
+  all.insert(all.end(), kept.begin(), kept.end());
+  if (saves_scale) {
+    all.push_back({"current_iterator_step", Tensor::scalar(loss_scale_.iteration()), {}});
+    all.push_back({"last_overflow_iterator_step", Tensor::scalar(loss_scale_.last_overflow()), {}});
+  }
   return all;
 }
 
 void Trainer::restore(const ModelSource& source) {
   const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
   constexpr int64_t kAnyRows = 32;
-  prepared(kAnyRows, part);  // makes what the optimizer keeps
-  std::vector<TrainedTensor> here = weights_here();
-  const std::vector<TrainedTensor> states = states_here();
-  here.insert(here.end(), states.begin(), states.end());
+  prepared(kAnyRows * recipe_.micro_batches, part);  // makes what the optimizer keeps
+  std::vector<TrainedTensor> all = weights(true);
+  const std::vector<TrainedTensor> kept = states(true);
+  all.insert(all.end(), kept.begin(), kept.end());
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
   std::vector<WantedParameter> wanted = {
       {{"global_step", DType::kI32, {1}}, replicated(everyone, 1)}};
-  for (const TrainedTensor& tensor : here)
+  if (recipe_.scales_loss && recipe_.drops_overflow) {
+    wanted.push_back({{"scale_sense", DType::kF32, {}}, replicated(everyone, 0)});
+    for (const char* name : {"current_iterator_step", "last_overflow_iterator_step"})
+      wanted.push_back({{name, DType::kI32, {}}, replicated(everyone, 0)});
+  }
+  for (const TrainedTensor& tensor : all)
     wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
                       tensor.layout.mesh != nullptr ? tensor.layout
                                                     : replicated(everyone, tensor.shape.size())});
@@ -306,11 +394,26 @@ void Trainer::restore(const ModelSource& source) {
   const internal::Weights stored = internal::load_wanted(source, wanted, world());
   const int64_t step = stored.at("global_step").data<int32_t>()[0];
   require(step >= 0, "global_step is {}", step);
-  for (TrainedTensor& tensor : here) copy_elements(stored.at(tensor.name), tensor.values);
+  for (TrainedTensor& tensor : all)
+    if (const auto here = stored.find(tensor.name); here != stored.end())
+      copy_elements(here->second, tensor.values);
   global_step_ = step;
-  resumed_ = step;
+  dropped_ = 0;
+  if (recipe_.scales_loss && recipe_.drops_overflow) {
+    const auto iteration = stored.at("current_iterator_step").data<int32_t>()[0];
+    loss_scale_.restore(stored.at("scale_sense").data<float>()[0], iteration,
+                        stored.at("last_overflow_iterator_step").data<int32_t>()[0]);
+    require(iteration - 1 >= step, "current_iterator_step is {} after {} steps", iteration, step);
+    dropped_ = iteration - 1 - step;
+  }
+  resumed_ = step_count() * recipe_.accumulate;
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);
   model_.programs_.clear();
+}
+
+TrainReport Model::train(int64_t epochs, const Pipeline& rows, const TrainOptions& options,
+                         std::span<Callback* const> callbacks) {
+  return Trainer(*this, options).train(epochs, rows, callbacks);
 }
 
 }  // namespace tessera

@@ -15,7 +15,10 @@
 #include <vector>
 
 #include "tessera/model/model.h"
+#include "tessera/model/train/parallel_optimizer.h"
+#include "tessera/model/train/step_input.h"
 #include "tessera/passes/training.h"
+#include "tessera/train/loss_scale.h"
 #include "tessera/train/train_graph.h"
 
 namespace tessera {
@@ -27,6 +30,16 @@ struct TrainOptions {
   double clip_value = 0;  // as TrainRecipe has them
   double clip_norm = 0;
   int accumulate = 1;
+  int micro_batches = 1;  // with the model's pipeline stages as many as those, or more
+  /// By what the loss is multiplied before its gradients are computed, in the notation of
+  /// train/loss_scale.h; empty: not at all.
+  std::string loss_scale = {};
+  /// bf16 or f16: convolutions and products read and give numbers of it, as MindSpore's amp_level
+  /// "O1"; parameters, what the optimizer keeps, norms and the loss stay f32.
+  DType products = DType::kF32;
+  /// Scopes whose values are not kept for the backward pass but computed again, as
+  /// passes/recompute.h says: "layer1.*". The same bits in less memory.
+  std::vector<std::string> recompute = {};
   uint64_t seed = 0;                 // of what dropout drops
   double batch_norm_momentum = 0.9;  // of moving statistics
   /// Batch norm takes its statistics over each rank's rows, as MindSpore's data_parallel does,
@@ -35,7 +48,16 @@ struct TrainOptions {
   /// Ranks that hold the same parameters share what the optimizer keeps of them: each makes its
   /// part of the step, and the parameters are gathered again.
   bool shard_optimizer = false;
+  /// How, where they do. Parameters themselves are cut so by RunOptions.place.cut_further.
+  ParallelOptimizer parallel_optimizer = {.gradient_accumulation_shard = true,
+                                          .parallel_optimizer_threshold = 0};
+  /// The step is made with the sum of the gradients of the ranks' own losses, the means over their
+  /// rows, not with the mean of these: MindSpore's data_parallel without gradients_mean.
+  bool sum_gradients = false;
 };
+
+/// What the options say of a step, where the batch is in so many parts.
+TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch = 1);
 
 /// A step that has been made.
 struct StepReport {
@@ -43,12 +65,15 @@ struct StepReport {
   int64_t epochs = 0;
   int64_t step = 0;            // of the epoch, from 1
   int64_t steps_in_epoch = 0;  // batches of the epoch
-  int64_t global_step = 0;     // steps made before and now, from 1
+  int64_t global_step = 0;     // steps made before and now, dropped ones too, from 1
   int64_t rows = 0;            // of the batch
   double loss = 0;             // the batch's mean
   double seconds = 0;          // of the step
   double wait_seconds = 0;     // for its rows
   double learning_rate = 0;
+  double loss_scale = 1;  // of the step
+  /// Scaled gradients were no finite numbers: the step has changed nothing.
+  bool is_dropped = false;
 };
 
 class Trainer;
@@ -70,6 +95,8 @@ struct TrainReport {
   double loss = 0;  // of the last step
   double seconds = 0;
   double wait_seconds = 0;  // of these, how long the program waited for rows
+  /// What a step keeps on this rank beside parameters and what the optimizer keeps.
+  int64_t activation_bytes = 0;
 };
 
 /// A tensor or number of a training run, by the name that MindSpore's checkpoints give it.
@@ -96,8 +123,14 @@ class Trainer {
   /// Everything that a checkpoint of a training run holds, in MindSpore's order: the network's
   /// parameters, global_step, learning_rate, the optimizer's numbers, its states.
   std::vector<TrainedTensor> tensors() const;
-  /// Steps made so far; the epoch that the next step belongs to follows from it.
+  /// The same list on every rank: also tensors of other pipeline stages, of which nothing is here.
+  std::vector<TrainedTensor> tensors_of_all_ranks() const;
+  /// Steps that the optimizer made so far.
   int64_t global_step() const { return global_step_; }
+  /// These and those that were dropped, as StepReport counts them; the epoch that the next step
+  /// belongs to follows from it.
+  int64_t step_count() const { return global_step_ + dropped_; }
+  const LossScale& loss_scale() const { return loss_scale_; }
   /// Goes on where a training run was saved: its parameters, what its optimizer kept, its step. The
   /// next train() begins at the batch after that step. Of `source` only weights, strategy, open and
   /// match are looked at. Collective where there are ranks. Throws kInvalidArgument for tensors
@@ -117,21 +150,30 @@ class Trainer {
   /// A program for batches of one size.
   struct Prepared {
     TrainGraph step;
-    std::vector<std::string> inputs;  // of the program, by name
+    std::vector<internal::StepInput> inputs;  // of the program
     std::optional<Program> program;
   };
 
   double power_factor(size_t i) const;
-  /// Of the network's parameters, and of what the optimizer keeps, those that lie here.
-  std::vector<TrainedTensor> weights_here() const;
-  std::vector<TrainedTensor> states_here() const;
+  /// The network's parameters, and what the optimizer keeps: those that lie here, or all.
+  std::vector<TrainedTensor> weights(bool all) const;
+  std::vector<TrainedTensor> states(bool all) const;
+  std::vector<TrainedTensor> tensors(bool all) const;
+  Pipeline part_of_rows(const Pipeline& rows);
+  /// What is run with a batch.
+  StepPart part_of_batch() const {
+    return recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
+  }
   Graph network(int64_t rows) const;
+  TrainGraph step_graph(int64_t rows, StepPart part) const;
   Prepared& prepared(int64_t rows, StepPart part);
   Prepared prepare(int64_t rows, StepPart part);
+  void tell_placement(int64_t rows, StepPart part, const Placed& placed);
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
-  double run(Prepared& prepared, const Batch* batch);
+  std::vector<Tensor> run(Prepared& prepared, const Batch* batch);
   double make_step(const Batch& batch);
-  Tensor input(const TrainGraph& step, std::string_view name, const Batch* batch) const;
+  void end_step(const std::vector<Tensor>& outputs);
+  Tensor input(const TrainGraph& step, const internal::StepInput& input, const Batch* batch) const;
   [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
 
   Model& model_;
@@ -139,12 +181,15 @@ class Trainer {
   TrainingOptions training_;
   std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
   std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
-  bool shards_optimizer_ = false;
+  std::optional<ParallelOptimizer> shared_;  // how ranks share what the optimizer keeps
+  std::vector<std::string> recompute_;
   std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
+  LossScale loss_scale_;
   int64_t global_step_ = 0;
-  int64_t resumed_ = 0;      // steps of the run that goes on, until train() begins
+  int64_t dropped_ = 0;      // steps, for an overflow
+  int64_t resumed_ = 0;      // batches of the run that goes on, until train() begins
   int64_t accumulated_ = 0;  // batches since the last step
   std::map<std::pair<int64_t, StepPart>, Prepared> prepared_;
 };

@@ -310,6 +310,10 @@ Value rms_prop_update(Value parameter, Value gradient, Value mean_square, Value 
                         std::array{parameter, gradient, mean_square, moment, rate}, attrs);
 }
 
+Value round_to(Value x, const Attrs& attrs) {
+  return internal::emit("round_to", std::array{x}, attrs);
+}
+
 Value sgd_update(Value parameter, Value gradient, Value moment, Value first, Value rate,
                  const Attrs& attrs) {
   return internal::emit("sgd_update", std::array{parameter, gradient, moment, first, rate}, attrs);

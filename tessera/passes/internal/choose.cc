@@ -16,14 +16,17 @@ size_t at(int id) {
 /// All ways to give each axis one of its factors, or none (-1), that operands suggest.
 class Candidates {
  public:
-  Candidates(const ShardingRule& rule, const MeshPtr& mesh, const std::vector<Present>& operands,
-             bool whole_sums)
-      : rule_(rule), mesh_(mesh), operands_(operands), whole_sums_(whole_sums) {
-    order_.resize(operands.size());
+  explicit Candidates(const Question& question)
+      : rule_(question.rule),
+        mesh_(question.mesh),
+        operands_(question.operands),
+        goals_(question.goals),
+        whole_sums_(question.whole_sums) {
+    order_.resize(operands_.size());
     std::iota(order_.begin(), order_.end(), size_t{0});
     std::stable_sort(order_.begin(), order_.end(),
                      [&](size_t a, size_t b) { return bytes(a) > bytes(b); });
-    for (size_t axis = 0; axis < mesh->axes.size(); ++axis)
+    for (size_t axis = 0; axis < mesh_->axes.size(); ++axis)
       choices_.push_back(factors_for(static_cast<AxisId>(axis)));
     limit();
   }
@@ -75,6 +78,14 @@ class Candidates {
             if (!is_reduced(rule_, f)) add(f);
       }
     }
+    for (size_t r = 0; r < goals_.size(); ++r) {
+      if (!goals_[r] || !(*goals_[r]->mesh == *mesh_)) continue;
+      for (size_t d = 0; d < goals_[r]->dims.size(); ++d) {
+        const std::vector<AxisId>& cut = goals_[r]->dims[d];
+        if (std::find(cut.begin(), cut.end(), axis) == cut.end()) continue;
+        std::for_each(rule_.results[r][d].begin(), rule_.results[r][d].end(), add);
+      }
+    }
     return factors;
   }
 
@@ -106,6 +117,10 @@ class Candidates {
       if (operands_[i].is_free || !(*layout.mesh == *mesh_)) continue;
       for (const auto& dim : layout.dims) std::for_each(dim.begin(), dim.end(), take);
     }
+    for (const std::optional<Layout>& goal : goals_) {
+      if (!goal || !(*goal->mesh == *mesh_)) continue;
+      for (const auto& dim : goal->dims) std::for_each(dim.begin(), dim.end(), take);
+    }
     for (size_t axis = 0; axis < pick.size(); ++axis) take(static_cast<AxisId>(axis));
     return axes;
   }
@@ -113,21 +128,23 @@ class Candidates {
   const ShardingRule& rule_;
   const MeshPtr& mesh_;
   const std::vector<Present>& operands_;
+  const std::vector<std::optional<Layout>>& goals_;
   bool whole_sums_;
   std::vector<size_t> order_;  // operands, largest first
   std::vector<std::vector<FactorId>> choices_;
 };
 
-/// What it takes to make the partial results whole.
-double cost_of_results(const ShardingRule& rule, const RuleLayouts& layouts, int64_t element_bytes,
-                       Plans& plans) {
+/// What it takes to get the results to their goals, or the partial ones whole.
+double cost_of_results(const Question& question, const RuleLayouts& layouts, Plans& plans) {
   double cost = 0;
-  const std::vector<Shape> shapes = result_shapes(rule);
+  const int64_t element_bytes = question.operands.empty() ? 4 : question.operands[0].element_bytes;
+  const std::vector<Shape> shapes = result_shapes(question.rule);
   for (size_t r = 0; r < layouts.results.size(); ++r) {
-    if (layouts.results[r].partial.empty()) continue;
-    Layout whole = layouts.results[r];
-    whole.partial.clear();
-    cost += plans.find(layouts.results[r], whole, shapes[r], element_bytes).cost;
+    Layout goal = layouts.results[r];
+    goal.partial.clear();
+    if (r < question.goals.size() && question.goals[r]) goal = *question.goals[r];
+    if (goal == layouts.results[r]) continue;
+    cost += plans.find(layouts.results[r], goal, shapes[r], element_bytes).cost;
   }
   return cost;
 }
@@ -152,21 +169,21 @@ const Plans::Priced& Plans::find(const Layout& from, const Layout& to, const Sha
   return plans_.emplace(std::move(key), std::move(made)).first->second;
 }
 
-Choice choose(const ShardingRule& rule, const MeshPtr& mesh, const std::vector<Present>& operands,
-              bool whole_sums, Plans& plans) {
+Choice choose(const Question& question, Plans& plans) {
+  const ShardingRule& rule = question.rule;
   Choice best;
   best.cost = std::numeric_limits<double>::infinity();
   size_t best_axes = 0;
-  const int64_t element_bytes = operands.empty() ? 4 : operands[0].element_bytes;
-  Candidates(rule, mesh, operands, whole_sums).each([&](const FactorAxes& axes) {
-    if (!why_not(rule, *mesh, axes).empty()) return;
-    Choice choice{layouts_of(rule, mesh, axes), 0};
-    choice.cost = cost_of_results(rule, choice.layouts, element_bytes, plans);
-    for (size_t i = 0; i < operands.size() && choice.cost <= best.cost; ++i) {
-      if (operands[i].is_free) continue;
+  Candidates(question).each([&](const FactorAxes& axes) {
+    if (!why_not(rule, *question.mesh, axes).empty()) return;
+    Choice choice{layouts_of(rule, question.mesh, axes), 0};
+    choice.cost = cost_of_results(question, choice.layouts, plans);
+    for (size_t i = 0; i < question.operands.size() && choice.cost <= best.cost; ++i) {
+      const Present& operand = question.operands[i];
+      if (operand.is_free) continue;
       choice.cost += plans
-                         .find(operands[i].layout, choice.layouts.operands[i], operands[i].shape,
-                               operands[i].element_bytes)
+                         .find(operand.layout, choice.layouts.operands[i], operand.shape,
+                               operand.element_bytes)
                          .cost;
     }
     const size_t used = axes_used(axes);

@@ -42,10 +42,19 @@ struct Choice {
   double cost = 0;
 };
 
-/// The placement on `mesh` that moves least: of the operands to where they are wanted, and of
-/// partial results to where they are whole. Of equal ones that which cuts more. Only cuts that
-/// some operand has already are tried. `whole_sums`: no factor that is summed is cut.
-Choice choose(const ShardingRule& rule, const MeshPtr& mesh, const std::vector<Present>& operands,
-              bool whole_sums, Plans& plans);
+/// A node to be placed on `mesh`.
+struct Question {
+  const ShardingRule& rule;
+  MeshPtr mesh;
+  std::vector<Present> operands;
+  /// Per result where it will be wanted; nothing, or none at all: where it is whole.
+  std::vector<std::optional<Layout>> goals = {};
+  bool whole_sums = false;  // no factor that is summed is cut
+};
+
+/// The placement that moves least: of the operands to where they are wanted, and of results to
+/// their goals, or of partial ones to where they are whole. Of equal ones that which cuts more.
+/// Only cuts that some operand or goal has already are tried.
+Choice choose(const Question& question, Plans& plans);
 
 }  // namespace tessera::internal

@@ -68,6 +68,7 @@ std::optional<Layout> layout_of_parameter(const Graph& graph, ValueId id,
                                           const PlaceOptions& options, const Stages& stages) {
   const auto layout = asked_for(graph.values[static_cast<size_t>(id)], options);
   if (!layout) return std::nullopt;
+  if (!options.node_stages.empty()) return layout;
   return stages.moved(*layout, stages.of_reader(id));
 }
 

@@ -7,7 +7,8 @@
 
 #include "tessera/base/text.h"
 
-namespace tessera::internal {
+namespace tessera {
+namespace internal {
 namespace {
 
 /// The mesh with every rank `offset` higher.
@@ -18,14 +19,16 @@ MeshPtr shifted(const MeshPtr& mesh, Rank offset) {
   return make_mesh(mesh->axes, std::move(ranks));
 }
 
+using Patterns = std::vector<std::vector<std::string>>;
+
 /// The stage whose patterns match a scope, or nothing.
-std::optional<size_t> stage_of(const PlaceOptions& options, std::string_view scope,
-                               std::vector<std::vector<bool>>& used) {
-  for (size_t s = 0; s < options.stages.size(); ++s) {
-    for (size_t p = 0; p < options.stages[s].size(); ++p) {
-      if (!matches(options.stages[s][p], scope)) continue;
+std::optional<int> stage_of(const Patterns& stages, std::string_view scope,
+                            std::vector<std::vector<bool>>& used) {
+  for (size_t s = 0; s < stages.size(); ++s) {
+    for (size_t p = 0; p < stages[s].size(); ++p) {
+      if (!matches(stages[s][p], scope)) continue;
       used[s][p] = true;
-      return s;
+      return static_cast<int>(s);
     }
   }
   return std::nullopt;
@@ -39,47 +42,58 @@ bool same_ranks(const Mesh& a, const Mesh& b) {
 }
 
 Stages::Stages(const Graph& graph, const PlaceOptions& options)
-    : node_stage_(graph.nodes.size(), 0), reader_stage_(graph.values.size(), 0) {
+    : node_stage_(options.node_stages), reader_stage_(graph.values.size(), 0) {
   const int ranks = options.mesh->rank_count();
   const size_t count = std::max<size_t>(1, options.stages.size());
   for (size_t s = 0; s < count; ++s)
     meshes_.push_back(shifted(options.mesh, static_cast<Rank>(s) * ranks));
   everyone_ = count == 1 ? options.mesh : make_mesh({{"all", ranks * static_cast<int>(count)}});
-  std::vector<std::vector<bool>> used;
-  for (const auto& patterns : options.stages) used.emplace_back(patterns.size(), false);
-  std::vector<size_t> value_stage(graph.values.size(), 0);
+  if (node_stage_.empty()) node_stage_ = stages_of_nodes(graph, options.stages);
   std::vector<bool> read(graph.values.size(), false);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    const Node& node = graph.nodes[n];
-    size_t stage = 0;
-    for (const ValueId id : node.operands)
-      stage = std::max(stage, value_stage[static_cast<size_t>(id)]);
-    const size_t least = stage;
-    stage = stage_of(options, node.scope, used).value_or(stage);
-    require(stage >= least, "'{}' of stage {} reads what stage {} computes", node.scope, stage,
-            least);
-    node_stage_[n] = stage;
-    for (const ValueId id : node.operands) {
-      if (!read[static_cast<size_t>(id)]) reader_stage_[static_cast<size_t>(id)] = stage;
+    for (const ValueId id : graph.nodes[n].operands) {
+      if (!read[static_cast<size_t>(id)]) reader_stage_[static_cast<size_t>(id)] = node_stage_[n];
       read[static_cast<size_t>(id)] = true;
     }
-    for (const ValueId id : node.results) value_stage[static_cast<size_t>(id)] = stage;
   }
-  for (size_t s = 0; s < used.size(); ++s)
-    for (size_t p = 0; p < used[s].size(); ++p)
-      require(used[s][p], "the pattern '{}' of stage {} matches no scope of the graph",
-              printable(options.stages[s][p]), s);
 }
 
 Layout Stages::moved(Layout layout, const MeshPtr& mesh) const {
   if (same_ranks(*layout.mesh, *mesh)) return layout;
-  require(same_ranks(*layout.mesh, *first()), "{} has other ranks than {}", to_string(*layout.mesh),
+  const bool is_of_a_stage = std::any_of(meshes_.begin(), meshes_.end(), [&](const MeshPtr& one) {
+    return same_ranks(*layout.mesh, *one);
+  });
+  require(is_of_a_stage, "{} has other ranks than {}", to_string(*layout.mesh),
           to_string(*first()));
-  const Rank offset = mesh->sorted_ranks().front() - first()->sorted_ranks().front();
+  const Rank offset = mesh->sorted_ranks().front() - layout.mesh->sorted_ranks().front();
   std::vector<Rank> ranks = layout.mesh->all_ranks();
   for (Rank& rank : ranks) rank += offset;
   layout.mesh = make_mesh(layout.mesh->axes, std::move(ranks));
   return layout;
 }
 
-}  // namespace tessera::internal
+}  // namespace internal
+
+std::vector<int> stages_of_nodes(const Graph& graph, const internal::Patterns& stages) {
+  std::vector<std::vector<bool>> used;
+  for (const auto& patterns : stages) used.emplace_back(patterns.size(), false);
+  std::vector<int> of_nodes;
+  std::vector<int> of_values(graph.values.size(), 0);
+  for (const Node& node : graph.nodes) {
+    int least = 0;
+    for (const ValueId id : node.operands)
+      least = std::max(least, of_values[static_cast<size_t>(id)]);
+    const int stage = internal::stage_of(stages, node.scope, used).value_or(least);
+    require(stage >= least, "'{}' of stage {} reads what stage {} computes", node.scope, stage,
+            least);
+    of_nodes.push_back(stage);
+    for (const ValueId id : node.results) of_values[static_cast<size_t>(id)] = stage;
+  }
+  for (size_t s = 0; s < used.size(); ++s)
+    for (size_t p = 0; p < used[s].size(); ++p)
+      require(used[s][p], "the pattern '{}' of stage {} matches no scope of the graph",
+              printable(stages[s][p]), s);
+  return of_nodes;
+}
+
+}  // namespace tessera

@@ -12,26 +12,27 @@ bool same_ranks(const Mesh& a, const Mesh& b);
 
 class Stages {
  public:
-  /// Throws kInvalidArgument for a pattern that matches no scope, and for a node that reads what a
-  /// later stage computes.
+  /// Throws as stages_of_nodes does.
   Stages(const Graph& graph, const PlaceOptions& options);
 
   const MeshPtr& first() const { return meshes_.front(); }
-  const MeshPtr& of_node(size_t node) const { return meshes_[node_stage_[node]]; }
+  const MeshPtr& of_node(size_t node) const {
+    return meshes_[static_cast<size_t>(node_stage_[node])];
+  }
   /// The stage of the first node that reads an input or parameter.
   const MeshPtr& of_reader(ValueId id) const {
-    return meshes_[reader_stage_[static_cast<size_t>(id)]];
+    return meshes_[static_cast<size_t>(reader_stage_[static_cast<size_t>(id)])];
   }
   /// The mesh of all ranks: that of the options where there is one stage.
   const MeshPtr& everyone() const { return everyone_; }
-  /// A layout over the first stage's ranks, on those of `mesh`.
+  /// A layout over one stage's ranks, on those of `mesh`.
   Layout moved(Layout layout, const MeshPtr& mesh) const;
 
  private:
   std::vector<MeshPtr> meshes_;
   MeshPtr everyone_;
-  std::vector<size_t> node_stage_;
-  std::vector<size_t> reader_stage_;  // per value; 0 where nothing reads it
+  std::vector<int> node_stage_;
+  std::vector<int> reader_stage_;  // per value; 0 where nothing reads it
 };
 
 }  // namespace tessera::internal

@@ -59,6 +59,30 @@ std::string text_of(const RuleLayouts& layouts) {
   return text;
 }
 
+/// The axes that split some loop of the node.
+std::vector<bool> axes_of_loops(const RuleLayouts& layouts, size_t axes) {
+  std::vector<bool> used(axes, false);
+  for (const auto* list : {&layouts.operands, &layouts.results}) {
+    for (const Layout& layout : *list) {
+      for (const auto& dim : layout.dims)
+        for (const AxisId axis : dim) used[at(axis)] = true;
+      for (const Partial& partial : layout.partial) used[at(partial.axis)] = true;
+    }
+  }
+  return used;
+}
+
+/// See Way::gradients.
+Layout gradient_of(const Layout& operand, const std::vector<bool>& of_loops) {
+  std::vector<bool> sums = of_loops;
+  for (const auto& dim : operand.dims)
+    for (const AxisId axis : dim) sums[at(axis)] = false;
+  Layout made = operand;
+  for (size_t axis = 0; axis < sums.size(); ++axis)
+    if (sums[axis]) made.partial.push_back({static_cast<AxisId>(axis), ReduceOp::kSum});
+  return made;
+}
+
 uint64_t key_of(LayoutId from, LayoutId to, TensorId tensor) {
   constexpr int kBits = 21;
   return (static_cast<uint64_t>(from) << (2 * kBits)) | (static_cast<uint64_t>(to) << kBits) |
@@ -72,6 +96,14 @@ LayoutId Ways::layout(const Layout& layout) {
       layout_ids_.try_emplace(to_string(layout), static_cast<LayoutId>(layouts_.size()));
   if (is_new) layouts_.push_back(layout);
   return known->second;
+}
+
+LayoutId Ways::whole(LayoutId id) {
+  const auto known = whole_.find(id);
+  if (known != whole_.end()) return known->second;
+  Layout made = of(id);
+  made.partial.clear();
+  return whole_[id] = layout(made);
 }
 
 TensorId Ways::tensor(const Shape& global, int64_t element_bytes) {
@@ -112,6 +144,9 @@ Way Ways::one(const ShardingRule& rule, const RuleLayouts& layouts, std::string 
   Way way;
   for (const Layout& operand : layouts.operands) way.operands.push_back(layout(operand));
   for (const Layout& result : layouts.results) way.results.push_back(layout(result));
+  const auto of_loops = axes_of_loops(layouts, layouts.operands.at(0).mesh->axes.size());
+  for (const Layout& operand : layouts.operands)
+    way.gradients.push_back(layout(gradient_of(operand, of_loops)));
   way.work = 1;
   for (const ShardingRule::Factor& factor : rule.factors)
     way.work *= static_cast<double>(factor.extent);

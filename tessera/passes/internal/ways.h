@@ -20,6 +20,9 @@ using TensorId = int;  // of a global shape and the bytes of an element
 struct Way {
   std::vector<LayoutId> operands;
   std::vector<LayoutId> results;
+  /// In which layout each operand's gradient is computed: as the operand lies, but partial along
+  /// the axes that split the node's loops and not the operand.
+  std::vector<LayoutId> gradients;
   double work = 0;       // iterations of its loops on the rank that has most
   std::string sharding;  // in the notation of shard.h
 };
@@ -38,6 +41,8 @@ class Ways {
   LayoutId layout(const Layout& layout);
   TensorId tensor(const Shape& global, int64_t element_bytes);
   const Layout& of(LayoutId id) const { return layouts_[static_cast<size_t>(id)]; }
+  /// The layout with its partial values combined.
+  LayoutId whole(LayoutId id);
 
   /// Of what the rank that has most holds.
   int64_t bytes_on_a_rank(LayoutId layout, TensorId tensor);
@@ -58,6 +63,7 @@ class Ways {
   Plans plans_;
   std::vector<Layout> layouts_;
   std::unordered_map<std::string, LayoutId> layout_ids_;
+  std::unordered_map<LayoutId, LayoutId> whole_;
   std::vector<Tensor> tensors_;
   std::unordered_map<std::string, TensorId> tensor_ids_;
   std::unordered_map<uint64_t, int64_t> held_;

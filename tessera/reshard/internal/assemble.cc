@@ -285,10 +285,14 @@ std::string Assembler::find_lost(const Holders& holders, const Shape& global) {
     const Cut& cut = cut_of(*by_stage_[stage], global);
     std::map<const Box*, bool> held;  // boxes are shared by the places that hold the same
     std::map<const Box*, std::vector<std::string>> owners;
+    std::vector<const Box*> boxes;  // by place
     for (size_t place = 0; place < cut.size(); ++place)
-      for (const auto& slice : cut[place])
-        owners[slice.get()].push_back(
+      for (const auto& slice : cut[place]) {
+        std::vector<std::string>& ranks = owners[slice.get()];
+        if (ranks.empty()) boxes.push_back(slice.get());
+        ranks.push_back(
             std::to_string(static_cast<int>(stage) * ranks_per_stage_ + static_cast<int>(place)));
+      }
     for (const Holder& holder : holders.all) {
       if (static_cast<size_t>(stage_of(holder.rank)) != stage) continue;
       for (const auto& slice : cut[static_cast<size_t>(place_of(holder.rank, *by_stage_[stage]))])
@@ -296,9 +300,9 @@ std::string Assembler::find_lost(const Holders& holders, const Shape& global) {
     }
     if (held.empty()) continue;  // another stage's files hold it
     const size_t before = lost.size();
-    for (const auto& [box, ranks] : owners)
+    for (const Box* box : boxes)
       if (!held[box] && !is_empty(*box))
-        lost.push_back(fmt::format("{} of rank {}", to_string(*box), join(ranks, " and ")));
+        lost.push_back(fmt::format("{} of rank {}", to_string(*box), join(owners[box], " and ")));
     if (lost.size() == before) return {};  // one complete stage is enough
   }
   return join(lost, ", ");

@@ -1,6 +1,3 @@
-#include <cmath>
-#include <limits>
-
 #include "tessera/ops/cpu/internal/f32_only.h"
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/cpu/train/internal/channel_view.h"
@@ -84,7 +81,7 @@ class MaxPoolGrad final : public PreparedKernel {
     std::fill(out, out + x_.inner, 0.0F);
     for (int64_t row = 0; row < window_.y.output; ++row, gradient += columns) {
       const int64_t top = row * window_.y.kernel * width;
-      std::fill_n(largest, columns, -std::numeric_limits<float>::infinity());
+      for (int64_t c = 0; c < columns; ++c) largest[c] = x[top + c * step];
       std::copy_n(gradient, columns, left);
       each_tap([&](int64_t y, int64_t tap) {
         const float* in = x + top + y * width + tap;
@@ -94,8 +91,11 @@ class MaxPoolGrad final : public PreparedKernel {
       each_tap([&](int64_t y, int64_t tap) {
         const float* in = x + top + y * width + tap;
         float* to = out + top + y * width + tap;
+        // Nothing is larger than a first element that is no number: it takes the gradient.
+        const bool is_first = y == 0 && tap == 0;
         for (int64_t c = 0; c < columns; ++c) {
-          const bool is_largest = in[c * step] == largest[c];
+          const bool is_bad = is_first & (largest[c] != largest[c]);
+          const bool is_largest = (in[c * step] == largest[c]) | is_bad;
           to[c * step] = is_largest ? left[c] : 0.0F;
           left[c] = is_largest ? 0.0F : left[c];  // of equal ones the first takes it
         }
