@@ -46,7 +46,8 @@ Program prepare(const ModelSpec& model, const Tensor& input, const std::string& 
     const ValueInfo& value = graph.values[static_cast<size_t>(id)];
     targets.push_back({value.name, value.dtype, value.shape, whole(value.shape)});
   }
-  return Program::compile(graph, load_tensors(checkpoint, targets, {.map = true, .unaligned = true}), options);
+  return Program::compile(
+      graph, load_tensors(checkpoint, targets, {.map = true, .unaligned = true}), options);
 }
 
 double peak_rss_mib() {
