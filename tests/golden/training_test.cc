@@ -3,96 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
-#include "tessera/data/pipeline.h"
-#include "tessera/io/json.h"
-#include "tessera/model/train/trainer.h"
-#include "tests/support/made_weights.h"
+#include "tests/golden/recorded_training.h"
 #include "tests/support/shared_data.h"
-#include "tests/training/digits_run.h"
 
 namespace tessera::testing {
 namespace {
 
-const Json& recorded() {
-  static const Json json = [] {
-    std::ifstream file(shared_data() / "mindspore/train/train.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    return parse_json(text.str());
-  }();
-  return json.at("cases");
-}
+class TrainingRun : public ::testing::TestWithParam<RecordedRun> {};
 
-/// LeNet-5 with the weights that the README beside the runs says.
-Model lenet(const RunOptions& options = {}) {
-  Model model = Model::open({.model = "lenet5"}, options);
-  for (const NetworkParameter& parameter : model.parameters())
-    model.set_weight(parameter.name, made_parameter(parameter.name, parameter.shape, 3));
-  return model;
-}
-
-Pipeline mnist(const Model& model, int64_t rows) {
-  return Pipeline(open_rows("mnist:" + (shared_data() / "mnist/train").string()))
-      .map(model.spec().model->transforms[0].transforms)
-      .batch(rows, true);
-}
-
-std::vector<double> losses_of(Trainer& trainer, const Pipeline& rows) {
-  Losses losses;
-  const std::vector<Callback*> callbacks = {&losses};
-  trainer.train(1, rows, callbacks);
-  return losses.all;
-}
-
-struct Run {
-  std::string name;
-  TrainOptions options;
-};
-
-void PrintTo(const Run& run, std::ostream* out) {
-  *out << run.name;
-}
-
-class TrainingRun : public ::testing::TestWithParam<Run> {};
-
-std::vector<Run> lenet_runs() {
-  const auto rate = [](double value) { return std::optional(Schedule(value)); };
-  // MindSpore's CPU kernel takes use_nesterov and computes without.
-  return {
-      {"lenet_momentum", {.optimizer = "momentum(learning_rate=0.01,momentum=0.9)"}},
-      {"lenet_momentum_wd_nesterov",
-       {.optimizer = "momentum(learning_rate=0.02,momentum=0.9,weight_decay=5e-4)"}},
-      {"lenet_sgd",
-       {.optimizer = "sgd(learning_rate=0.05,momentum=0.8,dampening=0.1,weight_decay=1e-4)"}},
-      {"lenet_adam", {.optimizer = "adam(learning_rate=1e-3)"}},
-      {"lenet_adam_wd", {.optimizer = "adam_weight_decay(learning_rate=1e-3,weight_decay=0.01)"}},
-      {"lenet_rmsprop", {.optimizer = "rms_prop(learning_rate=1e-3)"}},
-      {"lenet_adagrad", {.optimizer = "adagrad(learning_rate=0.01)"}},
-      {"lenet_cosine",
-       {.optimizer = "momentum(learning_rate=cosine_decay(min_lr=1e-4,max_lr=0.05,"
-                     "step_per_epoch=10,decay_epoch=6),momentum=0.9)"}},
-      {"lenet_two_groups",
-       {.optimizer = "momentum(learning_rate=0.02,momentum=0.9,weight_decay=1e-3)",
-        .groups = {{"*.bias", rate(0.01), 0.0}}}}};
-}
-
-INSTANTIATE_TEST_SUITE_P(Recorded, TrainingRun, ::testing::ValuesIn(lenet_runs()),
+INSTANTIATE_TEST_SUITE_P(Recorded, TrainingRun, ::testing::ValuesIn(recorded_lenet_runs()),
                          [](const auto& run) { return run.param.name; });
 
-std::vector<double> losses_of(const Run& run, const RunOptions& options) {
-  Model model = lenet(options);
-  Trainer trainer(model, run.options);
-  const int64_t batch = recorded().at(run.name).at("batch").as_int();
-  return losses_of(trainer, mnist(model, batch).limit(30 * batch));
-}
-
 /// How many steps from the first on have MindSpore's loss, to 1e-5 of it.
-size_t equal_steps(const std::vector<double>& found, const Run& run) {
+size_t equal_steps(const std::vector<double>& found, const RecordedRun& run) {
   for (size_t i = 0; i < found.size(); ++i) {
-    const double wanted = recorded().at(run.name).at("losses").items()[i].as_double();
+    const double wanted = recorded_runs().at(run.name).at("losses").items()[i].as_double();
     if (!(std::abs(found[i] - wanted) <= 1e-5 * wanted)) return i;
   }
   return found.size();

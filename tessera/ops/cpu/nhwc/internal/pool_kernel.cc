@@ -15,7 +15,7 @@ class PreparedPool final : public ChannelsLastKernel {
     pool_.channels = call.shape(0)[1];
     const double work = static_cast<double>(element_count(call.results[0].shape()) *
                                             pool.window.y.kernel * pool.window.x.kernel);
-    pool_.threads = worthwhile_threads(work / 4, pool_.images * pool_.window.y.output);
+    pool_.threads = worthwhile_threads(2 * work, pool_.images * pool_.window.y.output);
   }
 
   std::string detail() const override { return std::string(internal::to_string(pool_.simd)); }
