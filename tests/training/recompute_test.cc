@@ -14,9 +14,11 @@ struct Made {
 };
 
 /// ResNet-20 on grey pictures, two steps of 16 rows.
-Made train(const TrainOptions& options, Communicator* world = nullptr) {
-  Model model = Model::open({.model = "resnet20", .seed = 5, .row_shape = {1, 32, 32}},
-                            {.threads = 1, .world = world});
+Made train(const TrainOptions& options, Communicator* world = nullptr,
+           const std::vector<std::vector<std::string>>& stages = {}) {
+  RunOptions run{.threads = 1, .world = world};
+  run.place.stages = stages;
+  Model model = Model::open({.model = "resnet20", .seed = 5, .row_shape = {1, 32, 32}}, run);
   const Pipeline rows =
       Pipeline(open_rows("digits:train[:32]")).map("resize(32,32) rescale(1/255) to_chw").batch(16);
   Trainer trainer(model, options);
@@ -58,6 +60,27 @@ TEST(Recompute, TrainsToTheSameBitsOnRanks) {
   });
   for (size_t rank = 0; rank < 2; ++rank)
     expect_same_in_less(kept[rank], again[rank], fmt::format("rank {}", rank));
+}
+
+TEST(Recompute, TrainsMicroBatchesToTheSameBitsInLessMemory) {
+  expect_same_in_less(train({.micro_batches = 4}),
+                      train({.micro_batches = 4, .recompute = kBlocks}), "in micro-batches");
+}
+
+/// Patterns that know nothing of stages: the second one is cut by their border.
+TEST(Recompute, TrainsStagesToTheSameBitsInLessMemory) {
+  const std::vector<std::vector<std::string>> stages = {{"conv1*", "bn1*", "layer1*", "layer2.0*"},
+                                                        {"layer2*", "layer3*", "end_point"}};
+  for (const std::vector<std::string>& patterns : {kBlocks, {"layer1.*", "layer2", "layer3.*"}}) {
+    std::vector<Made> kept(2), again(2);
+    run_world({.ranks = 2}, [&](Communicator& world) {
+      const auto rank = static_cast<size_t>(world.rank());
+      kept[rank] = train({.micro_batches = 4}, &world, stages);
+      again[rank] = train({.micro_batches = 4, .recompute = patterns}, &world, stages);
+    });
+    for (size_t rank = 0; rank < 2; ++rank)
+      expect_same_in_less(kept[rank], again[rank], fmt::format("stage {}", rank));
+  }
 }
 
 TEST(Recompute, OfAScopeThatIsNotThereIsRefusedBeforeTheFirstStep) {

@@ -12,7 +12,6 @@
 #include "tessera/passes/drop_dead.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
-#include "tessera/passes/recompute.h"
 
 namespace tessera {
 namespace {
@@ -56,6 +55,7 @@ TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
   recipe.clip_norm = options.clip_norm;
   recipe.accumulate = options.accumulate;
   recipe.micro_batches = options.micro_batches;
+  recipe.recompute = options.recompute;
   const LossScale scale = parse_loss_scale(options.loss_scale);
   recipe.scales_loss = scale.is_used();
   recipe.drops_overflow = scale.drops_overflow();
@@ -76,7 +76,6 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
                .products = options.products};
   loss_scale_ = parse_loss_scale(options.loss_scale);
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
-  recompute_ = options.recompute;
   const auto stages = std::max<int64_t>(1, std::ssize(recipe_.stages));
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count() / stages;
   std::map<std::string, Tensor, std::less<>> copies;
@@ -106,16 +105,7 @@ Graph Trainer::network(int64_t rows) const {
 
 TrainGraph Trainer::step_graph(int64_t rows, StepPart part) const {
   const int64_t of_micro_batch = std::max<int64_t>(1, rows / recipe_.micro_batches);
-  TrainGraph step = make_train_graph(network(of_micro_batch), recipe_, part);
-  if (recompute_.empty() || part == StepPart::kApply) return step;
-  if (recipe_.micro_batches > 1 || recipe_.stages.size() > 1)
-    fail(ErrorCode::kUnsupported,
-         "values are computed again in whole batches and without pipeline stages only: leave the "
-         "patterns, or the micro-batches and stages, out");
-  // The network's nodes stay the first ones: what is computed again comes behind the loss.
-  step.graph = recompute(step.graph, step.graph.outputs[0], recompute_);
-  step.network.resize(step.graph.nodes.size(), false);
-  return step;
+  return make_train_graph(network(of_micro_batch), recipe_, part);
 }
 
 Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
