@@ -44,6 +44,17 @@ void check_rows(const Pipeline& rows) {
           rows.row_count());
 }
 
+/// Each rank's number; collective.
+std::vector<int64_t> of_all_ranks(Communicator* world, int64_t mine) {
+  if (world == nullptr) return {mine};
+  std::vector<Tensor> parts;
+  for (int rank = 0; rank < world->size(); ++rank) parts.push_back(Tensor::scalar(int64_t{0}));
+  world->all_gather(Tensor::scalar(mine), parts);
+  std::vector<int64_t> all;
+  for (const Tensor& part : parts) all.push_back(part.data<int64_t>()[0]);
+  return all;
+}
+
 }  // namespace
 
 TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
@@ -284,6 +295,7 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   for (const auto& [key, made] : prepared_)
     report.activation_bytes = std::max(report.activation_bytes, made.program->activation_bytes());
   report.seconds = watch.seconds();
+  report.rank_activation_bytes = of_all_ranks(world(), report.activation_bytes);
   tell([&](Callback& callback) { callback.end(*this); });
   return report;
 }

@@ -97,6 +97,7 @@ struct TrainReport {
   double wait_seconds = 0;  // of these, how long the program waited for rows
   /// What a step keeps on this rank beside parameters and what the optimizer keeps.
   int64_t activation_bytes = 0;
+  std::vector<int64_t> rank_activation_bytes = {};  // of every rank: pipeline stages differ
 };
 
 /// A tensor or number of a training run, by the name that MindSpore's checkpoints give it.
