@@ -139,7 +139,9 @@ void print_json(const Request& request, const Model& model, const TrainReport& r
   out.field("steps", report.steps).field("rows", report.rows).field("loss", report.loss);
   out.field("seconds", report.seconds).field("wait_seconds", report.wait_seconds);
   out.field("activation_bytes", report.activation_bytes);
-  out.field("ranks", int64_t{model.rank_count()}).field("saved", saved.string());
+  out.key("rank_activation_bytes").open('[');
+  for (const int64_t bytes : report.rank_activation_bytes) out.value(bytes);
+  out.close().field("ranks", int64_t{model.rank_count()}).field("saved", saved.string());
   if (eval != nullptr) {
     out.key("eval").open('{').field("data", request.eval_data).field("rows", eval->rows);
     out.field("correct", eval->correct).key("metrics").open('{');
@@ -149,6 +151,21 @@ void print_json(const Request& request, const Model& model, const TrainReport& r
   fmt::print("{}\n", out.close().text());
 }
 
+/// "12 MiB beside the parameters", of ranks that differ "12 MiB … on rank 0, 4 MiB on ranks 1-2".
+std::string kept_text(const std::vector<int64_t>& of_ranks) {
+  std::string text;
+  for (size_t begin = 0, end = 0; begin < of_ranks.size(); begin = end) {
+    while (end < of_ranks.size() && of_ranks[end] == of_ranks[begin]) ++end;
+    text += begin == 0 ? "" : ", ";
+    text += human_bytes(static_cast<uint64_t>(of_ranks[begin]));
+    if (begin == 0) text += " beside the parameters";
+    if (end - begin == of_ranks.size()) break;
+    text += end - begin == 1 ? fmt::format(" on rank {}", begin)
+                             : fmt::format(" on ranks {}-{}", begin, end - 1);
+  }
+  return text;
+}
+
 void print_text(const Request& request, const Model& model, const TrainReport& report,
                 const std::filesystem::path& saved, const EvalReport* eval) {
   fmt::print("{} trained on {} with {}\n", to_string(model.spec()), request.rows.data,
@@ -156,8 +173,7 @@ void print_text(const Request& request, const Model& model, const TrainReport& r
   fmt::print("{} steps of {} rows in {:.3f} s: {:.0f} rows/s; the last loss is {}\n", report.steps,
              request.rows.batch, report.seconds,
              static_cast<double>(report.rows) / std::max(report.seconds, 1e-9), report.loss);
-  fmt::print("a step keeps {} beside the parameters\n",
-             human_bytes(static_cast<uint64_t>(report.activation_bytes)));
+  fmt::print("a step keeps {}\n", kept_text(report.rank_activation_bytes));
   if (!saved.empty()) fmt::print("saved as {}\n", saved.string());
   if (eval == nullptr) return;
   for (const MetricResult& metric : eval->metrics)

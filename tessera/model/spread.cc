@@ -167,6 +167,7 @@ Placed Spread::search_step(int64_t rows) {
           "out, or give the mesh and the layouts");
   TrainRecipe recipe = *options_.search->training;
   recipe.accumulate = recipe.micro_batches = 1;
+  recipe.recompute.clear();  // placed, what is computed again lies as it did the first time
   const TrainGraph step = make_train_graph(std::move(network), recipe);
   StepToSearch wanted{.graph = &step.graph, .forward_nodes = forward_nodes(step.graph)};
   for (const std::string& name : step.trained) wanted.trained.push_back(*step.graph.find(name));

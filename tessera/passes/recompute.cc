@@ -1,6 +1,7 @@
 #include "tessera/passes/recompute.h"
 
 #include <algorithm>
+#include <map>
 
 #include "tessera/base/text.h"
 #include "tessera/passes/internal/rewriter.h"
@@ -17,8 +18,9 @@ constexpr int64_t kSmall = 8;
 
 class Recompute {
  public:
-  Recompute(const Graph& graph, ValueId loss, std::span<const std::string> patterns)
-      : graph_(graph), rewriter_(graph), producers_(graph.values.size(), -1) {
+  Recompute(const Graph& graph, ValueId loss, std::span<const std::string> patterns,
+            std::span<const int> stages)
+      : graph_(graph), stages_(stages), rewriter_(graph), producers_(graph.values.size(), -1) {
     for (size_t n = 0; n < graph.nodes.size(); ++n)
       for (const ValueId id : graph.nodes[n].results) producers_[at(id)] = static_cast<int>(n);
     require(producers_[at(loss)] >= 0, "the loss is computed by no node");
@@ -27,13 +29,15 @@ class Recompute {
     find_again();
   }
 
-  Graph run() {
+  Recomputed run() {
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       if (n >= forward_)
         for (const ValueId id : graph_.nodes[n].operands) compute_again(id);
       rewriter_.keep(graph_.nodes[n]);
     }
-    return rewriter_.finish();
+    Recomputed made{rewriter_.finish(), {}};
+    for (const Node& node : made.graph.nodes) made.origins.push_back(origin(made.graph, node));
+    return made;
   }
 
  private:
@@ -65,13 +69,15 @@ class Recompute {
         again_[at(graph_.nodes[n].results[0])] = !is_small(graph_.nodes[n]);
     for (size_t n = 0; n < graph_.nodes.size(); ++n)
       for (const ValueId id : graph_.nodes[n].operands)
-        if (again_[at(id)] && segments_[n] != segment_of(id)) again_[at(id)] = false;
+        if (again_[at(id)] && !is_of_segment(n, id)) again_[at(id)] = false;
     for (const ValueId id : graph_.outputs) again_[at(id)] = false;
     for (const Update& update : graph_.updates) again_[at(update.value)] = false;
   }
 
-  const std::string& segment_of(ValueId id) const {
-    return segments_[static_cast<size_t>(producers_[at(id)])];
+  bool is_of_segment(size_t node, ValueId id) const {
+    const auto producer = static_cast<size_t>(producers_[at(id)]);
+    return segments_[node] == segments_[producer] &&
+           (stages_.empty() || stages_[node] == stages_[producer]);
   }
 
   bool is_small(const Node& node) const {
@@ -88,21 +94,36 @@ class Recompute {
     Node node = graph_.nodes[static_cast<size_t>(producers_[at(id)])];
     for (const ValueId operand : node.operands) compute_again(operand);
     node.operands = rewriter_.of(node.operands);
-    rewriter_.stand_for(id, rewriter_.emit(node, rewriter_.name_of(id) + ".again"));
+    const ValueId made = rewriter_.emit(node, rewriter_.name_of(id) + ".again");
+    repeats_.emplace(rewriter_.graph().values[at(made)].name, id);
+    rewriter_.stand_for(id, made);
+  }
+
+  /// Values keep their names.
+  size_t origin(const Graph& made, const Node& node) const {
+    const std::string& name = made.values[at(node.results[0])].name;
+    const auto repeat = repeats_.find(name);
+    const ValueId id = repeat == repeats_.end() ? *graph_.find(name) : repeat->second;
+    return static_cast<size_t>(producers_[at(id)]);
   }
 
   const Graph& graph_;
+  std::span<const int> stages_;
   internal::Rewriter rewriter_;
-  std::vector<int> producers_;         // per value its node, or -1
-  size_t forward_ = 0;                 // nodes
-  std::vector<std::string> segments_;  // per node; empty: none
-  std::vector<bool> again_;            // per value: not kept, and not computed again yet
+  std::vector<int> producers_;              // per value its node, or -1
+  size_t forward_ = 0;                      // nodes
+  std::vector<std::string> segments_;       // per node; empty: none
+  std::vector<bool> again_;                 // per value: not kept, and not computed again yet
+  std::map<std::string, ValueId> repeats_;  // by the name of what is computed again
 };
 
 }  // namespace
 
-Graph recompute(const Graph& graph, ValueId loss, std::span<const std::string> patterns) {
-  return Recompute(graph, loss, patterns).run();
+Recomputed recompute(const Graph& graph, ValueId loss, std::span<const std::string> patterns,
+                     std::span<const int> stages) {
+  require(stages.empty() || stages.size() == graph.nodes.size(), "{} nodes have the stages of {}",
+          graph.nodes.size(), stages.size());
+  return Recompute(graph, loss, patterns, stages).run();
 }
 
 }  // namespace tessera

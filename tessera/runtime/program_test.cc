@@ -176,6 +176,31 @@ TEST(Program, ConvolutionsWriteRightIntoTheirConcat) {
   }
 }
 
+/// One has the padding of 20 channels, the other is a weight's gradient.
+TEST(Program, BlockedFormatsAndOneNumberAreFastAndRight) {
+  const Graph graph = graph_of(
+      "input x : f32[2,16,8,8]\n"
+      "input dy : f32[2,32,8,8]\n"
+      "input n : f32[]\n"
+      "parameter v : f32[20,16,1,1]\n"
+      "g = conv2d_weight_grad(x, dy) {kernel=[3,3]} : f32[32,16,3,3]\n"
+      "y = div(g, n) : f32[32,16,3,3]\n"
+      "a = conv2d(x, v) : f32[2,20,8,8]\n"
+      "z = add(n, a) : f32[2,20,8,8]\n"
+      "r = relu(z) : f32[2,20,8,8]\n"
+      "output y\n"
+      "output r\n");
+  const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 3);
+  std::vector<Tensor> inputs = random_tensors(graph, graph.inputs, 4);
+  inputs[2] = tensor_of({8}, {});
+  const std::vector<Tensor> wanted = evaluate_graph(graph, parameters, inputs);
+  Program program = Program::compile(graph, parameters, {.threads = 1});
+  EXPECT_EQ(program.explain().find("ref:any"), std::string::npos) << program.explain();
+  const std::vector<Tensor> found = program.run(inputs);
+  for (size_t i = 0; i < wanted.size(); ++i)
+    EXPECT_LT(largest_difference(wanted[i], found[i]), 1e-5) << i;
+}
+
 TEST(Program, TimesItsSteps) {
   const Graph graph = graph_of(kResidual);
   const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, 3);

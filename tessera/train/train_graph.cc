@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "tessera/base/text.h"
 #include "tessera/ops/ops.h"
 #include "tessera/ops/registry.h"
 #include "tessera/passes/gradients.h"
 #include "tessera/passes/place.h"
+#include "tessera/passes/recompute.h"
 
 namespace tessera {
 namespace {
@@ -74,6 +76,7 @@ class Builder {
     graph() = std::move(made);
     for (size_t i = 0; i < trained_.size(); ++i)
       trained_[i].value = {&graph(), *graph().find(made_.trained[i])};
+    if (scale_) scale_ = {&graph(), *graph().find("loss_scale")};
   }
 
   /// A parameter is of the stage of the first node that reads it.
@@ -213,7 +216,10 @@ class Builder {
     std::vector<Value> gradients;
     std::vector<size_t> origins;
     one.gradients = add_gradients(g, loss.id, wanted, seed, &origins);
-    if (recipe_.micro_batches > 1 || has_stages()) repeat_in_micro_batches(one, origins);
+    if (has_stages())
+      for (const size_t origin : origins) one.stages.push_back(one.stages[origin]);
+    if (!recipe_.recompute.empty()) compute_again(one);
+    if (recipe_.micro_batches > 1 || has_stages()) repeat_in_micro_batches(one);
     for (const ValueId id : one.gradients) gradients.push_back({&g, id});
     loss_ = {&g, g.outputs[0]};
     const InScope scope(g, "optimizer");
@@ -225,17 +231,41 @@ class Builder {
     return gradients;
   }
 
+  /// Of the graph, which is of one micro-batch, keeps less for its backward pass.
+  void compute_again(OneMicroBatch& one) {
+    std::vector<ValueId>& needed = graph().outputs;
+    needed.insert(needed.end(), one.gradients.begin(), one.gradients.end());
+    Recomputed made = recompute(graph(), one.loss, recipe_.recompute, one.stages);
+    std::vector<ValueId> outputs = std::exchange(made.graph.outputs, {});
+    one.loss = outputs[0];
+    one.gradients.assign(outputs.begin() + 1, outputs.end());
+    made.graph.outputs = {one.loss};
+    replace_graph(std::move(made.graph));
+    // What is computed again stands behind the loss, and is not the network's own.
+    const std::vector<size_t>& origins = made.origins;
+    const std::vector<Node>& nodes = graph().nodes;
+    const auto is_loss = [&](const Node& node) { return node.results[0] == one.loss; };
+    const auto loss = std::find_if(nodes.begin(), nodes.end(), is_loss) - nodes.begin();
+    one.forward_nodes = static_cast<size_t>(loss) + 1;
+    const auto is_network = [&](size_t origin) { return origin < one.network_nodes; };
+    one.network_nodes =
+        static_cast<size_t>(std::count_if(origins.begin(), origins.begin() + loss + 1, is_network));
+    made_.network.assign(one.network_nodes, true);
+    if (one.stages.empty()) return;
+    std::vector<int> stages;
+    for (const size_t origin : origins) stages.push_back(one.stages[origin]);
+    one.stages = std::move(stages);
+  }
+
   /// Makes of the graph, which is of one micro-batch, that of all of them.
-  void repeat_in_micro_batches(OneMicroBatch& one, const std::vector<size_t>& origins) {
-    one.stages.resize(one.forward_nodes, 0);
-    for (const size_t origin : origins) one.stages.push_back(one.stages[origin]);
+  void repeat_in_micro_batches(OneMicroBatch& one) {
+    one.stages.resize(graph().nodes.size(), 0);
     one.graph = std::move(graph());
     MicroBatches made = repeat(one, recipe_.micro_batches);
     replace_graph(std::move(made.graph));
     one.gradients = std::move(made.gradients);
     made_.inputs = std::move(made.inputs);
     made_.network = std::move(made.network);
-    if (scale_) scale_ = {&graph(), *graph().find("loss_scale")};
     if (!has_stages()) return;
     made_.stages = std::move(made.stages);
     made_.ticks = std::move(made.ticks);

@@ -37,6 +37,9 @@ struct TrainRecipe {
   int micro_batches = 1;
   /// The pipeline's stages, as PlaceOptions has them; empty: one.
   std::vector<std::vector<std::string>> stages = {};
+  /// Scopes whose values are not kept for the backward pass but computed again
+  /// (passes/recompute.h).
+  std::vector<std::string> recompute = {};
   /// The loss is multiplied by the input "loss_scale" and gradients divided by it.
   bool scales_loss = false;
   /// Where one of the scaled gradients is no finite number, the step changes nothing, and the last

@@ -12,7 +12,6 @@
 #include "tessera/passes/drop_dead.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
-#include "tessera/passes/recompute.h"
 
 namespace tessera {
 namespace {
@@ -45,6 +44,17 @@ void check_rows(const Pipeline& rows) {
           rows.row_count());
 }
 
+/// Each rank's number; collective.
+std::vector<int64_t> of_all_ranks(Communicator* world, int64_t mine) {
+  if (world == nullptr) return {mine};
+  std::vector<Tensor> parts;
+  for (int rank = 0; rank < world->size(); ++rank) parts.push_back(Tensor::scalar(int64_t{0}));
+  world->all_gather(Tensor::scalar(mine), parts);
+  std::vector<int64_t> all;
+  for (const Tensor& part : parts) all.push_back(part.data<int64_t>()[0]);
+  return all;
+}
+
 }  // namespace
 
 TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
@@ -56,6 +66,7 @@ TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
   recipe.clip_norm = options.clip_norm;
   recipe.accumulate = options.accumulate;
   recipe.micro_batches = options.micro_batches;
+  recipe.recompute = options.recompute;
   const LossScale scale = parse_loss_scale(options.loss_scale);
   recipe.scales_loss = scale.is_used();
   recipe.drops_overflow = scale.drops_overflow();
@@ -76,7 +87,6 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
                .products = options.products};
   loss_scale_ = parse_loss_scale(options.loss_scale);
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
-  recompute_ = options.recompute;
   const auto stages = std::max<int64_t>(1, std::ssize(recipe_.stages));
   if (options.statistics_per_rank) training_.statistics_groups = model.rank_count() / stages;
   std::map<std::string, Tensor, std::less<>> copies;
@@ -106,16 +116,7 @@ Graph Trainer::network(int64_t rows) const {
 
 TrainGraph Trainer::step_graph(int64_t rows, StepPart part) const {
   const int64_t of_micro_batch = std::max<int64_t>(1, rows / recipe_.micro_batches);
-  TrainGraph step = make_train_graph(network(of_micro_batch), recipe_, part);
-  if (recompute_.empty() || part == StepPart::kApply) return step;
-  if (recipe_.micro_batches > 1 || recipe_.stages.size() > 1)
-    fail(ErrorCode::kUnsupported,
-         "values are computed again in whole batches and without pipeline stages only: leave the "
-         "patterns, or the micro-batches and stages, out");
-  // The network's nodes stay the first ones: what is computed again comes behind the loss.
-  step.graph = recompute(step.graph, step.graph.outputs[0], recompute_);
-  step.network.resize(step.graph.nodes.size(), false);
-  return step;
+  return make_train_graph(network(of_micro_batch), recipe_, part);
 }
 
 Tensor& Trainer::tensor_of(const TrainGraph& step, std::string_view name, const Shape& here) {
@@ -294,6 +295,7 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   for (const auto& [key, made] : prepared_)
     report.activation_bytes = std::max(report.activation_bytes, made.program->activation_bytes());
   report.seconds = watch.seconds();
+  report.rank_activation_bytes = of_all_ranks(world(), report.activation_bytes);
   tell([&](Callback& callback) { callback.end(*this); });
   return report;
 }

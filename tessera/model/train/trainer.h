@@ -97,6 +97,7 @@ struct TrainReport {
   double wait_seconds = 0;  // of these, how long the program waited for rows
   /// What a step keeps on this rank beside parameters and what the optimizer keeps.
   int64_t activation_bytes = 0;
+  std::vector<int64_t> rank_activation_bytes = {};  // of every rank: pipeline stages differ
 };
 
 /// A tensor or number of a training run, by the name that MindSpore's checkpoints give it.
@@ -182,7 +183,6 @@ class Trainer {
   std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
   std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
   std::optional<ParallelOptimizer> shared_;  // how ranks share what the optimizer keeps
-  std::vector<std::string> recompute_;
   std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower

@@ -17,12 +17,23 @@ bool meet(const Lifetime& a, const Lifetime& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
-/// The lowest offset at which `bytes` fit between the busy ranges, which are sorted by begin.
-int64_t lowest_gap(std::span<const std::pair<int64_t, int64_t>> busy, int64_t bytes) {
+/// A block where it lies.
+struct Busy {
+  int64_t begin = 0;
+  int64_t end = 0;
+  Lifetime life;
+  bool operator<(const Busy& other) const {
+    return std::pair(begin, end) < std::pair(other.begin, other.end);
+  }
+};
+
+/// The lowest offset at which `bytes` fit between those `busy` while `life` lasts; they are sorted.
+int64_t lowest_gap(std::span<const Busy> busy, const Lifetime& life, int64_t bytes) {
   int64_t offset = 0;
-  for (const auto& [begin, end] : busy) {
-    if (offset + bytes <= begin) break;
-    offset = std::max(offset, end);
+  for (const Busy& other : busy) {
+    if (!meet(life, other.life)) continue;
+    if (offset + bytes <= other.begin) break;
+    offset = std::max(offset, other.end);
   }
   return offset;
 }
@@ -49,20 +60,15 @@ MemoryPlan plan_memory(std::span<const Lifetime> lifetimes) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return lifetimes[a].bytes > lifetimes[b].bytes; });
-  std::vector<size_t> placed;
-  std::vector<std::pair<int64_t, int64_t>> busy;
+  std::vector<Busy> busy;  // sorted once for all: a search ends at its gap
   for (const size_t block : order) {
-    busy.clear();
-    for (const size_t other : placed) {
-      if (!meet(lifetimes[block], lifetimes[other])) continue;
-      busy.emplace_back(plan.offsets[other], plan.offsets[other] + aligned(lifetimes[other].bytes));
-    }
-    std::sort(busy.begin(), busy.end());
     const int64_t bytes = aligned(lifetimes[block].bytes);
-    plan.offsets[block] = lowest_gap(busy, bytes);
-    plan.total = std::max(plan.total, plan.offsets[block] + bytes);
+    const int64_t offset = lowest_gap(busy, lifetimes[block], bytes);
+    const Busy placed{offset, offset + bytes, lifetimes[block]};
+    busy.insert(std::upper_bound(busy.begin(), busy.end(), placed), placed);
+    plan.offsets[block] = offset;
+    plan.total = std::max(plan.total, offset + bytes);
     plan.without_reuse += bytes;
-    placed.push_back(block);
   }
   plan.peak = peak_of(lifetimes);
   return plan;
