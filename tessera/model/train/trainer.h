@@ -182,7 +182,7 @@ class Trainer {
   TrainingOptions training_;
   std::map<std::string, Tensor, std::less<>> kept_;          // what lies beside the parameters
   std::map<std::string, Layout, std::less<>> kept_layouts_;  // of many ranks
-  std::optional<ParallelOptimizer> shared_;  // how ranks share what the optimizer keeps
+  std::optional<ParallelOptimizer> shared_;   // how ranks share what the optimizer keeps
   std::vector<NetworkParameter> parameters_;  // in the order of a checkpoint
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
