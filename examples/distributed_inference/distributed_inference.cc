@@ -94,7 +94,18 @@ std::vector<fs::path> checkpoint_files(const fs::path& folder) {
 }
 
 /// The tutorial's training, on one rank.
+/// What an earlier run left. Rank 0 does it for all, before any of them writes.
+void clear(Communicator& world, const fs::path& folder) {
+  if (world.rank() == 0) {
+    fs::remove_all(folder / "outputs.ckpt");
+    for (int rank = 0; rank < kTrainRanks; ++rank) fs::remove_all(folder_of(folder, rank));
+    fs::create_directories(folder);
+  }
+  world.barrier();
+}
+
 void train_on(Communicator& world, const fs::path& folder, int64_t epochs) {
+  clear(world, folder);
   // context.set_auto_parallel_context(parallel_mode="semi_auto_parallel", full_batch=True, …)
   AutoParallelContext context{.parallel_mode = ParallelMode::kSemiAutoParallel,
                               .device_num = world.size(),
@@ -119,9 +130,6 @@ void train_on(Communicator& world, const fs::path& folder, int64_t epochs) {
 }
 
 void train(const fs::path& folder, int64_t epochs) {
-  fs::remove_all(folder / "outputs.ckpt");
-  for (int rank = 0; rank < kTrainRanks; ++rank) fs::remove_all(folder_of(folder, rank));
-  fs::create_directories(folder);
   strategy = {{2, 1}, {1, 4}};
   run_world({.backend = is_under_mpirun() ? "mpi" : "local", .ranks = kTrainRanks},
             [&](Communicator& world) { train_on(world, folder, epochs); });
