@@ -12,7 +12,7 @@
 #include "tessera/ops/ops.h"
 #include "tessera/passes/gradients.h"
 #include "tessera/passes/training.h"
-#include "tests/support/made_weights.h"
+#include "tests/support/bn_net.h"
 #include "tests/support/shared_data.h"
 #include "tests/sweep/evaluate_graph.h"
 
@@ -20,36 +20,6 @@ namespace tessera::testing {
 namespace {
 
 constexpr int64_t kBatch = 32;
-
-/// The network that the README beside the runs calls BnNet.
-class BnNet {
- public:
-  BnNet() {
-    const Value x{&graph_, graph_.add_input("x", DType::kF32, {kBatch, 1, 32, 32})};
-    const Value a = relu(norm("bn1", conv("conv1", x, {8, 1, 3, 3})));
-    const Value b = norm("bn2", conv("conv2", a, {16, 8, 3, 3}));
-    const Value c = norm("bn3", conv("down", a, {16, 8, 1, 1}));
-    const Value mean = reduce_mean(relu(add(b, c)), {{"axis", Ints{2, 3}}});
-    graph_.outputs = {dense(mean, parameter("fc.weight", {10, 16}), parameter("fc.bias", {10})).id};
-  }
-  const Graph& graph() const { return graph_; }
-
- private:
-  Value parameter(std::string name, const Shape& shape) {
-    return {&graph_, graph_.add_parameter(std::move(name), DType::kF32, shape)};
-  }
-  Value conv(const std::string& name, Value x, const Shape& shape) {
-    return conv2d(x, parameter(name + ".weight", shape), {{"stride", Ints{2, 2}}});
-  }
-  Value norm(const std::string& name, Value x) {
-    const Shape channels = {x.shape()[1]};
-    const Value gamma = parameter(name + ".gamma", channels);
-    const Value beta = parameter(name + ".beta", channels);
-    const Value mean = parameter(name + ".moving_mean", channels);
-    return batch_norm(x, gamma, beta, mean, parameter(name + ".moving_variance", channels));
-  }
-  Graph graph_;
-};
 
 /// The graph of one step: outputs are the loss and the gradient of every parameter that is not
 /// moved.
@@ -59,7 +29,7 @@ struct Step {
 };
 
 Step make_step() {
-  Step step{to_training(BnNet().graph()), {}};
+  Step step{to_training(BnNet(kBatch).graph()), {}};
   Graph& graph = step.graph;
   const Value logits{&graph, graph.outputs[0]};
   const Value labels{&graph, graph.add_input("labels", DType::kI32, {kBatch})};
@@ -74,19 +44,6 @@ Step make_step() {
   graph.outputs = {loss};
   for (const ValueId id : add_gradients(graph, loss, wanted)) graph.outputs.push_back(id);
   return step;
-}
-
-std::vector<Tensor> first_weights(const Graph& graph) {
-  std::vector<Tensor> weights;
-  for (const ValueId id : graph.parameters) {
-    const ValueInfo& value = graph.values[static_cast<size_t>(id)];
-    weights.push_back(made_parameter(value.name, value.shape, 3));
-    if (value.name.ends_with("moving_mean"))
-      std::ranges::fill(weights.back().mutable_data<float>(), 0.0F);
-    if (value.name.ends_with("moving_variance"))
-      std::ranges::fill(weights.back().mutable_data<float>(), 1.0F);
-  }
-  return weights;
 }
 
 Json recorded() {
@@ -136,7 +93,7 @@ TEST(RecordedTraining, OfBatchNormHasTheGradientsLossesAndStatisticsOfMindSpore)
   TESSERA_NEEDS_SHARED_DATA();
   const Json wanted = recorded();
   const Step step = make_step();
-  std::vector<Tensor> weights = first_weights(step.graph);
+  std::vector<Tensor> weights = first_bn_weights(step.graph);
   std::vector<Tensor> moments;
   for (const size_t p : step.trained) {
     moments.emplace_back(DType::kF32, weights[p].shape());
