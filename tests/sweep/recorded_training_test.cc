@@ -12,9 +12,9 @@
 #include "tessera/ops/ops.h"
 #include "tessera/passes/gradients.h"
 #include "tessera/passes/training.h"
+#include "tests/support/evaluate_graph.h"
 #include "tests/support/made_weights.h"
 #include "tests/support/shared_data.h"
-#include "tests/sweep/evaluate_graph.h"
 
 namespace tessera::testing {
 namespace {

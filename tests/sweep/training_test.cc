@@ -10,7 +10,7 @@
 #include "tessera/ops/ops.h"
 #include "tessera/passes/gradients.h"
 #include "tessera/tensor/half.h"
-#include "tests/sweep/evaluate_graph.h"
+#include "tests/support/evaluate_graph.h"
 
 namespace tessera::testing {
 namespace {
