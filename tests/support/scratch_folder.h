@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -15,7 +16,7 @@ class ScratchFolder {
   explicit ScratchFolder(const std::string& what) {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     path_ = std::filesystem::temp_directory_path() /
-            ("tessera_" + what + "_" + std::to_string(getpid()) + "_" + test->name());
+            ("tessera_" + what + "_" + std::to_string(getpid()) + "_" + name_of(*test));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -32,6 +33,13 @@ class ScratchFolder {
   }
 
  private:
+  /// A parametrised test is called "Name/of_its_parameter": one folder, not two.
+  static std::string name_of(const ::testing::TestInfo& test) {
+    std::string name = test.name();
+    std::replace(name.begin(), name.end(), '/', '_');
+    return name;
+  }
+
   std::filesystem::path path_;
 };
 
