@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 
 namespace tessera::testing {
@@ -42,5 +43,13 @@ class ScratchFolder {
 
   std::filesystem::path path_;
 };
+
+/// The names of what lies in a folder.
+inline std::set<std::string> files_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.insert(entry.path().filename().string());
+  return names;
+}
 
 }  // namespace tessera::testing

@@ -17,6 +17,10 @@ class Losses final : public Callback {
   std::vector<double> all;
 };
 
+inline Model lenet() {
+  return Model::open({.model = "lenet5", .seed = 5}, {.threads = 1});
+}
+
 inline Pipeline digits(const ModelSpec& spec, int64_t batch, int64_t rows) {
   return Pipeline(open_rows("digits:train"))
       .map(spec.model->transforms[0].transforms)

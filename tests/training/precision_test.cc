@@ -12,10 +12,6 @@
 namespace tessera::testing {
 namespace {
 
-Model lenet() {
-  return Model::open({.model = "lenet5", .seed = 5}, {.threads = 1});
-}
-
 using Tensors = std::map<std::string, Tensor>;
 
 Tensors tensors_of(const Trainer& trainer) {

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "tessera/checkpoint/digest.h"
-#include "tessera/comm/communicator.h"
 #include "tessera/model/layout_rules.h"
 #include "tests/training/digits_run.h"
+#include "tests/training/on_ranks.h"
 
 namespace tessera::testing {
 namespace {
@@ -16,7 +16,7 @@ struct Way {
   std::string name;
   int ranks = 1;
   std::string mesh = {};
-  std::vector<std::pair<std::string, std::string>> layouts = {};  // by parameter
+  Layouts layouts = {};
   bool deterministic = false;
   bool shard_optimizer = false;
   bool shard_parameters = false;
@@ -29,17 +29,8 @@ void PrintTo(const Way& way, std::ostream* out) {
 RunOptions run_options(const Way& way, Communicator* world) {
   RunOptions run{.threads = 1, .deterministic = way.deterministic, .world = world};
   if (way.shard_parameters)
-    run.place.cut_further = [](const ValueInfo& value, const Layout& layout) {
-      return cut_further({.parallel_optimizer_threshold = 0}, value, layout);
-    };
-  if (way.mesh.empty()) return run;
-  run.place.mesh = parse_mesh(way.mesh);
-  run.place.layout_of = [mesh = run.place.mesh,
-                         &way](const ValueInfo& value) -> std::optional<Layout> {
-    for (const auto& [name, text] : way.layouts)
-      if (name == value.name) return parse_layout(text, mesh);
-    return std::nullopt;
-  };
+    run.place.cut_further = further_cuts({.parallel_optimizer_threshold = 0});
+  lay_out(run.place, way.mesh, way.layouts);
   return run;
 }
 
@@ -52,7 +43,7 @@ struct Result {
 Result train_rows(const Way& way, TrainOptions options, int64_t batch, int64_t rows) {
   options.shard_optimizer = way.shard_optimizer;
   Result result;
-  const auto on_rank = [&](Communicator* world) {
+  on_ranks(way.ranks, [&](Communicator* world) {
     Model model = Model::open({.model = "lenet5", .seed = 3}, run_options(way, world));
     Trainer trainer(model, options);
     Losses losses;
@@ -60,13 +51,8 @@ Result train_rows(const Way& way, TrainOptions options, int64_t batch, int64_t r
     trainer.train(1, digits(model.spec(), batch, rows), callbacks);
     if (world != nullptr && world->rank() != 0) return;
     result.losses = losses.all;
-    for (const TrainedTensor& tensor : trainer.tensors())
-      if (tensor.values.shape() == tensor.shape) result.weights.emplace(tensor.name, tensor.values);
-  };
-  if (way.ranks == 1)
-    on_rank(nullptr);
-  else
-    run_world({.ranks = way.ranks}, [&](Communicator& world) { on_rank(&world); });
+    result.weights = whole_tensors(trainer);
+  });
   return result;
 }
 
@@ -75,9 +61,6 @@ Result train(const Way& way, const TrainOptions& options) {
 }
 
 class TrainingOnRanks : public ::testing::TestWithParam<Way> {};
-
-const std::vector<std::pair<std::string, std::string>> kTensorParallel = {
-    {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
 
 INSTANTIATE_TEST_SUITE_P(
     Of, TrainingOnRanks,

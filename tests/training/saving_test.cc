@@ -7,24 +7,13 @@
 
 #include "tessera/checkpoint/checkpoint.h"
 #include "tessera/checkpoint/load_plan.h"
-#include "tessera/comm/communicator.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
+#include "tests/training/on_ranks.h"
 
 namespace tessera::testing {
 namespace {
-
-std::set<std::string> files_in(const std::filesystem::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    names.insert(entry.path().filename().string());
-  return names;
-}
-
-Model lenet() {
-  return Model::open({.model = "lenet5", .seed = 5}, {.threads = 1});
-}
 
 /// Trains new weights for two epochs of ten steps of 8 rows, with this saver.
 void train_with(ModelCheckpoint& saver, const TrainOptions& options = {}) {
@@ -248,12 +237,7 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
   const auto run = [&](int ranks, const std::function<void(Trainer&, Communicator&)>& body) {
     run_world({.ranks = ranks}, [&](Communicator& world) {
       RunOptions options{.threads = 1, .world = &world};
-      options.place.mesh = make_mesh({{"tp", ranks}});
-      options.place.layout_of =
-          [mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
-        if (value.name == "fc1.weight") return parse_layout("[tp, -]", mesh);
-        return std::nullopt;
-      };
+      lay_out(options.place, fmt::format("{{tp={}}}", ranks), {{"fc1.weight", "[tp, -]"}});
       Model model = Model::open({.model = "lenet5", .seed = 5}, options);
       Trainer trainer(model, {.optimizer = "momentum"});
       body(trainer, world);
@@ -274,19 +258,11 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
 
 TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {
   const ScratchFolder folder("training");
-  const std::map<std::string, std::string, std::less<>> cuts = {
-      {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
   for (const bool async : {false, true}) {
     const std::string prefix = async ? "later" : "now";
     run_world({.ranks = 4}, [&](Communicator& world) {
       RunOptions options{.threads = 1, .world = &world};
-      options.place.mesh = make_mesh({{"dp", 2}, {"tp", 2}});
-      options.place.layout_of =
-          [&, mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
-        const auto cut = cuts.find(value.name);
-        if (cut == cuts.end()) return std::nullopt;
-        return parse_layout(cut->second, mesh);
-      };
+      lay_out(options.place, "{dp=2,tp=2}", kTensorParallel);
       Model model = Model::open({.model = "lenet5", .seed = 5}, options);
       Trainer trainer(model, {.optimizer = "adam"});
       ModelCheckpoint saver(prefix, folder.path(), {.async_save = async});
