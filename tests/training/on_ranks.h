@@ -1,13 +1,13 @@
 // Training runs on ranks that are threads, or on none, and where their parameters lie.
 #pragma once
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tessera/comm/communicator.h"
 #include "tessera/model/train/trainer.h"
+#include "tests/training/digits_run.h"
 
 namespace tessera::testing {
 
@@ -36,8 +36,8 @@ void on_ranks(int ranks, const Body& body) {
 }
 
 /// The tensors that this rank has all of.
-inline std::map<std::string, Tensor> whole_tensors(const Trainer& trainer) {
-  std::map<std::string, Tensor> whole;
+inline Tensors whole_tensors(const Trainer& trainer) {
+  Tensors whole;
   for (const TrainedTensor& tensor : trainer.tensors())
     if (tensor.values.shape() == tensor.shape) whole.emplace(tensor.name, tensor.values);
   return whole;

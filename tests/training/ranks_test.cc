@@ -36,7 +36,7 @@ RunOptions run_options(const Way& way, Communicator* world) {
 
 struct Result {
   std::vector<double> losses;
-  std::map<std::string, Tensor> weights;  // those that rank 0 has whole
+  Tensors weights;  // those that rank 0 has whole
 };
 
 /// LeNet-5 with new weights on the first digits, each rank the same.
@@ -106,11 +106,7 @@ TEST_P(TrainingOnRanks, HasTheSameBitsWhenItIsDeterministic) {
   const Result alone = train({.name = "alone", .deterministic = true}, options);
   const Result found = train(way, options);
   EXPECT_EQ(found.losses, alone.losses);
-  for (const auto& [name, values] : found.weights) {
-    const auto known = alone.weights.find(name);
-    ASSERT_NE(known, alone.weights.end()) << name;
-    EXPECT_TRUE(std::ranges::equal(values.bytes(), known->second.bytes())) << name;
-  }
+  expect_same_bits(alone.weights, found.weights);
 }
 
 TEST(OptimizerSharding, LeavesEachRankItsShareOfTheStates) {
@@ -128,7 +124,7 @@ TEST(OptimizerSharding, LeavesEachRankItsShareOfTheStates) {
 }
 
 /// The weights after 320 digits in batches, so many of which make a step, on so many ranks.
-std::map<std::string, Tensor> weights_by(int64_t batch, int accumulate, int ranks) {
+Tensors weights_by(int64_t batch, int accumulate, int ranks) {
   const Result result = train_rows(
       {.name = "", .ranks = ranks},
       {.optimizer = "momentum(learning_rate=0.05)", .accumulate = accumulate}, batch, 320);

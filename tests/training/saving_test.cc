@@ -136,8 +136,8 @@ TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
   refuses("a", {.append_info = {"learning_rate"}});
 }
 
-/// The weights after 20 steps, gone on with after `steps` of them where that is above 0.
-std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t steps) {
+/// What training has after 20 steps, gone on with after `steps` of them where that is above 0.
+Tensors tensors_after(const TrainOptions& options, int64_t steps) {
   const ScratchFolder folder("training");
   const auto rows = [](const Model& model) { return digits(model.spec(), 8, 80).shuffle(11); };
   Model model = lenet();
@@ -157,22 +157,19 @@ std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t
     EXPECT_EQ(trainer.global_step(), steps);
   }
   trainer.train(2, rows(other), {});
-  std::map<std::string, Tensor> weights;
-  for (const TrainedTensor& tensor : trainer.tensors()) weights.emplace(tensor.name, tensor.values);
-  return weights;
+  return tensors_of(trainer);
 }
 
 TEST(Resuming, GivesTheBitsOfARunThatWasNotInterrupted) {
   for (const std::string optimizer :
        {"momentum", "adam", "sgd(momentum=0.9)", "rms_prop", "lamb"}) {
     const TrainOptions options{.optimizer = optimizer};
-    const auto whole = weights_after(options, 0);
+    const auto whole = tensors_after(options, 0);
     for (const int64_t steps : {3, 10, 17}) {
-      const auto found = weights_after(options, steps);
+      SCOPED_TRACE(fmt::format("{} after {} steps", optimizer, steps));
+      const auto found = tensors_after(options, steps);
       ASSERT_EQ(found.size(), whole.size());
-      for (const auto& [name, values] : whole)
-        EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
-            << name << " of " << optimizer << " after " << steps << " steps";
+      expect_same_bits(found, whole);
     }
   }
 }
@@ -196,24 +193,16 @@ TEST(Resuming, OfAccumulationAndOfMicroBatchesBeginsAtTheRowsBehindTheStep) {
     EXPECT_EQ(second.global_step(), 13);
     EXPECT_EQ(second.train(2, rows(on), {}).rows, 56);
     EXPECT_EQ(second.global_step(), 20);
-    for (const TrainedTensor& tensor : first.tensors()) {
-      const auto found = second.tensors();
-      const auto same = std::find_if(found.begin(), found.end(), [&](const TrainedTensor& other) {
-        return other.name == tensor.name;
-      });
-      ASSERT_NE(same, found.end());
-      EXPECT_TRUE(std::ranges::equal(tensor.values.bytes(), same->values.bytes())) << tensor.name;
-    }
+    expect_same_bits(tensors_of(second), tensors_of(first));
   }
 }
 
 TEST(Resuming, BetweenStepsOfManyBatchesGoesOnAtTheRightBatch) {
   const TrainOptions options{.optimizer = "adam", .accumulate = 2};
-  const auto whole = weights_after(options, 0);
+  const auto whole = tensors_after(options, 0);
   for (const int64_t steps : {2, 7}) {
-    for (const auto& [name, values] : weights_after(options, steps))
-      EXPECT_TRUE(std::ranges::equal(values.bytes(), whole.at(name).bytes()))
-          << name << " after " << steps << " steps";
+    SCOPED_TRACE(steps);
+    expect_same_bits(whole, tensors_after(options, steps));
   }
 }
 
