@@ -6,22 +6,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 parts=${1:-all_reduce,save,input,e2e,infer,load,reshard}
 programs=$PWD/build/release
 peers=../shared/peers
+leave_out() {  # a part that is done; ends where none is left
+  parts=$(tr , '\n' <<<"$parts" | grep -v "$1" | paste -sd, || true)
+  [[ -n $parts ]] || exit 0
+}
 if [[ $parts == *all_reduce* ]]; then  # beside OpenMPI, which needs no peers
   bench/all_reduce.py "$programs"
-  parts=$(tr , '\n' <<<"$parts" | grep -v all_reduce | paste -sd, || true)
-  [[ -n $parts ]] || exit 0
+  leave_out all_reduce
 fi
 if [[ $parts == *save* ]]; then  # beside plain writing
   folder=$(mktemp -d)
   "$programs/bench_save" "$folder" 1024 4
   rm -r "$folder"
-  parts=$(tr , '\n' <<<"$parts" | grep -v save | paste -sd, || true)
-  [[ -n $parts ]] || exit 0
+  leave_out save
 fi
 if [[ $parts == *input* ]]; then  # beside libjpeg-turbo alone
   for threads in 1 "$(nproc)"; do "$programs/bench_input" "$threads"; done
-  parts=$(tr , '\n' <<<"$parts" | grep -v input | paste -sd, || true)
-  [[ -n $parts ]] || exit 0
+  leave_out input
 fi
 if [[ ! -d $peers ]]; then
   echo "no $peers here: only Tessera against this machine's own limits"

@@ -111,7 +111,7 @@ std::optional<SearchOptions> RankOptions::search(int64_t rows) const {
 }
 
 RunOptions RankOptions::run_options(RunOptions run, Communicator* world, const ModelSpec& spec,
-                                    const Shape& batch) const {
+                                    int64_t rows, const Shape& row_shape) const {
   if (world == nullptr) return run;
   const auto machines = world->machines();
   const auto here =
@@ -119,8 +119,8 @@ RunOptions RankOptions::run_options(RunOptions run, Communicator* world, const M
   const int threads = run.threads > 0 ? run.threads : default_thread_count();
   run.threads = std::max(1, threads / static_cast<int>(here));
   run.world = world;
-  run.place = place(spec, Shape(batch.begin() + 1, batch.end()), world->size());
-  run.search = search(batch.front());
+  run.place = place(spec, row_shape, world->size());
+  run.search = search(rows);
   return run;
 }
 

@@ -35,10 +35,10 @@ struct RankOptions {
   int rank_count() const;
   /// What --auto-parallel and --memory-limit look for, in batches of so many rows.
   std::optional<SearchOptions> search(int64_t rows) const;
-  /// How a rank runs the model in batches of [rows, row...]: `alone` where there is no world, else
+  /// How a rank runs the model in batches of so many rows: `alone` where there is no world, else
   /// with its share of the machine's processors and the placement.
-  RunOptions run_options(RunOptions alone, Communicator* world, const ModelSpec& spec,
-                         const Shape& batch) const;
+  RunOptions run_options(RunOptions alone, Communicator* world, const ModelSpec& spec, int64_t rows,
+                         const Shape& row_shape) const;
   /// Runs `body` on every rank; with null and alone where nothing is distributed. Throws UsageError
   /// for options that contradict each other.
   void run(const std::function<void(Communicator*)>& body) const;

@@ -156,9 +156,7 @@ void eval_on(const Request& request, Communicator* world) {
       "needs no labels",
       request.rows.data);
   const Shape row = rows.row_type().shape;
-  Shape together = row;
-  together.insert(0, request.rows.batch);
-  run = request.ranks.run_options(run, world, spec, together);
+  run = request.ranks.run_options(run, world, spec, request.rows.batch, row);
   if (world != nullptr) rows = rows.threads(run.threads);
   Model model =
       request.model.open({request.weights, request.ranks.from}, request.checkpoint, row, run);

@@ -185,9 +185,7 @@ void predict_rows_on(const Request& request, Communicator* world) {
   const auto source = open_source(request);
   Pipeline rows = request.rows.open(spec, source, kind, run.threads);
   const Shape row = rows.row_type().shape;
-  Shape together = row;
-  together.insert(0, request.rows.batch);
-  run = request.ranks.run_options(run, world, spec, together);
+  run = request.ranks.run_options(run, world, spec, request.rows.batch, row);
   run.runs_once = rows.row_count() <= request.rows.batch;
   Model model = open_model(request, row, run);
   AgainstF32 against(model, run);
@@ -250,8 +248,8 @@ void predict_array_on(const Request& request, Communicator* world) {
   const Tensor input = read_npy(request.array.input);
   require(input.ndim() > 0, "{} is a scalar; wanted a batch of rows", request.array.input);
   const Shape row(input.shape().begin() + 1, input.shape().end());
-  RunOptions run = request.ranks.run_options(
-      request.model.run_options(request.common.thread_count()), world, spec, input.shape());
+  RunOptions run = request.model.run_options(request.common.thread_count());
+  run = request.ranks.run_options(run, world, spec, input.shape()[0], row);
   run.place.gather_outputs = !request.array.per_rank;
   run.runs_once = request.array.repeat == 1;
   Model model = open_model(request, row, run);

@@ -197,14 +197,9 @@ std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model&
 }
 
 /// What is looked for is a placement of steps, and how parameters are kept.
-void place_for_training(const Request& request, RunOptions& run) {
-  const TrainOptions options = train_options(request);
+void place_for_training(const Request& request, const TrainOptions& options, RunOptions& run) {
   if (run.search) run.search->training = std::make_shared<const TrainRecipe>(recipe_of(options));
-  if (request.shard_parameters)
-    run.place.cut_further = [how = options.parallel_optimizer](const ValueInfo& value,
-                                                               const Layout& layout) {
-      return cut_further(how, value, layout);
-    };
+  if (request.shard_parameters) run.place.cut_further = further_cuts(options.parallel_optimizer);
 }
 
 /// What is evaluated after epochs; null where nothing is.
@@ -228,11 +223,10 @@ void train_on(const Request& request, Communicator* world) {
   Pipeline rows = request.rows.open(spec, run.threads);
   if (!request.no_shuffle) rows = rows.shuffle(static_cast<uint64_t>(request.seed));
   const Shape row = rows.row_type().shape;
-  Shape together = row;
-  together.insert(0, request.rows.batch);
-  run = request.ranks.run_options(run, world, spec, together);
+  run = request.ranks.run_options(run, world, spec, request.rows.batch, row);
   if (world != nullptr) rows = rows.threads(run.threads);
-  place_for_training(request, run);
+  const TrainOptions options = train_options(request);
+  place_for_training(request, options, run);
   if (request.slices && !request.folder.empty())
     run.on_first_program = [&](const Placed& placed) {
       std::filesystem::create_directories(request.folder);
@@ -243,7 +237,7 @@ void train_on(const Request& request, Communicator* world) {
     };
   Model model = request.model.open({request.weights, request.ranks.from}, request.checkpoint, row,
                                    run, static_cast<uint64_t>(request.seed));
-  Trainer trainer(model, train_options(request));
+  Trainer trainer(model, options);
   if (!request.resume.empty())
     trainer.restore({.weights = {request.resume},
                      .strategy = request.ranks.from,

@@ -93,8 +93,7 @@ std::vector<fs::path> checkpoint_files(const fs::path& folder) {
   return files;
 }
 
-/// The tutorial's training, on one rank.
-/// What an earlier run left. Rank 0 does it for all, before any of them writes.
+/// Removes what an earlier run left. Rank 0 does it for all, before any of them writes.
 void clear(Communicator& world, const fs::path& folder) {
   if (world.rank() == 0) {
     fs::remove_all(folder / "outputs.ckpt");
@@ -104,6 +103,7 @@ void clear(Communicator& world, const fs::path& folder) {
   world.barrier();
 }
 
+/// The tutorial's training, on one rank.
 void train_on(Communicator& world, const fs::path& folder, int64_t epochs) {
   clear(world, folder);
   // context.set_auto_parallel_context(parallel_mode="semi_auto_parallel", full_batch=True, …)

@@ -57,6 +57,11 @@ void set_dataset_strategy(AutoParallelContext& context, std::string_view text) {
   context.full_batch = false;
 }
 
+/// For a dictionary with another key than it may have.
+[[noreturn]] void fail_unknown(std::string_view key, const std::vector<std::string>& known) {
+  fail(ErrorCode::kNotFound, "there is no '{}'{}", printable(key), suggest(key, known));
+}
+
 void set_strategy_files(AutoParallelContext& context, std::string_view text) {
   const Json files = parse_json(text);
   for (const auto& [key, value] : files.members()) {
@@ -67,8 +72,7 @@ void set_strategy_files(AutoParallelContext& context, std::string_view text) {
     } else if (key == "only_trainable_params") {
       context.only_trainable_params = value.as_bool();
     } else {
-      const std::vector<std::string> known{"load_file", "save_file", "only_trainable_params"};
-      fail(ErrorCode::kNotFound, "there is no '{}'{}", printable(key), suggest(key, known));
+      fail_unknown(key, {"load_file", "save_file", "only_trainable_params"});
     }
   }
 }
@@ -102,10 +106,8 @@ void set_parallel_optimizer(AutoParallelContext& context, std::string_view text)
       config.optimizer_weight_shard_size =
           ranks == -1 ? -1 : to_number(std::to_string(ranks), 1, kMostDevices);
     } else {
-      const std::vector<std::string> known{"gradient_accumulation_shard",
-                                           "parallel_optimizer_threshold",
-                                           "optimizer_weight_shard_size"};
-      fail(ErrorCode::kNotFound, "there is no '{}'{}", printable(key), suggest(key, known));
+      fail_unknown(key, {"gradient_accumulation_shard", "parallel_optimizer_threshold",
+                         "optimizer_weight_shard_size"});
     }
   }
 }
@@ -225,18 +227,6 @@ PlaceOptions place_options(const AutoParallelContext& context) {
   return place;
 }
 
-}  // namespace
-
-void AutoParallelContext::set(std::string_view key, std::string_view text) {
-  internal::set_by_key<AutoParallelContext>(keys(), *this, key, trim(text));
-}
-
-int rank_count(const AutoParallelContext& context) {
-  return context.device_num.value_or(1);
-}
-
-namespace {
-
 /// What predictions have nothing of, and what MindSpore's modes make of it in training.
 void check_training(const AutoParallelContext& context, bool trains) {
   const auto refuse = [&](bool is_set, std::string_view name, std::string_view why) {
@@ -259,6 +249,14 @@ void check_training(const AutoParallelContext& context, bool trains) {
 }
 
 }  // namespace
+
+void AutoParallelContext::set(std::string_view key, std::string_view text) {
+  internal::set_by_key<AutoParallelContext>(keys(), *this, key, trim(text));
+}
+
+int rank_count(const AutoParallelContext& context) {
+  return context.device_num.value_or(1);
+}
 
 void validate(const AutoParallelContext& context, bool trains) {
   const int ranks = rank_count(context);

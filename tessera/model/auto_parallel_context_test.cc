@@ -6,24 +6,17 @@
 #include <iterator>
 
 #include "tessera/model/predict_layout.h"
+#include "tests/support/error_of.h"
 
 namespace tessera {
 namespace {
 
+using testing::error_of;
 namespace fs = std::filesystem;
 
 std::string content_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 AutoParallelContext semi(int ranks) {

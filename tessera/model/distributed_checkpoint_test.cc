@@ -7,10 +7,12 @@
 
 #include "tessera/base/error.h"
 #include "tessera/checkpoint/writer.h"
+#include "tests/support/error_of.h"
 
 namespace tessera {
 namespace {
 
+using testing::error_of;
 namespace fs = std::filesystem;
 
 class DistributedCheckpoint : public ::testing::Test {
@@ -56,15 +58,6 @@ class DistributedCheckpoint : public ::testing::Test {
       parameters.entries.emplace_back(parameter.name, std::move(tensor));
     }
     return parameters;
-  }
-
-  static std::string error_of(const std::function<void()>& action) {
-    try {
-      action();
-      return "";
-    } catch (const Error& error) {
-      return error.what();
-    }
   }
 
   static bool has(const Model& net, const std::string& name, const Tensor& wanted) {

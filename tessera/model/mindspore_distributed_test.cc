@@ -10,11 +10,13 @@
 #include "tessera/base/text.h"
 #include "tessera/io/json.h"
 #include "tessera/model/distributed_checkpoint.h"
+#include "tests/support/error_of.h"
 #include "tests/support/shared_data.h"
 
 namespace tessera {
 namespace {
 
+using testing::error_of;
 namespace fs = std::filesystem;
 
 fs::path data() {
@@ -65,15 +67,6 @@ std::string difference(const ParameterMap& found, const ParameterMap& wanted,
     if (!std::ranges::equal(here->bytes(), there.bytes())) return name + " has other values";
   }
   return "";
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 fs::path strategy_in(const Json& one, const char* key) {

@@ -134,11 +134,10 @@ Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& 
   options_.place.deterministic |= options.deterministic;
   const int64_t rows = nominal_rows(options_);
   const bool is_training = options_.search && options_.search->training != nullptr;
-  Placed placed =
-      is_training ? search_step(rows) : place_network(trace(spec_, rows, row_shape_), options_);
-  if (!is_training) note_parameters(placed);
-  if (options_.search && !is_training)
-    for (const Node& node : placed.graph.nodes) shardings_.push_back(node.sharding);
+  if (is_training)
+    search_step(rows);
+  else
+    place_first(rows);
   // Other batches find the parameters where this one has put them.
   options_.place.layout_of =
       [this, asked = options.place.layout_of](const ValueInfo& value) -> std::optional<Layout> {
@@ -147,7 +146,15 @@ Spread::Spread(const ModelSpec& spec, const Shape& row_shape, const RunOptions& 
     if (const Layout* known = layout(value.name)) return *known;
     return asked == nullptr ? std::nullopt : asked(value);
   };
-  placed_.emplace(rows, is_training ? place_rows(rows) : std::move(placed));
+  placed(rows);  // also of a step: what cannot be placed is said now
+}
+
+void Spread::place_first(int64_t rows) {
+  Placed placed = place_network(trace(spec_, rows, row_shape_), options_);
+  note_parameters(placed);
+  if (options_.search)
+    for (const Node& node : placed.graph.nodes) shardings_.push_back(node.sharding);
+  placed_.emplace(rows, std::move(placed));
 }
 
 void Spread::note_parameters(const Placed& placed) {
@@ -159,8 +166,7 @@ void Spread::note_parameters(const Placed& placed) {
   }
 }
 
-/// The cheapest placement of a training step, and its shardings by what the nodes compute.
-Placed Spread::search_step(int64_t rows) {
+void Spread::search_step(int64_t rows) {
   Graph network = training_network(spec_, rows, row_shape_, {}, options_);
   require(options_.place.stages.size() <= 1,
           "a placement of training steps is not looked for in pipeline stages: leave the stages "
@@ -174,9 +180,10 @@ Placed Spread::search_step(int64_t rows) {
   wanted.states = static_cast<int>(step.kept.size() / step.trained.size());
   PlaceOptions place_options = options_.place;
   place_options.network = step.network;
-  Placed placed = first_that_fits(search(wanted, place_options), options_, [&](const Found& one) {
-    return place(sharded_as(step.graph, one, options_), place_options);
-  });
+  const Placed placed =
+      first_that_fits(search(wanted, place_options), options_, [&](const Found& one) {
+        return place(sharded_as(step.graph, one, options_), place_options);
+      });
   for (size_t n = 0; n < wanted.forward_nodes; ++n) {
     const Node& node = placed.graph.nodes[n];
     const std::string& result = placed.graph.values[static_cast<size_t>(node.results[0])].name;
@@ -187,7 +194,6 @@ Placed Spread::search_step(int64_t rows) {
     layouts_.erase(kept.name);
     read_as_.erase(kept.name);
   }
-  return placed;
 }
 
 Placed Spread::place_rows(int64_t rows) const {
@@ -220,20 +226,24 @@ Placed Spread::place_training(const TrainGraph& step,
       const auto& parameters = options_.place.cut_further;
       return parameters == nullptr ? std::nullopt : parameters(value, layout);
     }
-    const bool is_sum = value.name.starts_with("accu_grads.");
+    const bool is_sum = value.name.starts_with(kGradientSums);
     if (!shared || (is_sum && !shared->gradient_accumulation_shard)) return std::nullopt;
     return tessera::cut_further(*shared, value, layout);
   };
+  return place(sharded_as_searched(step.graph), options);
+}
+
+Graph Spread::sharded_as_searched(Graph step) const {
+  if (step_shardings_.empty()) return step;
   Found found;
-  for (const Node& node : step.graph.nodes) {
+  for (const Node& node : step.nodes) {
     const auto result = static_cast<size_t>(node.results[0]);
-    const std::string& name = step.graph.values[result].name;  // of a micro-batch "v3@1"
+    const std::string& name = step.values[result].name;  // of a micro-batch "v3@1"
     const auto known = step_shardings_.find(name.substr(0, name.find('@')));
     found.shardings.push_back(known == step_shardings_.end() ? "" : known->second);
   }
-  Graph graph = step.graph;
-  if (!step_shardings_.empty()) apply(graph, found, options.mesh);
-  return place(graph, options);
+  apply(step, found, options_.place.mesh);
+  return step;
 }
 
 const Placed& Spread::placed(int64_t rows) const {

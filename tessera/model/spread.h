@@ -56,7 +56,12 @@ class Spread {
 
  private:
   Placed place_rows(int64_t rows) const;
-  Placed search_step(int64_t rows);
+  /// Places a batch, and notes where its parameters lie.
+  void place_first(int64_t rows);
+  /// The same for the cheapest placement of a training step, and notes its shardings; of the model
+  /// alone nothing is placed yet.
+  void search_step(int64_t rows);
+  Graph sharded_as_searched(Graph step) const;
   void note_parameters(const Placed& placed);
 
   ModelSpec spec_;

@@ -58,6 +58,12 @@ class Placer {
   }
 
  private:
+  /// What a node that says how it is sharded wants of a parameter.
+  struct Wanted {
+    size_t node = 0;
+    Layout layout;
+  };
+
   const ValueInfo& value(ValueId id) const { return placed_.graph.values[at(id)]; }
   std::vector<Form>& forms(ValueId id) { return placed_.forms[at(id)]; }
   Layout replicated_on(const MeshPtr& mesh, size_t id) const {
@@ -153,8 +159,7 @@ class Placer {
       const auto uncut = placed_.uncut.find(*of);
       goal = uncut == placed_.uncut.end() ? placed_.layout(*of) : uncut->second.layout;
       goal->partial.clear();
-      if (goal->mesh->rank_count() == stages_.of_node(n)->rank_count())
-        goal = stages_.moved(*goal, stages_.of_node(n));
+      goal = as_on(*goal, stages_.of_node(n));
     }
     return goals;
   }
@@ -231,10 +236,14 @@ class Placer {
     const auto uncut = placed_.uncut.find(id);
     if (uncut != placed_.uncut.end() && (placed_.network[n] || !is_kept_cut(id)))
       made.layout = uncut->second.layout;
-    // What comes from another stage may come cut as it is there.
-    if (made.layout.mesh->rank_count() == stage->rank_count())
-      made.layout = stages_.moved(made.layout, stage);
+    made.layout = as_on(made.layout, stage);
     return made;
+  }
+
+  /// What comes from another stage may come cut as it is there.
+  Layout as_on(const Layout& layout, const MeshPtr& stage) const {
+    const bool is_of_a_stage = layout.mesh->rank_count() == stage->rank_count();
+    return is_of_a_stage ? stages_.moved(layout, stage) : layout;
   }
 
   /// Whether a parameter is cut further and has not been gathered for a node: a forward pass reads
@@ -354,12 +363,6 @@ class Placer {
   internal::Stages stages_;
   internal::Plans plans_;
   Placed placed_;
-  /// What a node that says how it is sharded wants of a parameter.
-  struct Wanted {
-    size_t node = 0;
-    Layout layout;
-  };
-
   std::vector<int> producers_;      // per value its node, or -1
   std::vector<bool> is_parameter_;  // per value
   std::vector<bool> is_free_;       // per value: it lies as its first reader wants it
@@ -380,7 +383,6 @@ int ranks_of(const Mesh& a, const Mesh& b) {
 }  // namespace
 
 Placed place(const Graph& graph, const PlaceOptions& options) {
-  require(options.mesh != nullptr, "a mesh is needed to place a graph");
   return Placer(graph, options).run();
 }
 

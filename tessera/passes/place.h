@@ -23,8 +23,8 @@ namespace tessera {
 /// How nodes that nobody sharded are placed.
 enum class PlaceMode : uint8_t {
   kFollow,  // where their operands are, as far as the op's rule allows, for the fewest bytes
-  /// semi_auto_parallel: dim 0 in as many parts as divide both it and the
-  /// ranks. Inputs are whole on every rank unless layout_of says otherwise, reshape follows.
+  /// semi_auto_parallel: dim 0 in as many parts as divide both it and the ranks. Inputs are whole
+  /// on every rank unless layout_of says otherwise, reshape follows.
   kMindSpore,
 };
 
@@ -48,8 +48,8 @@ struct PlaceOptions {
   /// kMindSpore: per node whether it is the network's own; the others, a backward pass, are placed
   /// as by kFollow. Empty: all are.
   std::vector<bool> network = {};
-  /// kMindSpore: the pieces of each input, one tuple per input or one for all; dims
-  /// that a tuple lacks are whole, ranks that are left over repeat. Empty: all of it on every rank.
+  /// kMindSpore: the pieces of each input, one tuple per input or one for all; dims that a tuple
+  /// lacks are whole, ranks that are left over repeat. Empty: all of it on every rank.
   std::vector<std::vector<int>> input_pieces = {};
   /// Sums of floating-point values stay on one rank: their parts are sent, not partial sums, so
   /// that the order of summing does not depend on the ranks. Parameters are then loaded where they

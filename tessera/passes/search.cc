@@ -416,12 +416,10 @@ class Search {
 }  // namespace
 
 std::vector<Found> search(const Graph& graph, const PlaceOptions& options, bool counts_outputs) {
-  require(options.mesh != nullptr, "a mesh is needed to place a graph");
   return Search(graph, options).run(counts_outputs);
 }
 
 std::vector<Found> search(const StepToSearch& step, const PlaceOptions& options) {
-  require(options.mesh != nullptr, "a mesh is needed to place a graph");
   const Graph forward = internal::forward_part(*step.graph, step.forward_nodes);
   Search made(forward, options);
   made.count_training(step);

@@ -10,10 +10,13 @@
 #include "tessera/checkpoint/writer.h"
 #include "tessera/io/json.h"
 #include "tessera/io/memory_file_system.h"
+#include "tests/support/error_of.h"
 #include "tests/support/shared_data.h"
 
 namespace tessera {
 namespace {
+
+using testing::error_of;
 
 Record tensor_record(std::string name, Shape shape, DType dtype = DType::kF32) {
   Record record;
@@ -21,15 +24,6 @@ Record tensor_record(std::string name, Shape shape, DType dtype = DType::kF32) {
   record.dtype = dtype;
   record.shape = std::move(shape);
   return record;
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 /// Two ranks: "w" [4,6] by columns, "b" [3] with 2 and 1 elements, "s" a string on both.

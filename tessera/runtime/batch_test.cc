@@ -4,6 +4,7 @@
 
 #include "tessera/base/workers.h"
 #include "tessera/runtime/program.h"
+#include "tests/support/evaluate_graph.h"
 #include "tests/support/random_cnn.h"
 
 namespace tessera {

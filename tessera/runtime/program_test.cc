@@ -7,6 +7,7 @@
 #include "tessera/ops/registry.h"
 #include "tessera/ops/threads.h"
 #include "tessera/runtime/internal/memory_plan.h"
+#include "tests/support/evaluate_graph.h"
 #include "tests/support/random_cnn.h"
 
 namespace tessera {

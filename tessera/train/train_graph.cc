@@ -44,14 +44,12 @@ class Builder {
 
   TrainGraph run() {
     Graph& g = graph();
+    std::vector<Value> gradients;
     if (part_ == StepPart::kApply) {
       replace_graph(parameters_only());
       made_.network.clear();
-    }
-    std::vector<Value> gradients;
-    if (part_ == StepPart::kApply) {
       for (const Trained& trained : trained_)
-        gradients.push_back(keep("accu_grads", 0, trained.value));
+        gradients.push_back(keep(kGradientSums, 0, trained.value));
     } else {
       gradients = backward();
     }
@@ -60,6 +58,7 @@ class Builder {
     } else {
       step(gradients);
     }
+    if (part_ == StepPart::kApply) clear(gradients);
     made_.network.resize(g.nodes.size(), false);
     if (has_stages()) complete_stages(made_.stages, g, stages_of_parameters());
     verify(g);
@@ -284,7 +283,7 @@ class Builder {
     const InScope scope(graph(), "optimizer");
     const Value count = number(recipe_.accumulate);
     for (size_t i = 0; i < gradients.size(); ++i) {
-      const Value sum = keep("accu_grads", 0, trained_[i].value);
+      const Value sum = keep(kGradientSums, 0, trained_[i].value);
       update(sum, add(sum, div(gradients[i], like(count, gradients[i]))));
       // It stays as it is, but no constant: the other graph changes it between two runs.
       update(trained_[i].value, trained_[i].value);
@@ -345,14 +344,13 @@ class Builder {
       update(trained.value, made[0]);
       for (size_t s = 0; s < kept[i].size(); ++s) update(kept[i][s], made[1 + s]);
     }
-    if (part_ == StepPart::kApply) clear(gradients_kept());
   }
 
   /// A step whose loss, or with scaled losses a gradient, is no finite number changes nothing: the
   /// rate is no number then.
   void guard(std::vector<Value>& rates, const std::vector<Value>& gradients) {
     std::optional<Value> bad;
-    if (recipe_.scales_loss && recipe_.drops_overflow) {
+    if (recipe_.looks_for_overflow()) {
       for (const Value gradient : gradients) {
         const Value sum = nothing_of(as_f32(reduce_sum(gradient)));
         bad = bad ? add(*bad, sum) : sum;
@@ -362,13 +360,6 @@ class Builder {
     if (loss_) bad = bad ? add(*bad, nothing_of(*loss_)) : nothing_of(*loss_);
     if (!bad) return;
     for (Value& rate : rates) rate = add(rate, *bad);
-  }
-
-  std::vector<Value> gradients_kept() {
-    std::vector<Value> all;
-    for (const Trained& trained : trained_)
-      all.push_back({&graph(), *graph().find("accu_grads." + name(trained.value))});
-    return all;
   }
 
   void clear(const std::vector<Value>& tensors) {

@@ -45,6 +45,8 @@ struct TrainRecipe {
   /// Where one of the scaled gradients is no finite number, the step changes nothing, and the last
   /// output of the graph that makes it, else 0, is no number.
   bool drops_overflow = true;
+
+  bool looks_for_overflow() const { return scales_loss && drops_overflow; }
 };
 
 /// Which part of a step a graph is.
@@ -53,6 +55,9 @@ enum class StepPart : uint8_t {
   kAccumulate,  // adds a batch's gradients to accu_grads.*
   kApply,       // the optimizer's step with these, which are zeros then; no batch, no output
 };
+
+/// What the sums of gradients over several batches are called, before a '.' and their parameter.
+inline constexpr std::string_view kGradientSums = "accu_grads";
 
 /// A tensor that training keeps beside the network's parameters.
 struct KeptTensor {

@@ -9,6 +9,7 @@
 #include "tessera/base/text.h"
 #include "tessera/passes/pass.h"
 #include "tessera/runtime/program.h"
+#include "tests/support/evaluate_graph.h"
 #include "tests/support/random_cnn.h"
 #include "tests/support/shared_data.h"
 

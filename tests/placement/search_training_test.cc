@@ -50,6 +50,16 @@ Placed placed_as(const Step& step, const Found& found, PlaceOptions options) {
   return place(graph, options);
 }
 
+struct Cheapest {
+  Found found;
+  Placed placed;
+};
+
+Cheapest cheapest(Step step, const PlaceOptions& options) {
+  const Found found = search(step, options).front();
+  return {found, placed_as(step, found, options)};
+}
+
 int64_t moved(const Placed& placed) {
   int64_t bytes = 0;
   for (const Movement& movement : movements(placed))
@@ -107,13 +117,12 @@ TEST(SearchForTraining, NoPlacementOfTheForwardPassCostsLess) {
     for (const int64_t rows : {4, 12, 36}) {
       for (const bool by_rows : {false, true}) {
         SCOPED_TRACE(fmt::format("{} rows on {} {}", rows, mesh, by_rows));
-        Step step = step_of(two_products(rows, 6, 12, 6));
+        const Step step = step_of(two_products(rows, 6, 12, 6));
         PlaceOptions options{.mesh = parse_mesh(mesh)};
         options.costs.latency_bytes = 0;
         if (by_rows) options.input_pieces = {{options.mesh->rank_count()}};
-        const std::vector<Found> found = search(step, options);
-        const Placed placed = placed_as(step, found.front(), options);
-        const double ours = cost_of(step, placed, found.front().work);
+        const auto [found, placed] = cheapest(step, options);
+        const double ours = cost_of(step, placed, found.work);
         double best = std::numeric_limits<double>::infinity();
         std::string text;
         std::vector<std::string> chosen;
@@ -133,12 +142,10 @@ TEST(SearchForTraining, NoPlacementOfTheForwardPassCostsLess) {
 
 /// Bytes that the search says and that the placed step moves.
 double ratio(const std::string& net, int64_t rows, int ranks, double latency_bytes) {
-  Step step = step_of(make_net(net, rows));
   PlaceOptions options{.mesh = search_mesh(ranks)};
   options.costs.latency_bytes = latency_bytes;
-  const Found found = search(step, options).front();
-  const auto real = static_cast<double>(moved(placed_as(step, found, options)));
-  return real / static_cast<double>(found.bytes);
+  const auto [found, placed] = cheapest(step_of(make_net(net, rows)), options);
+  return static_cast<double>(moved(placed)) / static_cast<double>(found.bytes);
 }
 
 // Where rows alone are cut, all that moves are gradients and the loss. Else the backward pass takes
@@ -172,10 +179,7 @@ PlaceOptions by_bytes(int ranks) {
 
 TEST(SearchForTraining, LargeBatchesOfSmallWeightsAreCutByRows) {
   for (const int ranks : {2, 4, 8}) {
-    Step step = step_of(two_products(512, 16, 16, 8));
-    const PlaceOptions options = by_bytes(ranks);
-    const Found found = search(step, options).front();
-    const Placed placed = placed_as(step, found, options);
+    const auto [found, placed] = cheapest(step_of(two_products(512, 16, 16, 8)), by_bytes(ranks));
     EXPECT_EQ(cut_of(placed, "a"), "[-, -]");
     EXPECT_EQ(cut_of(placed, "b"), "[-, -]");
     // Each rank receives the gradients twice but for its part: reduced, and gathered.
@@ -185,10 +189,7 @@ TEST(SearchForTraining, LargeBatchesOfSmallWeightsAreCutByRows) {
 
 TEST(SearchForTraining, LargeWeightsOfSmallBatchesAreCutByColumnsThenRows) {
   for (const int ranks : {2, 4, 8}) {
-    Step step = step_of(two_products(8, 256, 1024, 64));
-    const PlaceOptions options = by_bytes(ranks);
-    const Found found = search(step, options).front();
-    const Placed placed = placed_as(step, found, options);
+    const auto [found, placed] = cheapest(step_of(two_products(8, 256, 1024, 64)), by_bytes(ranks));
     EXPECT_EQ(cut_of(placed, "a"), "[-, d0]");
     EXPECT_EQ(cut_of(placed, "b"), "[d0, -]");
     // What is summed over the ranks is the output alone.

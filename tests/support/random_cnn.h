@@ -1,4 +1,4 @@
-// Small random networks, and their plain evaluation: the oracle of passes and programs.
+// Small random networks, and values for them.
 #pragma once
 
 #include <cmath>
@@ -128,33 +128,6 @@ inline std::vector<Tensor> random_tensors(const Graph& graph, std::span<const Va
     tensors.push_back(std::move(tensor));
   }
   return tensors;
-}
-
-/// The outputs by the reference kernels, node by node, nothing shared.
-inline std::vector<Tensor> evaluate_graph(const Graph& graph, std::span<const Tensor> parameters,
-                                          std::span<const Tensor> inputs) {
-  std::vector<Tensor> values(graph.values.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    values[static_cast<size_t>(graph.inputs[i])] = inputs[i];
-  }
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    values[static_cast<size_t>(graph.parameters[i])] = parameters[i];
-  }
-  for (const auto& [id, tensor] : graph.constants) values[static_cast<size_t>(id)] = tensor;
-  for (const Node& node : graph.nodes) {
-    std::vector<Tensor> operands;
-    for (const ValueId id : node.operands) operands.push_back(values[static_cast<size_t>(id)]);
-    std::vector<Tensor> results =
-        node.op->is_view
-            ? std::vector<Tensor>{operands[0].reshape(graph.type(node.results[0]).global)}
-            : evaluate(*node.op, operands, node.attrs);
-    for (size_t r = 0; r < results.size(); ++r) {
-      values[static_cast<size_t>(node.results[r])] = std::move(results[r]);
-    }
-  }
-  std::vector<Tensor> outputs;
-  for (const ValueId id : graph.outputs) outputs.push_back(values[static_cast<size_t>(id)]);
-  return outputs;
 }
 
 /// The largest |wanted - found|, relative to the largest |wanted| where that is above 1; infinite

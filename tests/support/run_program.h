@@ -16,5 +16,9 @@ struct Outcome {
 Outcome run_tessera(const std::vector<std::string>& arguments);
 /// Runs any program (argv[0] is looked up in PATH).
 Outcome run_program(const std::vector<std::string>& argv);
+/// Runs what a user types; "$TESSERA_PROGRAM" is the built `tessera`.
+inline Outcome shell(const std::string& command) {
+  return run_program({"bash", "-c", command});
+}
 
 }  // namespace tessera::testing

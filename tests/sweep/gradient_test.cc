@@ -8,7 +8,7 @@
 #include "tessera/ops/ops.h"
 #include "tessera/ops/registry.h"
 #include "tessera/passes/gradients.h"
-#include "tests/sweep/evaluate_graph.h"
+#include "tests/support/evaluate_graph.h"
 #include "tests/sweep/example_call.h"
 
 namespace tessera::testing {

@@ -13,8 +13,8 @@
 #include "tessera/passes/gradients.h"
 #include "tessera/passes/training.h"
 #include "tests/support/bn_net.h"
+#include "tests/support/evaluate_graph.h"
 #include "tests/support/shared_data.h"
-#include "tests/sweep/evaluate_graph.h"
 
 namespace tessera::testing {
 namespace {

@@ -10,7 +10,7 @@
 #include "tessera/ops/ops.h"
 #include "tessera/passes/gradients.h"
 #include "tessera/tensor/half.h"
-#include "tests/sweep/evaluate_graph.h"
+#include "tests/support/evaluate_graph.h"
 
 namespace tessera::testing {
 namespace {
@@ -135,7 +135,7 @@ TEST(ToTraining, DropsAboutAsManyElementsAsAskedAndOthersAtEveryStep) {
   EXPECT_NEAR(static_cast<double>(same), 4000 * (0.375 * 0.375 + 0.625 * 0.625), 200);
 }
 
-/// conv2d, relu, flatten and dense over f32 parameters, in training whose products are of bf16.
+/// A dense layer of f32 parameters, in training whose products are of bf16.
 TEST(ReducedProducts, AreRoundedAndSoAreTheirGradients) {
   Graph network;
   const Value x{&network, network.add_input("x", DType::kF32, {2, 3})};

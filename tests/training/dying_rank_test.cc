@@ -24,10 +24,6 @@ const std::string kRun =
 const std::string kMpirun = "mpirun --allow-run-as-root --oversubscribe -n 2 ";
 const std::string kStages = "--stages 'conv*;fc*' --micro-batches 4 ";
 
-Outcome shell(const std::string& command) {
-  return run_program({"bash", "-c", command});
-}
-
 void expect_success(const std::string& command) {
   const Outcome outcome = shell(command);
   EXPECT_EQ(outcome.status, 0) << command << "\n" << outcome.out << outcome.err;
@@ -144,13 +140,6 @@ void train_slices(const std::filesystem::path& folder, Rank dies, const ModelSou
     const std::vector<Callback*> callbacks = {&fault, &saver};
     trainer.train(1, digits(model.spec(), 8, 80), callbacks);
   });
-}
-
-std::set<std::string> files_in(const std::filesystem::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    names.insert(entry.path().filename().string());
-  return names;
 }
 
 TEST(DyingThread, StopsAllAndLeavesTheSlicesOfOneStep) {

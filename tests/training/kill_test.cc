@@ -16,10 +16,6 @@ const std::string kRun =
     "\"$TESSERA_PROGRAM\" train lenet5 --data digits:train --limit 960 --epochs 2 --seed 2 "
     "--threads 1 --quiet --save-steps 1 --keep 3 ";
 
-Outcome shell(const std::string& command) {
-  return run_program({"bash", "-c", command});
-}
-
 TEST(Killed, TrainingGoesOnAsIfItHadNotBeen) {
   const ScratchFolder folder("killed");
   const std::string at = folder.path().string();

@@ -4,11 +4,11 @@
 
 #include <cmath>
 
-#include "tessera/comm/communicator.h"
 #include "tessera/model/predict_layout.h"
 #include "tessera/model/spread.h"
 #include "tessera/model/train/parallel_training.h"
 #include "tests/training/digits_run.h"
+#include "tests/training/on_ranks.h"
 
 namespace tessera::testing {
 namespace {
@@ -28,7 +28,7 @@ using RunOf = std::function<RunOptions(Communicator&, const TrainOptions&)>;
 Result train(int ranks, const TrainOptions& options, const RunOf& run = nullptr,
              const std::string& model_name = "lenet5") {
   Result result;
-  const auto on_rank = [&](Communicator* world) {
+  on_ranks(ranks, [&](Communicator* world) {
     RunOptions how{.threads = 1};
     if (world != nullptr) how = run(*world, options);
     how.threads = 1;
@@ -44,11 +44,7 @@ Result train(int ranks, const TrainOptions& options, const RunOf& run = nullptr,
       if (tensor.values.shape() == tensor.shape)
         result.whole.emplace(tensor.name, tensor.values.clone());
     }
-  };
-  if (ranks == 1)
-    on_rank(nullptr);
-  else
-    run_world({.ranks = ranks}, [&](Communicator& world) { on_rank(&world); });
+  });
   return result;
 }
 

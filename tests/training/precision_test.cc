@@ -12,18 +12,6 @@
 namespace tessera::testing {
 namespace {
 
-Model lenet() {
-  return Model::open({.model = "lenet5", .seed = 5}, {.threads = 1});
-}
-
-using Tensors = std::map<std::string, Tensor>;
-
-Tensors tensors_of(const Trainer& trainer) {
-  Tensors found;
-  for (const TrainedTensor& tensor : trainer.tensors()) found.emplace(tensor.name, tensor.values);
-  return found;
-}
-
 /// What lies in a trainer of LeNet after two epochs of ten steps.
 Tensors trained_with(const TrainOptions& options) {
   Model model = lenet();
@@ -47,10 +35,8 @@ TEST(LossScale, OfAPowerOfTwoChangesNoBit) {
                               "dynamic(init_loss_scale=65536)"}) {
       TrainOptions scaled = options;
       scaled.loss_scale = scale;
-      const Tensors found = trained_with(scaled);
-      for (const auto& [name, values] : plain)
-        EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
-            << name << " with " << scale;
+      SCOPED_TRACE(scale);
+      expect_same_bits(trained_with(scaled), plain);
     }
   }
 }
@@ -135,9 +121,8 @@ TEST(LossScale, GoesOnWhereItWasSaved) {
     trainer.train(2, digits(other.spec(), 8, 80));
     const Tensors found = tensors_of(trainer);
     ASSERT_EQ(found.size(), whole.size());
-    for (const auto& [name, values] : whole)
-      EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
-          << name << " after " << steps << " steps";
+    SCOPED_TRACE(steps);
+    expect_same_bits(found, whole);
   }
 }
 

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "tessera/checkpoint/digest.h"
-#include "tessera/comm/communicator.h"
 #include "tessera/model/layout_rules.h"
 #include "tests/training/digits_run.h"
+#include "tests/training/on_ranks.h"
 
 namespace tessera::testing {
 namespace {
@@ -16,7 +16,7 @@ struct Way {
   std::string name;
   int ranks = 1;
   std::string mesh = {};
-  std::vector<std::pair<std::string, std::string>> layouts = {};  // by parameter
+  Layouts layouts = {};
   bool deterministic = false;
   bool shard_optimizer = false;
   bool shard_parameters = false;
@@ -29,30 +29,21 @@ void PrintTo(const Way& way, std::ostream* out) {
 RunOptions run_options(const Way& way, Communicator* world) {
   RunOptions run{.threads = 1, .deterministic = way.deterministic, .world = world};
   if (way.shard_parameters)
-    run.place.cut_further = [](const ValueInfo& value, const Layout& layout) {
-      return cut_further({.parallel_optimizer_threshold = 0}, value, layout);
-    };
-  if (way.mesh.empty()) return run;
-  run.place.mesh = parse_mesh(way.mesh);
-  run.place.layout_of = [mesh = run.place.mesh,
-                         &way](const ValueInfo& value) -> std::optional<Layout> {
-    for (const auto& [name, text] : way.layouts)
-      if (name == value.name) return parse_layout(text, mesh);
-    return std::nullopt;
-  };
+    run.place.cut_further = further_cuts({.parallel_optimizer_threshold = 0});
+  lay_out(run.place, way.mesh, way.layouts);
   return run;
 }
 
 struct Result {
   std::vector<double> losses;
-  std::map<std::string, Tensor> weights;  // those that rank 0 has whole
+  Tensors weights;  // those that rank 0 has whole
 };
 
 /// LeNet-5 with new weights on the first digits, each rank the same.
 Result train_rows(const Way& way, TrainOptions options, int64_t batch, int64_t rows) {
   options.shard_optimizer = way.shard_optimizer;
   Result result;
-  const auto on_rank = [&](Communicator* world) {
+  on_ranks(way.ranks, [&](Communicator* world) {
     Model model = Model::open({.model = "lenet5", .seed = 3}, run_options(way, world));
     Trainer trainer(model, options);
     Losses losses;
@@ -60,13 +51,8 @@ Result train_rows(const Way& way, TrainOptions options, int64_t batch, int64_t r
     trainer.train(1, digits(model.spec(), batch, rows), callbacks);
     if (world != nullptr && world->rank() != 0) return;
     result.losses = losses.all;
-    for (const TrainedTensor& tensor : trainer.tensors())
-      if (tensor.values.shape() == tensor.shape) result.weights.emplace(tensor.name, tensor.values);
-  };
-  if (way.ranks == 1)
-    on_rank(nullptr);
-  else
-    run_world({.ranks = way.ranks}, [&](Communicator& world) { on_rank(&world); });
+    result.weights = whole_tensors(trainer);
+  });
   return result;
 }
 
@@ -75,9 +61,6 @@ Result train(const Way& way, const TrainOptions& options) {
 }
 
 class TrainingOnRanks : public ::testing::TestWithParam<Way> {};
-
-const std::vector<std::pair<std::string, std::string>> kTensorParallel = {
-    {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
 
 INSTANTIATE_TEST_SUITE_P(
     Of, TrainingOnRanks,
@@ -123,11 +106,7 @@ TEST_P(TrainingOnRanks, HasTheSameBitsWhenItIsDeterministic) {
   const Result alone = train({.name = "alone", .deterministic = true}, options);
   const Result found = train(way, options);
   EXPECT_EQ(found.losses, alone.losses);
-  for (const auto& [name, values] : found.weights) {
-    const auto known = alone.weights.find(name);
-    ASSERT_NE(known, alone.weights.end()) << name;
-    EXPECT_TRUE(std::ranges::equal(values.bytes(), known->second.bytes())) << name;
-  }
+  expect_same_bits(alone.weights, found.weights);
 }
 
 TEST(OptimizerSharding, LeavesEachRankItsShareOfTheStates) {
@@ -145,7 +124,7 @@ TEST(OptimizerSharding, LeavesEachRankItsShareOfTheStates) {
 }
 
 /// The weights after 320 digits in batches, so many of which make a step, on so many ranks.
-std::map<std::string, Tensor> weights_by(int64_t batch, int accumulate, int ranks) {
+Tensors weights_by(int64_t batch, int accumulate, int ranks) {
   const Result result = train_rows(
       {.name = "", .ranks = ranks},
       {.optimizer = "momentum(learning_rate=0.05)", .accumulate = accumulate}, batch, 320);

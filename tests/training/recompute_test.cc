@@ -9,7 +9,7 @@ namespace {
 
 struct Made {
   std::vector<double> losses;
-  std::map<std::string, Tensor> tensors;
+  Tensors tensors;
   int64_t activation_bytes = 0;
 };
 
@@ -27,8 +27,7 @@ Made train(const TrainOptions& options, Communicator* world = nullptr,
   Made made;
   made.activation_bytes = trainer.train(1, rows, callbacks).activation_bytes;
   made.losses = losses.all;
-  for (const TrainedTensor& tensor : trainer.tensors())
-    made.tensors.emplace(tensor.name, tensor.values);
+  made.tensors = tensors_of(trainer);
   return made;
 }
 
@@ -36,8 +35,7 @@ void expect_same_in_less(const Made& kept, const Made& again, std::string_view w
                          double part = 0.75) {
   EXPECT_EQ(kept.losses, again.losses);
   ASSERT_EQ(kept.tensors.size(), again.tensors.size());
-  for (const auto& [name, values] : kept.tensors)
-    EXPECT_TRUE(std::ranges::equal(values.bytes(), again.tensors.at(name).bytes())) << name;
+  expect_same_bits(again.tensors, kept.tensors);
   EXPECT_LT(again.activation_bytes, part * static_cast<double>(kept.activation_bytes));
   fmt::print("{}: a step keeps {} MB, and {} MB where layers are computed again\n", where,
              kept.activation_bytes / 1e6, again.activation_bytes / 1e6);

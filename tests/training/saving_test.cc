@@ -7,24 +7,13 @@
 
 #include "tessera/checkpoint/checkpoint.h"
 #include "tessera/checkpoint/load_plan.h"
-#include "tessera/comm/communicator.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
+#include "tests/training/on_ranks.h"
 
 namespace tessera::testing {
 namespace {
-
-std::set<std::string> files_in(const std::filesystem::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    names.insert(entry.path().filename().string());
-  return names;
-}
-
-Model lenet() {
-  return Model::open({.model = "lenet5", .seed = 5}, {.threads = 1});
-}
 
 /// Trains new weights for two epochs of ten steps of 8 rows, with this saver.
 void train_with(ModelCheckpoint& saver, const TrainOptions& options = {}) {
@@ -147,8 +136,8 @@ TEST(ModelCheckpoint, RefusesSettingsThatDoNotGoTogether) {
   refuses("a", {.append_info = {"learning_rate"}});
 }
 
-/// The weights after 20 steps, gone on with after `steps` of them where that is above 0.
-std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t steps) {
+/// What training has after 20 steps, gone on with after `steps` of them where that is above 0.
+Tensors tensors_after(const TrainOptions& options, int64_t steps) {
   const ScratchFolder folder("training");
   const auto rows = [](const Model& model) { return digits(model.spec(), 8, 80).shuffle(11); };
   Model model = lenet();
@@ -168,22 +157,19 @@ std::map<std::string, Tensor> weights_after(const TrainOptions& options, int64_t
     EXPECT_EQ(trainer.global_step(), steps);
   }
   trainer.train(2, rows(other), {});
-  std::map<std::string, Tensor> weights;
-  for (const TrainedTensor& tensor : trainer.tensors()) weights.emplace(tensor.name, tensor.values);
-  return weights;
+  return tensors_of(trainer);
 }
 
 TEST(Resuming, GivesTheBitsOfARunThatWasNotInterrupted) {
   for (const std::string optimizer :
        {"momentum", "adam", "sgd(momentum=0.9)", "rms_prop", "lamb"}) {
     const TrainOptions options{.optimizer = optimizer};
-    const auto whole = weights_after(options, 0);
+    const auto whole = tensors_after(options, 0);
     for (const int64_t steps : {3, 10, 17}) {
-      const auto found = weights_after(options, steps);
+      SCOPED_TRACE(fmt::format("{} after {} steps", optimizer, steps));
+      const auto found = tensors_after(options, steps);
       ASSERT_EQ(found.size(), whole.size());
-      for (const auto& [name, values] : whole)
-        EXPECT_TRUE(std::ranges::equal(values.bytes(), found.at(name).bytes()))
-            << name << " of " << optimizer << " after " << steps << " steps";
+      expect_same_bits(found, whole);
     }
   }
 }
@@ -207,24 +193,16 @@ TEST(Resuming, OfAccumulationAndOfMicroBatchesBeginsAtTheRowsBehindTheStep) {
     EXPECT_EQ(second.global_step(), 13);
     EXPECT_EQ(second.train(2, rows(on), {}).rows, 56);
     EXPECT_EQ(second.global_step(), 20);
-    for (const TrainedTensor& tensor : first.tensors()) {
-      const auto found = second.tensors();
-      const auto same = std::find_if(found.begin(), found.end(), [&](const TrainedTensor& other) {
-        return other.name == tensor.name;
-      });
-      ASSERT_NE(same, found.end());
-      EXPECT_TRUE(std::ranges::equal(tensor.values.bytes(), same->values.bytes())) << tensor.name;
-    }
+    expect_same_bits(tensors_of(second), tensors_of(first));
   }
 }
 
 TEST(Resuming, BetweenStepsOfManyBatchesGoesOnAtTheRightBatch) {
   const TrainOptions options{.optimizer = "adam", .accumulate = 2};
-  const auto whole = weights_after(options, 0);
+  const auto whole = tensors_after(options, 0);
   for (const int64_t steps : {2, 7}) {
-    for (const auto& [name, values] : weights_after(options, steps))
-      EXPECT_TRUE(std::ranges::equal(values.bytes(), whole.at(name).bytes()))
-          << name << " after " << steps << " steps";
+    SCOPED_TRACE(steps);
+    expect_same_bits(whole, tensors_after(options, steps));
   }
 }
 
@@ -248,12 +226,7 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
   const auto run = [&](int ranks, const std::function<void(Trainer&, Communicator&)>& body) {
     run_world({.ranks = ranks}, [&](Communicator& world) {
       RunOptions options{.threads = 1, .world = &world};
-      options.place.mesh = make_mesh({{"tp", ranks}});
-      options.place.layout_of =
-          [mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
-        if (value.name == "fc1.weight") return parse_layout("[tp, -]", mesh);
-        return std::nullopt;
-      };
+      lay_out(options.place, fmt::format("{{tp={}}}", ranks), {{"fc1.weight", "[tp, -]"}});
       Model model = Model::open({.model = "lenet5", .seed = 5}, options);
       Trainer trainer(model, {.optimizer = "momentum"});
       body(trainer, world);
@@ -274,19 +247,11 @@ TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
 
 TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {
   const ScratchFolder folder("training");
-  const std::map<std::string, std::string, std::less<>> cuts = {
-      {"fc1.weight", "[tp, -]"}, {"fc1.bias", "[tp]"}, {"fc2.weight", "[-, tp]"}};
   for (const bool async : {false, true}) {
     const std::string prefix = async ? "later" : "now";
     run_world({.ranks = 4}, [&](Communicator& world) {
       RunOptions options{.threads = 1, .world = &world};
-      options.place.mesh = make_mesh({{"dp", 2}, {"tp", 2}});
-      options.place.layout_of =
-          [&, mesh = options.place.mesh](const ValueInfo& value) -> std::optional<Layout> {
-        const auto cut = cuts.find(value.name);
-        if (cut == cuts.end()) return std::nullopt;
-        return parse_layout(cut->second, mesh);
-      };
+      lay_out(options.place, "{dp=2,tp=2}", kTensorParallel);
       Model model = Model::open({.model = "lenet5", .seed = 5}, options);
       Trainer trainer(model, {.optimizer = "adam"});
       ModelCheckpoint saver(prefix, folder.path(), {.async_save = async});

@@ -1,8 +1,7 @@
 // Saving while training, with MindSpore's file names and rules of what is kept:
 //
-//   ModelCheckpoint saver("lenet", "out", {.save_checkpoint_steps = 1875, .keep_checkpoint_max =
-//   3}); trainer.train(10, data, {&saver});        // out/lenet-1_1875.ckpt, out/lenet-2_1875.ckpt,
-//   …
+//   ModelCheckpoint saver("lenet", "out", {.save_checkpoint_steps = 1875});
+//   trainer.train(10, data, {&saver});  // out/lenet-1_1875.ckpt, out/lenet-2_1875.ckpt, …
 //
 // A file appears under its name when it is complete. Of slices an older one goes when every rank
 // has the newer: whenever a rank dies, there is a step of which all slices are there.

@@ -9,8 +9,7 @@ namespace tessera {
 std::optional<FurtherCut> cut_further(const ParallelOptimizer& how, const ValueInfo& value,
                                       const Layout& layout) {
   require(how.parallel_optimizer_threshold >= 0,
-          "parallel_optimizer_threshold is {}; wanted 0 or "
-          "more KiB",
+          "parallel_optimizer_threshold is {}; wanted 0 or more KiB",
           how.parallel_optimizer_threshold);
   const int wanted = how.optimizer_weight_shard_size;
   require(wanted == -1 || wanted >= 1,
@@ -34,6 +33,12 @@ std::optional<FurtherCut> cut_further(const ParallelOptimizer& how, const ValueI
     return std::nullopt;  // its axes cannot be cut so
   }
   return cut;
+}
+
+decltype(PlaceOptions::cut_further) further_cuts(const ParallelOptimizer& how) {
+  return [how](const ValueInfo& value, const Layout& layout) {
+    return cut_further(how, value, layout);
+  };
 }
 
 }  // namespace tessera

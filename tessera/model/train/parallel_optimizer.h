@@ -20,5 +20,7 @@ struct ParallelOptimizer {
 /// ranks do not divide dim 0 of the part. Throws kInvalidArgument for numbers that cannot be.
 std::optional<FurtherCut> cut_further(const ParallelOptimizer& how, const ValueInfo& value,
                                       const Layout& layout);
+/// The same of every parameter, as PlaceOptions takes it.
+decltype(PlaceOptions::cut_further) further_cuts(const ParallelOptimizer& how);
 
 }  // namespace tessera

@@ -24,10 +24,7 @@ RunOptions with_training(RunOptions run, const AutoParallelContext& context,
   }
   // In data_parallel MindSpore leaves parameters whole.
   if (context.enable_parallel_optimizer && !is_data_parallel(context))
-    run.place.cut_further = [how = context.parallel_optimizer_config](const ValueInfo& value,
-                                                                      const Layout& layout) {
-      return cut_further(how, value, layout);
-    };
+    run.place.cut_further = further_cuts(context.parallel_optimizer_config);
   return run;
 }
 

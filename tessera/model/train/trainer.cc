@@ -55,6 +55,11 @@ std::vector<int64_t> of_all_ranks(Communicator* world, int64_t mine) {
   return all;
 }
 
+/// No elements of a tensor, of which another rank has some.
+Tensor nothing_of(DType dtype, const Shape& shape) {
+  return {dtype, Shape(shape.size(), 0)};
+}
+
 }  // namespace
 
 TrainRecipe recipe_of(const TrainOptions& options, int parts_of_batch) {
@@ -204,12 +209,11 @@ double Trainer::make_step(const Batch& batch) {
          "row {} of the data set cannot be read: {}; training leaves no "
          "row out: take it out of the data set",
          batch.bad[0].index, batch.bad[0].reason);
-  const bool is_whole = recipe_.accumulate == 1;
   Prepared& step = prepared(batch.all_rows, part_of_batch());
   std::vector<Tensor> outputs = run(step, &batch);
   const auto loss = static_cast<double>(outputs[0].data<float>()[0]);
   if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
-  if (!is_whole) {
+  if (part_of_batch() == StepPart::kAccumulate) {
     if (++accumulated_ < recipe_.accumulate) return loss;
     accumulated_ = 0;
     outputs = run(prepared(1, StepPart::kApply), nullptr);
@@ -220,8 +224,8 @@ double Trainer::make_step(const Batch& batch) {
 
 void Trainer::end_step(const std::vector<Tensor>& outputs) {
   model_.programs_.clear();  // they have the weights of before in them
-  const bool overflowed = recipe_.scales_loss && recipe_.drops_overflow &&
-                          !std::isfinite(outputs.back().data<float>()[0]);
+  const bool overflowed =
+      recipe_.looks_for_overflow() && !std::isfinite(outputs.back().data<float>()[0]);
   loss_scale_.update(overflowed);
   if (overflowed) {
     ++dropped_;
@@ -300,15 +304,6 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   return report;
 }
 
-namespace {
-
-/// No elements of a tensor, of which another rank has some.
-Tensor nothing_of(DType dtype, const Shape& shape) {
-  return {dtype, Shape(shape.size(), 0)};
-}
-
-}  // namespace
-
 std::vector<TrainedTensor> Trainer::weights(bool all) const {
   std::vector<TrainedTensor> found;
   for (const NetworkParameter& parameter : parameters_) {
@@ -350,7 +345,7 @@ std::vector<TrainedTensor> Trainer::tensors(bool everywhere) const {
   const auto number = [&](std::string_view name, double value) {
     all.push_back({std::string(name), Tensor::scalar(static_cast<float>(value)), {}});
   };
-  const bool saves_scale = recipe_.scales_loss && recipe_.drops_overflow;
+  const bool saves_scale = recipe_.looks_for_overflow();
   if (saves_scale) number("scale_sense", static_cast<double>(loss_scale_.scale()));
   Tensor step(DType::kI32, {1});
   step.mutable_data<int32_t>()[0] = static_cast<int32_t>(global_step_);
@@ -380,7 +375,7 @@ void Trainer::restore(const ModelSource& source) {
   const MeshPtr everyone = make_mesh({{"all", world() == nullptr ? 1 : world()->size()}});
   std::vector<WantedParameter> wanted = {
       {{"global_step", DType::kI32, {1}}, replicated(everyone, 1)}};
-  if (recipe_.scales_loss && recipe_.drops_overflow) {
+  if (recipe_.looks_for_overflow()) {
     wanted.push_back({{"scale_sense", DType::kF32, {}}, replicated(everyone, 0)});
     for (const char* name : {"current_iterator_step", "last_overflow_iterator_step"})
       wanted.push_back({{name, DType::kI32, {}}, replicated(everyone, 0)});
@@ -401,7 +396,7 @@ void Trainer::restore(const ModelSource& source) {
       copy_elements(here->second, tensor.values);
   global_step_ = step;
   dropped_ = 0;
-  if (recipe_.scales_loss && recipe_.drops_overflow) {
+  if (recipe_.looks_for_overflow()) {
     const auto iteration = stored.at("current_iterator_step").data<int32_t>()[0];
     loss_scale_.restore(stored.at("scale_sense").data<float>()[0], iteration,
                         stored.at("last_overflow_iterator_step").data<int32_t>()[0]);

@@ -27,10 +27,8 @@ class BroadcastTo final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const auto* x =
-        reinterpret_cast<const float*>(operands[0].buffer()->data() + operands[0].byte_offset());
-    auto* y =
-        reinterpret_cast<float*>(results[0].buffer()->mutable_data() + results[0].byte_offset());
+    const float* x = internal::floats_of(operands[0]);
+    float* y = internal::mutable_floats_of(results[0]);
     internal::walk<1>(rows_, {strides_}, [&](const std::array<int64_t, 1>& at) {
       if (repeats_)
         std::fill_n(y, run_, x[at[0]]);

@@ -43,6 +43,7 @@ bool same_ranks(const Mesh& a, const Mesh& b) {
 
 Stages::Stages(const Graph& graph, const PlaceOptions& options)
     : node_stage_(options.node_stages), reader_stage_(graph.values.size(), 0) {
+  require(options.mesh != nullptr, "a mesh is needed to place a graph");
   const int ranks = options.mesh->rank_count();
   const size_t count = std::max<size_t>(1, options.stages.size());
   for (size_t s = 0; s < count; ++s)

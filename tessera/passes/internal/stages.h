@@ -12,7 +12,7 @@ bool same_ranks(const Mesh& a, const Mesh& b);
 
 class Stages {
  public:
-  /// Throws as stages_of_nodes does.
+  /// Throws as stages_of_nodes does, and kInvalidArgument where the options have no mesh.
   Stages(const Graph& graph, const PlaceOptions& options);
 
   const MeshPtr& first() const { return meshes_.front(); }

@@ -27,11 +27,8 @@ class AvgPoolGrad final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const auto at = [](const Tensor& tensor) {
-      return reinterpret_cast<const float*>(tensor.buffer()->data() + tensor.byte_offset());
-    };
-    const float* gradient = at(operands[0]);
-    auto* out = const_cast<float*>(at(results[0]));
+    const float* gradient = internal::floats_of(operands[0]);
+    float* out = internal::mutable_floats_of(results[0]);
     const int64_t size = window_.y.input * window_.x.input * lanes_;
     const int64_t pooled = window_.y.output * window_.x.output * lanes_;
     internal::parallel_ranges(planes_, threads_, [&](int64_t begin, int64_t end) {

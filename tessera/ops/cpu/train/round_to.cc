@@ -1,13 +1,13 @@
 #include <bit>
 
-#include "tessera/ops/cpu/internal/f32_only.h"
-#include "tessera/ops/cpu/internal/parallel.h"
+#include "tessera/ops/cpu/train/internal/one_row.h"
 #include "tessera/ops/define_op.h"
 
 namespace tessera {
 namespace {
 
-// Selects instead of branches: the loops over these become vector instructions.
+// What the conversions of tensor/half.h give and take back, without their branches: the loops over
+// these become vector instructions.
 
 inline float rounded_to_bf16(float value) {
   const auto x = std::bit_cast<uint32_t>(value);
@@ -29,58 +29,29 @@ inline float rounded_to_f16(float value) {
   return std::bit_cast<float>(sign | rounded);
 }
 
-/// One long row in whatever format it lies in, whose padding stays 0.
-class RoundTo final : public PreparedKernel {
+class RoundTo final : public internal::OneRow {
  public:
   RoundTo(const OpCall& call, const Formats& offered)
-      : is_f16_(call.attr<std::string>("dtype") == "f16") {
-    const Format format = offered.operands.empty() ? nullptr : offered.operands[0];
-    formats_ = {{format}, {format}};
-    count_ = format == nullptr ? element_count(call.shape(0))
-                               : format->byte_count() / static_cast<int64_t>(sizeof(float));
-    threads_ = internal::worthwhile_threads(static_cast<double>(count_), count_);
-  }
-  const Formats& formats() const override { return formats_; }
-  int reusable_operand() const override { return 0; }
+      : OneRow(call, offered), is_f16_(call.attr<std::string>("dtype") == "f16") {}
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const auto at = [](const Tensor& tensor) {
-      return reinterpret_cast<const float*>(tensor.buffer()->data() + tensor.byte_offset());
-    };
-    const float* x = at(operands[0]);
-    auto* y = const_cast<float*>(at(results[0]));
-    internal::parallel_ranges(count_, threads_, [=, this](int64_t begin, int64_t end) {
-      if (is_f16_)
-        each(begin, end, [=](int64_t i) { y[i] = rounded_to_f16(x[i]); });
-      else
-        each(begin, end, [=](int64_t i) { y[i] = rounded_to_bf16(x[i]); });
-    });
+    const float* x = internal::floats_of(operands[0]);
+    if (is_f16_)
+      set_each(results[0], [=](int64_t i) { return rounded_to_f16(x[i]); });
+    else
+      set_each(results[0], [=](int64_t i) { return rounded_to_bf16(x[i]); });
   }
 
  private:
-  template <typename Function>
-  static void each(int64_t begin, int64_t end, Function function) {
-#pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) function(i);
-  }
-
-  Formats formats_;
   bool is_f16_;
-  int64_t count_ = 0;
-  int threads_ = 1;
 };
 
 }  // namespace
 
 TESSERA_KERNEL(round_to, cpu_train) {
-  return {
-      .name = "vector",
-      .device = DeviceKind::kCpu,
-      .supports = internal::f32_filled,
-      .prepare = [](const OpCall& call, const Formats& offered) -> std::unique_ptr<PreparedKernel> {
-        return std::make_unique<RoundTo>(call, offered);
-      },
-      .position_independent = true};
+  Kernel kernel = internal::one_row_kernel<RoundTo>();
+  kernel.position_independent = true;
+  return kernel;
 }
 
 }  // namespace tessera

@@ -1,51 +1,26 @@
-#include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/cpu/train/internal/label_rows.h"
 #include "tessera/ops/define_op.h"
 
 namespace tessera {
 namespace {
 
-class CrossEntropy final : public PreparedKernel {
+class CrossEntropy final : public internal::LabelRows {
  public:
-  explicit CrossEntropy(const OpCall& call)
-      : formats_{{nullptr, nullptr}, {nullptr}},
-        rows_(call.shape(0)[0]),
-        classes_(call.shape(0)[1]),
-        threads_(internal::worthwhile_threads(8.0 * static_cast<double>(rows_ * classes_), rows_)) {
-  }
-  const Formats& formats() const override { return formats_; }
+  using LabelRows::LabelRows;
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const std::vector<int64_t> labels = internal::checked_labels(operands[1], classes_);
-    const float* logits = operands[0].data<float>().data();
-    float* losses = results[0].mutable_data<float>().data();
-    internal::parallel_ranges(rows_, threads_, [&](int64_t begin, int64_t end) {
-      std::vector<double> shares(static_cast<size_t>(classes_));
-      for (int64_t n = begin; n < end; ++n) {
-        const float* row = logits + n * classes_;
-        const auto known = static_cast<double>(row[labels[static_cast<size_t>(n)]]);
-        losses[n] = static_cast<float>(
-            -internal::exponentials(row, classes_, shares.data()).log_probability(known));
-      }
+    float* losses = out(results);
+    each_row(operands, [=](const Row& row) {
+      const auto known = static_cast<double>(row.logits[row.label]);
+      losses[row.n] = static_cast<float>(-row.sums.log_probability(known));
     });
   }
-
- private:
-  Formats formats_;
-  int64_t rows_;
-  int64_t classes_;
-  int threads_;
 };
 
 }  // namespace
 
 TESSERA_KERNEL(sparse_softmax_cross_entropy, cpu_train) {
-  return {.name = "vector",
-          .device = DeviceKind::kCpu,
-          .supports = internal::f32_logits,
-          .prepare = [](const OpCall& call, const Formats&) -> std::unique_ptr<PreparedKernel> {
-            return std::make_unique<CrossEntropy>(call);
-          }};
+  return internal::label_rows_kernel<CrossEntropy>();
 }
 
 }  // namespace tessera

@@ -20,11 +20,11 @@ BatchKernel::BatchKernel(const OpCall& call, const Formats& offered, std::span<c
 }
 
 const float* BatchKernel::in(std::span<const Tensor> operands, size_t i) {
-  return reinterpret_cast<const float*>(operands[i].buffer()->data() + operands[i].byte_offset());
+  return floats_of(operands[i]);
 }
 
 float* BatchKernel::out(std::span<Tensor> results, size_t i) {
-  return reinterpret_cast<float*>(results[i].buffer()->mutable_data() + results[i].byte_offset());
+  return mutable_floats_of(results[i]);
 }
 
 Support batch_supports(const OpCall& call) {

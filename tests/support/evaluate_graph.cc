@@ -1,4 +1,4 @@
-#include "tests/sweep/evaluate_graph.h"
+#include "tests/support/evaluate_graph.h"
 
 namespace tessera::testing {
 
@@ -26,6 +26,13 @@ std::vector<Tensor> evaluate_graph(const Graph& graph, std::span<const Tensor> g
   for (const Update& update : graph.updates)
     outputs.push_back(values[static_cast<size_t>(update.value)]);
   return outputs;
+}
+
+std::vector<Tensor> evaluate_graph(const Graph& graph, std::span<const Tensor> parameters,
+                                   std::span<const Tensor> inputs) {
+  std::vector<Tensor> given(inputs.begin(), inputs.end());
+  given.insert(given.end(), parameters.begin(), parameters.end());
+  return evaluate_graph(graph, given);
 }
 
 }  // namespace tessera::testing
