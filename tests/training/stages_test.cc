@@ -8,6 +8,7 @@
 #include "tessera/model/auto_parallel_context.h"
 #include "tessera/model/train/model_checkpoint.h"
 #include "tessera/nn/layers.h"
+#include "tessera/passes/place.h"
 #include "tests/support/error_of.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
@@ -269,6 +270,24 @@ TEST(Stages, ALossThatIsNoNumberStopsAllBeforeTheStep) {
     });
   });
   EXPECT_NE(message.find("the loss of step"), std::string::npos) << message;
+}
+
+TEST(Stages, TakeWhatIsInNoLayerWithTheLayerThatItReads) {
+  // The relu between bn1 and layer1 has no name that '*' could match.
+  const Graph graph = trace(parse_model("resnet20"), 1, {3, 32, 32});
+  const std::vector<int> stages = stages_of_nodes(graph, {{"conv1", "bn1", "layer1*"}, {"*"}});
+  EXPECT_TRUE(std::ranges::is_sorted(stages));
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const std::string& scope = graph.nodes[n].scope;
+    EXPECT_TRUE(!scope.starts_with("layer1") || stages[n] == 0) << n;
+    EXPECT_TRUE(!scope.starts_with("layer2") || stages[n] == 1) << n;
+  }
+  const std::string message = error_of([&] {
+    stages_of_nodes(graph, {{"conv1"}, {"layer1*"}, {"*"}});
+  });
+  EXPECT_NE(message.find("'layer1.0.conv1' of stage 1 reads what 'bn1' of stage 2 computes"),
+            std::string::npos)
+      << message;
 }
 
 }  // namespace

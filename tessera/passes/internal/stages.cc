@@ -21,9 +21,10 @@ MeshPtr shifted(const MeshPtr& mesh, Rank offset) {
 
 using Patterns = std::vector<std::vector<std::string>>;
 
-/// The stage whose patterns match a scope, or nothing.
+/// The stage whose patterns match a scope, or nothing; what is in no layer has no name to match.
 std::optional<int> stage_of(const Patterns& stages, std::string_view scope,
                             std::vector<std::vector<bool>>& used) {
+  if (scope.empty()) return std::nullopt;
   for (size_t s = 0; s < stages.size(); ++s) {
     for (size_t p = 0; p < stages[s].size(); ++p) {
       if (!matches(stages[s][p], scope)) continue;
@@ -80,15 +81,25 @@ std::vector<int> stages_of_nodes(const Graph& graph, const internal::Patterns& s
   for (const auto& patterns : stages) used.emplace_back(patterns.size(), false);
   std::vector<int> of_nodes;
   std::vector<int> of_values(graph.values.size(), 0);
+  std::vector<std::string_view> makers(graph.values.size());  // the layers
   for (const Node& node : graph.nodes) {
     int least = 0;
-    for (const ValueId id : node.operands)
-      least = std::max(least, of_values[static_cast<size_t>(id)]);
+    std::string_view maker;
+    for (const ValueId id : node.operands) {
+      if (of_values[static_cast<size_t>(id)] <= least) continue;
+      least = of_values[static_cast<size_t>(id)];
+      maker = makers[static_cast<size_t>(id)];
+    }
     const int stage = internal::stage_of(stages, node.scope, used).value_or(least);
-    require(stage >= least, "'{}' of stage {} reads what stage {} computes", node.scope, stage,
-            least);
+    require(stage >= least,
+            "'{}' of stage {} reads what '{}' of stage {} computes; a pattern of stage {} or one "
+            "before it should name '{}' too",
+            node.scope, stage, maker, least, stage, maker);
     of_nodes.push_back(stage);
-    for (const ValueId id : node.results) of_values[static_cast<size_t>(id)] = stage;
+    for (const ValueId id : node.results) {
+      of_values[static_cast<size_t>(id)] = stage;
+      makers[static_cast<size_t>(id)] = node.scope.empty() ? maker : node.scope;
+    }
   }
   for (size_t s = 0; s < used.size(); ++s)
     for (size_t p = 0; p < used[s].size(); ++p)
