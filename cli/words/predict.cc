@@ -186,6 +186,7 @@ void predict_rows_on(const Request& request, Communicator* world) {
   Pipeline rows = request.rows.open(spec, source, kind, run.threads);
   const Shape row = rows.row_type().shape;
   run = request.ranks.run_options(run, world, spec, request.rows.batch, row);
+  if (world != nullptr) rows = rows.threads(run.threads);
   run.runs_once = rows.row_count() <= request.rows.batch;
   Model model = open_model(request, row, run);
   AgainstF32 against(model, run);
