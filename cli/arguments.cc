@@ -94,9 +94,11 @@ std::string explain_usage(const std::string& what, std::string_view word_name) {
   if (word == nullptr) return text + "; see tessera --help";
   std::vector<std::string> names;
   for (const OptionName& option : option_names(*word)) names.push_back(option.name);
-  for (const std::string_view part : split(what, ' '))
+  for (std::string_view part : split(what, ' ')) {
+    if (part.ends_with(':')) part.remove_suffix(1);  // "--limit: At Most 1 required"
     if (part.starts_with("--") && std::find(names.begin(), names.end(), part) == names.end())
       text += suggest(part, names);
+  }
   return fmt::format("{}; see tessera {} --help", text, word_name);
 }
 

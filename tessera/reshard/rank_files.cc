@@ -202,9 +202,10 @@ class Finder {
            options_.pick.empty() ? std::string()
                                  : fmt::format(" that matches '{}'", printable(options_.pick)));
     require(found.size() == 1,
-            "{} holds {} checkpoints for one rank: {}; choose with --pick PATTERN (MindSpore "
-            "silently takes the last by name)",
-            shown(folder), found.size(), list(found));
+            "{} holds {} checkpoints for one rank: {}; choose with --pick PATTERN, or "
+            "name the same file of every rank, such as 'rank_*/{}' (MindSpore silently takes the "
+            "last by name)",
+            shown(folder), found.size(), list(found), found.back().filename().string());
     return found[0];
   }
 
@@ -231,9 +232,10 @@ class Finder {
       for (size_t i = 0; i < paths.size(); ++i) found.push_back({static_cast<Rank>(i), paths[i]});
     if (have_ranks && !in_order) {
       for (const auto& [rank, all] : by_rank) {
-        require(all.size() == 1,
-                "rank {} has {} files: {}; choose with --pick PATTERN or name the files one by one",
-                rank, all.size(), list(all));
+        require(
+            all.size() == 1,
+            "rank {} has {} files: {}; choose with --pick PATTERN, or name the files of one step",
+            rank, all.size(), list(all));
         found.push_back({rank, all[0]});
       }
     }

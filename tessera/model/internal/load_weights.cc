@@ -10,10 +10,20 @@
 namespace tessera::internal {
 namespace {
 
+/// Files of many ranks are no checkpoint without the strategy that cut it.
+void check_single(const std::filesystem::path& path) {
+  if (path.string().find_first_of("*?") != std::string::npos && !std::filesystem::exists(path))
+    fail(ErrorCode::kNotFound,
+         "there is no file '{}'; as a pattern of the files of many ranks it needs the strategy "
+         "file (--from), which says how they are cut",
+         printable(path.string()));
+}
+
 std::vector<RankFile> files_of(const ModelSource& source, int ranks) {
   std::vector<RankFile> files;
   std::vector<std::string> paths;
   for (const auto& path : source.weights) {
+    if (source.strategy.empty()) check_single(path);
     files.push_back({0, path});
     paths.push_back(path.string());
   }
@@ -57,6 +67,7 @@ void load_parts(Communicator& world, const ModelSource& source,
 
 void load_whole(const ModelSource& source, const std::vector<NetworkParameter>& parameters,
                 Weights& weights, LoadSummary& summary) {
+  for (const auto& path : source.weights) check_single(path);
   const Checkpoint checkpoint = open_checkpoint(source.weights, source.open);
   const MatchReport report = match_parameters(parameters, checkpoint.catalog, source.match);
   require(!report.matches.empty() || !source.match.allow.empty(),
