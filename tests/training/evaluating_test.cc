@@ -1,10 +1,12 @@
 // A model that is evaluated while it is trained, and the log that says so.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 
 #include "tessera/base/text.h"
 #include "tessera/model/train/evaluate_each.h"
+#include "tessera/model/train/monitors.h"
 #include "tessera/model/train/train_log.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
@@ -68,6 +70,54 @@ TEST(TrainLog, HasWhatWasEvaluatedInTheLastLineOfAnEpoch) {
   std::ifstream page(folder.path() / "a.html");
   const std::string text(std::istreambuf_iterator<char>(page), {});
   EXPECT_NE(text.find("Evaluated: accuracy"), std::string::npos);
+}
+
+TEST(TrainLog, ThatCannotBeWrittenEndsTrainingBeforeItsFirstStep) {
+  const ScratchFolder folder("log");
+  for (const bool is_page : {false, true}) {
+    Model model = lenet();
+    const std::filesystem::path path = folder.path() / "no/folder/a";
+    TrainLog log(is_page ? "" : path, is_page ? path : "");
+    const std::vector<Callback*> callbacks = {&log};
+    Trainer trainer(model, {});
+    EXPECT_THROW(trainer.train(1, digits(model.spec(), 8, 80), callbacks), Error);
+    EXPECT_EQ(trainer.global_step(), 0);
+  }
+}
+
+TEST(LossMonitor, PrintsTheLinesOfMindSporesFit) {
+  Model model = lenet();
+  const Pipeline rows = digits(model.spec(), 8, 16);
+  EvaluateEach tests(rows, "accuracy,loss", 2);
+  std::FILE* file = std::tmpfile();
+  LossMonitor losses(2, file, &tests);
+  Losses found;
+  const std::vector<Callback*> callbacks = {&found, &tests, &losses};
+  Trainer(model, {}).train(2, rows, callbacks);
+  std::rewind(file);
+  std::string text(4096, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  const auto& metrics = tests.points()[0].report.metrics;
+  const double accuracy = metrics[0].values[0];
+  EXPECT_EQ(text,
+            fmt::format("epoch: 1 step: 2, loss is {}\nepoch: 2 step: 2, loss is {}\n"
+                        "Eval result: epoch 2, metrics: {{'accuracy': {}, 'loss': {}}}\n",
+                        found.all[1], found.all[3],
+                        accuracy == 0 ? "0.0" : fmt::format("{}", accuracy), metrics[1].values[0]));
+}
+
+TEST(LossMonitor, WritesAWholeNumberAsPythonDoes) {
+  Model model = lenet();
+  std::FILE* file = std::tmpfile();
+  LossMonitor losses(1, file);
+  Trainer trainer(model, {});
+  losses.step_end(trainer, {.epoch = 1, .step = 1, .global_step = 1, .loss = 2});
+  std::rewind(file);
+  std::string text(64, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  EXPECT_EQ(text, "epoch: 1 step: 1, loss is 2.0\n");
 }
 
 }  // namespace

@@ -171,7 +171,9 @@ TrainLog::~TrainLog() {
   if (out_ != nullptr) std::fclose(out_);
 }
 
-void TrainLog::begin(Trainer& /*trainer*/) {
+void TrainLog::begin(Trainer& trainer) {
+  if (!page_.empty())  // a place that cannot be written is known before hours of training
+    write_report(page_, train_page("Training " + to_string(trainer.model().spec()), {}));
   if (csv_.empty()) return;
   out_ = std::fopen(csv_.c_str(), "w");
   if (out_ == nullptr)
