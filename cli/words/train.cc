@@ -170,10 +170,14 @@ void print_text(const Request& request, const Model& model, const TrainReport& r
                 const std::filesystem::path& saved, const EvalReport* eval) {
   fmt::print("{} trained on {} with {}\n", to_string(model.spec()), request.rows.data,
              request.optimizer);
-  fmt::print("{} steps of {} rows in {:.3f} s: {:.0f} rows/s; the last loss is {}\n", report.steps,
-             request.rows.batch, report.seconds,
-             static_cast<double>(report.rows) / std::max(report.seconds, 1e-9), report.loss);
-  fmt::print("a step keeps {}\n", kept_text(report.rank_activation_bytes));
+  if (report.steps == 0)
+    fmt::print("no step was left to make: {} is of the end of epoch {} or a later one\n",
+               request.resume, request.epochs);
+  else
+    fmt::print("{} steps of {} rows in {:.3f} s: {:.0f} rows/s; the last loss is {}\n",
+               report.steps, request.rows.batch, report.seconds,
+               static_cast<double>(report.rows) / std::max(report.seconds, 1e-9), report.loss);
+  if (report.steps > 0) fmt::print("a step keeps {}\n", kept_text(report.rank_activation_bytes));
   if (!saved.empty()) fmt::print("saved as {}\n", saved.string());
   if (eval == nullptr) return;
   for (const MetricResult& metric : eval->metrics)
@@ -245,15 +249,15 @@ void train_on(const Request& request, Communicator* world) {
   LiveLine line(request.epochs * rows.batch_count() - trainer.step_count(),
                 quiet || request.loss_every > 0);
   std::vector<Callback*> callbacks = {&line};
-  LossMonitor losses(std::max<int64_t>(request.loss_every, 1));
-  TimeMonitor times;
-  if (request.loss_every > 0 && !request.common.json)
-    callbacks.insert(callbacks.end(), {&losses, &times});
   std::unique_ptr<ModelCheckpoint> saver;
   if (!request.folder.empty())
     callbacks.push_back((saver = make_saver(request, model, world)).get());
   const std::unique_ptr<EvaluateEach> tests = make_tests(request, spec, run.threads);
   if (tests) callbacks.push_back(tests.get());
+  LossMonitor losses(request.loss_every, stdout, tests.get());
+  TimeMonitor times;
+  if (request.loss_every > 0 && !request.common.json)
+    callbacks.insert(callbacks.end(), {&losses, &times});
   TrainLog log(request.log, request.page, tests.get());
   if (tells) callbacks.push_back(&log);
   const TrainReport report = trainer.train(request.epochs, rows, callbacks);
@@ -265,16 +269,37 @@ void train_on(const Request& request, Communicator* world) {
                       : print_text(request, model, report, saved, tested);
 }
 
+/// An option that another one makes nothing of is a mistake.
+void check_result(const Request& request) {
+  require_usage(request.loss_every >= 0, "--loss-every is {}; wanted 0 or more",
+                request.loss_every);
+  require_usage(request.save_steps >= 0, "--save-steps is {}; wanted 0 or more",
+                request.save_steps);
+  require_usage(request.keep >= 1, "--keep is {}; wanted 1 or more", request.keep);
+  require_usage(request.eval_every >= 1, "--eval-every is {}; wanted 1 or more",
+                request.eval_every);
+  const Request unsaid;
+  const auto wants = [](bool is_said, std::string_view option, std::string_view other) {
+    require_usage(!is_said, "{} says nothing without {}; give that too", option, other);
+  };
+  if (request.eval_data.empty())
+    wants(request.eval_every != unsaid.eval_every, "--eval-every", "--eval-data");
+  if (!request.folder.empty()) return;
+  wants(!request.prefix.empty(), "--save-prefix", "--save");
+  wants(request.save_steps != unsaid.save_steps, "--save-steps", "--save");
+  wants(request.keep != unsaid.keep, "--keep", "--save");
+  wants(request.slices, "--slices", "--save");
+  wants(request.async_save, "--async-save", "--save");
+  wants(request.survive_save_errors, "--survive-save-errors", "--save");
+}
+
 void train(const Request& request) {
   request.rows.check();
   require_usage(!request.rows.skip_bad, "--skip-bad is for eval: training leaves no row out");
   request.model.spec();
   (void)train_options(request);
   require_usage(request.epochs >= 1, "--epochs is {}; wanted 1 or more", request.epochs);
-  require_usage(request.eval_every >= 1, "--eval-every is {}; wanted 1 or more",
-                request.eval_every);
-  require_usage(request.loss_every >= 0 && request.save_steps >= 0 && request.keep >= 1,
-                "--loss-every and --save-steps want 0 or more, --keep 1 or more");
+  check_result(request);
   request.ranks.run([&](Communicator* world) { train_on(request, world); });
 }
 

@@ -454,6 +454,9 @@ RowType Pipeline::row_type() const {
 int64_t Pipeline::source_index(int64_t row) const {
   return plan_->source_index(row);
 }
+int64_t Pipeline::source_index(const Batch& batch, int64_t row) const {
+  return plan_->source_index(batch.first_row + plan_->place_in(batch, row));
+}
 int64_t Pipeline::row_count() const {
   return plan_->row_count();
 }

@@ -96,6 +96,8 @@ class Pipeline {
   std::span<const Transform> transforms() const;
   /// The source's place of the row that is number `row` in the order of reading.
   int64_t source_index(int64_t row) const;
+  /// The same of a row of a batch that this has given.
+  int64_t source_index(const Batch& batch, int64_t row) const;
   /// A row of a batch. Throws kInvalidArgument when the source is empty.
   RowType row_type() const;
   /// The rows and batches that reading to the end gives.

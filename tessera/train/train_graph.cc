@@ -185,9 +185,12 @@ class Builder {
         !g.inputs.empty() && g.outputs.size() == 1,
         "a network of rows and one output can be trained, this one has {} inputs and {} outputs",
         g.inputs.size(), g.outputs.size());
-    const OpDef& op = require_op(recipe_.loss);
-    require(op.operands.size() == 2 && op.operands[1].dtypes == DTypes::kIndex,
-            "'{}' is no loss of outputs and class labels", op.name);
+    const OpDef* found = find_op(recipe_.loss);
+    require(found != nullptr && found->operands.size() == 2 &&
+                found->operands[1].dtypes == DTypes::kIndex,
+            "'{}' is no loss of outputs and class labels; sparse_softmax_cross_entropy is one",
+            printable(recipe_.loss));
+    const OpDef& op = *found;
     const Value output{&g, g.outputs[0]};
     const int64_t rows = g.values[at(g.inputs[0])].shape[0];
     const ValueId labels = g.add_input("labels", DType::kI32, {rows});

@@ -2,12 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
 #include "tessera/checkpoint/checkpoint.h"
 #include "tessera/checkpoint/load_plan.h"
+#include "tessera/model/predict_layout.h"
 #include "tessera/model/train/model_checkpoint.h"
+#include "tessera/model/train/whole_tensor.h"
+#include "tests/support/error_of.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
 #include "tests/training/on_ranks.h"
@@ -81,7 +85,13 @@ TEST(ModelCheckpoint, SavedByAnotherThreadHoldsTheStepItIsNamedAfter) {
       return open_checkpoint(folder.path() / name);
     };
     const Checkpoint a = bytes(now), b = bytes(later);
-    for (const Record& record : a.catalog.records) EXPECT_NE(b.catalog.find(record.name), nullptr);
+    for (const Record& record : a.catalog.records) {
+      const Record* other = b.catalog.find(record.name);
+      ASSERT_NE(other, nullptr) << record.name;
+      EXPECT_TRUE(std::ranges::equal(load_record(a, record).contiguous().bytes(),
+                                     load_record(b, *other).contiguous().bytes()))
+          << record.name << " of " << name;
+    }
   }
 }
 
@@ -221,28 +231,90 @@ TEST(Resuming, FromAnotherOptimizersCheckpointIsRefused) {
   }
 }
 
-TEST(Resuming, OnAnotherNumberOfRanksReadsTheSlicesOfTheFirst) {
-  const ScratchFolder folder("training");
-  const auto run = [&](int ranks, const std::function<void(Trainer&, Communicator&)>& body) {
-    run_world({.ranks = ranks}, [&](Communicator& world) {
-      RunOptions options{.threads = 1, .world = &world};
-      lay_out(options.place, fmt::format("{{tp={}}}", ranks), {{"fc1.weight", "[tp, -]"}});
-      Model model = Model::open({.model = "lenet5", .seed = 5}, options);
-      Trainer trainer(model, {.optimizer = "momentum"});
-      body(trainer, world);
-    });
-  };
-  run(2, [&](Trainer& trainer, Communicator& world) {
-    ModelCheckpoint saver("s", folder.path() / fmt::format("rank_{}_ckpt", world.rank()),
-                          {.save_checkpoint_steps = 10, .integrated_save = false});
-    const std::vector<Callback*> callbacks = {&saver};
-    trainer.train(1, digits(trainer.model().spec(), 8, 80), callbacks);
+struct Place {
+  int ranks = 1;
+  std::string mesh = {};
+  bool shard_optimizer = false;
+};
+
+/// Deterministic training on ranks that are placed so.
+void train_placed(const Place& where,
+                  const std::function<void(Trainer&, const Pipeline&, Communicator*)>& body,
+                  const std::filesystem::path& strategy = {}) {
+  on_ranks(where.ranks, [&](Communicator* world) {
+    RunOptions options{.threads = 1, .deterministic = true, .world = world};
+    lay_out(options.place, where.mesh, kTensorParallel);
+    if (!strategy.empty())
+      options.on_first_program = [&](const Placed& placed) {
+        write_strategy(strategy_of(placed), strategy);
+      };
+    Model model = Model::open({.model = "lenet5", .seed = 5}, options);
+    Trainer trainer(model, {.optimizer = "adam", .shard_optimizer = where.shard_optimizer});
+    body(trainer, digits(model.spec(), 8, 80).shuffle(7), world);
   });
-  EXPECT_EQ(files_in(folder.path() / "rank_1_ckpt"), (std::set<std::string>{"s-1_10.ckpt"}));
-  const Checkpoint slice = open_checkpoint(folder.path() / "rank_1_ckpt/s-1_10.ckpt");
-  EXPECT_EQ(slice.catalog.find("fc1.weight")->shape, (Shape{60, 400}));
-  EXPECT_EQ(slice.catalog.find("moments.fc1.weight")->shape, (Shape{60, 400}));
-  EXPECT_EQ(slice.catalog.find("fc2.weight")->shape, (Shape{84, 120}));
+}
+
+TEST(Resuming, OnAnotherNumberOfRanksGivesTheBitsOfOneRankThatWasNotInterrupted) {
+  const ScratchFolder folder("training");
+  const auto file = [&](const std::string& rank) {
+    return folder.path() / fmt::format("rank_{}_ckpt", rank) / "s-1_7.ckpt";
+  };
+  train_placed(
+      {2, "{tp=2}"},
+      [&](Trainer& trainer, const Pipeline& rows, Communicator* world) {
+        ModelCheckpoint saver("s", file(std::to_string(world->rank())).parent_path(),
+                              {.save_checkpoint_steps = 7, .integrated_save = false});
+        const std::vector<Callback*> callbacks = {&saver};
+        trainer.train(1, rows, callbacks);
+      },
+      folder.path() / "strategy.ckpt");
+  for (const auto& [name, shape] : std::map<std::string, Shape>{
+           {"fc1.weight", {60, 400}}, {"moment1.fc1.weight", {60, 400}}, {"fc2.weight", {84, 60}}})
+    EXPECT_EQ(open_checkpoint(file("1")).catalog.find(name)->shape, shape) << name;
+
+  Tensors whole;
+  train_placed({}, [&](Trainer& trainer, const Pipeline& rows, Communicator*) {
+    trainer.train(2, rows, {});
+    whole = tensors_of(trainer);
+  });
+  const std::vector<Place> places = {
+      {1}, {2, "{tp=2}"}, {3}, {4, "{dp=2,tp=2}"}, {4, "{dp=2,tp=2}", true}};
+  for (const Place& place : places) {
+    SCOPED_TRACE(fmt::format("{} ranks of {}", place.ranks, place.mesh));
+    train_placed(place, [&](Trainer& trainer, const Pipeline& rows, Communicator* world) {
+      trainer.restore({.weights = {file("*")}, .strategy = folder.path() / "strategy.ckpt"});
+      EXPECT_EQ(trainer.global_step(), 7);
+      EXPECT_EQ(trainer.train(2, rows, {}).steps, 13);
+      Tensors found;
+      for (const TrainedTensor& tensor : trainer.tensors_of_all_ranks())
+        found.emplace(tensor.name, whole_tensor(tensor, world));
+      if (trainer.rank() == 0) expect_same_bits(found, whole);
+    });
+  }
+}
+
+TEST(Resuming, OfSlicesWithoutTheirStrategyIsRefused) {
+  Model model = lenet();
+  Trainer trainer(model, {});
+  const std::string message =
+      error_of([&] { trainer.restore({.weights = {"no/rank_*_ckpt/a-1_1.ckpt"}}); });
+  EXPECT_NE(message.find("it needs the strategy file (--from)"), std::string::npos) << message;
+}
+
+TEST(Resuming, BehindTheLastEpochMakesNoStepAndSavesNothing) {
+  const ScratchFolder folder("training");
+  ModelCheckpoint first("r", folder.path() / "a", {.save_checkpoint_steps = 20});
+  train_with(first);
+  Model model = lenet();
+  Trainer trainer(model, {});
+  trainer.restore({.weights = {first.latest()}});
+  ModelCheckpoint second("r", folder.path() / "b", {.save_checkpoint_steps = 20});
+  const std::vector<Callback*> callbacks = {&second};
+  const TrainReport report = trainer.train(2, digits(model.spec(), 8, 80), callbacks);
+  EXPECT_EQ(report.steps, 0);
+  EXPECT_TRUE(std::isnan(report.loss));
+  EXPECT_EQ(files_in(folder.path() / "b"), std::set<std::string>{});
+  EXPECT_TRUE(second.latest().empty());
 }
 
 TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "tessera/base/text.h"
-#include "tessera/comm/gather_boxes.h"
+#include "tessera/model/train/whole_tensor.h"
 
 namespace tessera {
 namespace {
@@ -43,22 +43,6 @@ void check(const CheckpointConfig& config) {
             "append_info takes epoch_num and step_num, got '{}'", printable(name));
 }
 
-/// On rank 0 all of a tensor of which the ranks have parts. Collective.
-Tensor whole_of(const TrainedTensor& tensor, Communicator* world) {
-  if (world == nullptr || tensor.layout.mesh == nullptr) return tensor.values;
-  if (tensor.shape.empty()) {  // a number has no part that is empty
-    Tensor number = tensor.values.clone();
-    world->broadcast(number, tensor.layout.mesh->all_ranks().front());
-    return number;
-  }
-  const Box none{Shape(tensor.shape.size(), 0), Shape(tensor.shape.size(), 0)};
-  std::vector<Box> boxes;
-  for (Rank rank = 0; rank < world->size(); ++rank)
-    boxes.push_back(
-        tensor.layout.mesh->find_place(rank) ? local_box(tensor.layout, tensor.shape, rank) : none);
-  return collect_boxes(*world, tensor.values, boxes, tensor.shape, 0);
-}
-
 }  // namespace
 
 ModelCheckpoint::ModelCheckpoint(std::string prefix, std::filesystem::path directory,
@@ -82,6 +66,7 @@ void ModelCheckpoint::begin(Trainer& trainer) {
   watch_ = Stopwatch();
   last_seconds_ = seconds();
   last_step_ = trainer.step_count();
+  newest_ = {.global_step = last_step_};
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
   if (error)
@@ -121,7 +106,7 @@ void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
   const std::vector<TrainedTensor> tensors =
       collects ? trainer.tensors_of_all_ranks() : trainer.tensors();
   if (collects && trainer.rank() != 0) {
-    for (const TrainedTensor& tensor : tensors) whole_of(tensor, trainer.world());
+    for (const TrainedTensor& tensor : tensors) whole_tensor(tensor, trainer.world());
     return;
   }
   wait();
@@ -145,7 +130,7 @@ void ModelCheckpoint::save(Trainer& trainer, const StepReport& step) {
                         });
   for (size_t i = 0; i < tensors.size(); ++i) {
     Tensor values = tensors[i].values;
-    if (collects) values = whole_of(tensors[i], trainer.world());
+    if (collects) values = whole_tensor(tensors[i], trainer.world());
     const bool is_own = collects && values.buffer() != tensors[i].values.buffer();
     coming[i].set_value(config_.async_save && !is_own ? values.clone() : values);
   }

@@ -70,4 +70,27 @@ void check_micro_batches(const Pipeline& rows, int micro_batches) {
           last, micro_batches, count);
 }
 
+void check_groups(const Pipeline& rows, int64_t groups, int micro_batches) {
+  const int64_t count = rows.batch_rows();
+  const int64_t last = rows.row_count() % std::max<int64_t>(1, count);
+  for (const int64_t of_batch : {count, last})
+    require(of_batch / micro_batches % groups == 0,
+            "batch norm over each rank's rows wants batches that the ranks share equally: {} rows "
+            "in {} micro-batches do not divide by {}; read other batches, leave the last one out "
+            "(drop_remainder), or take statistics over the whole batch",
+            of_batch, micro_batches, groups);
+}
+
+void check_labels(const Pipeline& rows, const Batch& batch, int64_t classes) {
+  if (!batch.bad.empty()) return;  // these rows have no label
+  const auto labels = batch.labels.data<int32_t>();
+  for (size_t row = 0; row < labels.size(); ++row)
+    require(labels[row] >= 0 && labels[row] < classes,
+            "label {} of {} of {} is not one of the {} classes of the network, 0 to {}: give "
+            "the network as many classes as the data set has, or mend the label",
+            labels[row],
+            rows.source().row_name(rows.source_index(batch, static_cast<int64_t>(row))),
+            rows.source().name(), classes, classes - 1);
+}
+
 }  // namespace tessera::internal

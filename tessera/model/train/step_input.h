@@ -39,4 +39,12 @@ Tensor piece_of(const StepInput& input, const Tensor& rows, const Batch& batch, 
 /// Throws kInvalidArgument where batches are no such micro-batches.
 void check_micro_batches(const Pipeline& rows, int micro_batches);
 
+/// Throws kInvalidArgument where micro-batches are no so many equal parts, of which each has batch
+/// norm's statistics of its own.
+void check_groups(const Pipeline& rows, int64_t groups, int micro_batches);
+
+/// Throws kInvalidArgument for a label of the batch, which `rows` gave, that is none of so many
+/// classes.
+void check_labels(const Pipeline& rows, const Batch& batch, int64_t classes);
+
 }  // namespace tessera::internal

@@ -9,6 +9,7 @@
 #include "tessera/model/internal/load_weights.h"
 #include "tessera/model/spread.h"
 #include "tessera/model/train/first_bad_value.h"
+#include "tessera/model/train/whole_tensor.h"
 #include "tessera/passes/drop_dead.h"
 #include "tessera/passes/fuse.h"
 #include "tessera/passes/lower.h"
@@ -40,8 +41,9 @@ void check_run(const RunOptions& run) {
 
 void check_rows(const Pipeline& rows) {
   require(rows.batch_count() > 0,
-          "there is nothing to train with: the data set has {} rows, which give no batch",
-          rows.row_count());
+          "there is nothing to train with: {} has {} rows, of which no batch is read; without "
+          "drop_remainder, or in smaller batches, a few rows are one",
+          rows.source().name(), rows.source().size());
 }
 
 /// Each rank's number; collective.
@@ -92,16 +94,18 @@ Trainer::Trainer(Model& model, const TrainOptions& options)
                .products = options.products};
   loss_scale_ = parse_loss_scale(options.loss_scale);
   if (options.shard_optimizer) shared_ = options.parallel_optimizer;
-  const auto stages = std::max<int64_t>(1, std::ssize(recipe_.stages));
-  if (options.statistics_per_rank) training_.statistics_groups = model.rank_count() / stages;
+  if (options.statistics_per_rank && model.spread_ != nullptr)
+    training_.statistics_groups = model.spread_->parts_of_batch();
   std::map<std::string, Tensor, std::less<>> copies;
   for (const auto& [name, values] : model_.weights_) copies.emplace(name, values.clone());
   model_.weights_ = std::move(copies);
   model_.programs_.clear();
   powers_.assign(optimizer().powers.size(), 1.0F);
   // What is wrong with the recipe is said now, and the order of what is kept is known.
-  parameters_ = internal::parameters_of(network(1));
-  states_ = step_graph(1, StepPart::kWhole).kept;
+  const Graph one = network(training_.statistics_groups);
+  parameters_ = internal::parameters_of(one);
+  states_ = step_graph(least_rows(), StepPart::kWhole).kept;
+  classes_ = one.type(one.outputs[0]).shape().back();
 }
 
 double Trainer::power_factor(size_t i) const {
@@ -212,11 +216,11 @@ double Trainer::make_step(const Batch& batch) {
   Prepared& step = prepared(batch.all_rows, part_of_batch());
   std::vector<Tensor> outputs = run(step, &batch);
   const auto loss = static_cast<double>(outputs[0].data<float>()[0]);
-  if (!std::isfinite(loss)) explain_bad_loss(batch, loss);
+  if (!std::isfinite(loss)) return loss;
   if (part_of_batch() == StepPart::kAccumulate) {
     if (++accumulated_ < recipe_.accumulate) return loss;
     accumulated_ = 0;
-    outputs = run(prepared(1, StepPart::kApply), nullptr);
+    outputs = run(prepared(least_rows(), StepPart::kApply), nullptr);
   }
   end_step(outputs);
   return loss;
@@ -235,18 +239,18 @@ void Trainer::end_step(const std::vector<Tensor>& outputs) {
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] *= static_cast<float>(power_factor(i));
 }
 
-void Trainer::explain_bad_loss(const Batch& batch, double loss) {
-  std::string where = "train on one rank to learn which node gave it";
-  if (model_.spread_ == nullptr) {
-    const Prepared& made = prepared(batch.all_rows, part_of_batch());
-    std::map<std::string, Tensor, std::less<>> given = model_.weights_;
-    for (const internal::StepInput& one : made.inputs)
-      given[one.name] = input(made.step, one, &batch);
-    where = internal::first_bad_value(made.step.graph, given);
-  }
+void Trainer::explain_bad_loss(Pipeline rows, double loss) {
+  std::map<std::string, Tensor, std::less<>> given;
+  for (const TrainedTensor& weight : weights(true))
+    given[weight.name] = whole_tensor(weight, world());
+  if (rank() != 0) world()->barrier();  // rank 0 never comes: it says what is wrong
+  const std::optional<Batch> batch = rows.prefetch(0).next();
+  const TrainGraph step = step_graph(batch->all_rows, part_of_batch());
+  for (const internal::StepInput& one : internal::inputs_of(step, step.graph, nullptr))
+    given[one.name] = input(step, one, &*batch);
   fail(ErrorCode::kInvalidArgument,
        "the loss of step {} is {}: {}; a smaller learning rate or clipped gradients may help",
-       step_count() + 1, loss, where);
+       step_count() + 1, loss, internal::first_bad_value(step.graph, given));
 }
 
 Pipeline Trainer::part_of_rows(const Pipeline& rows) {
@@ -260,14 +264,19 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   require(epochs >= 1, "a model is trained for 1 epoch or more, got {}", epochs);
   check_rows(rows);
   internal::check_micro_batches(rows, recipe_.micro_batches);
+  internal::check_groups(rows, training_.statistics_groups, recipe_.micro_batches);
+  const int64_t in_epoch = rows.batch_count();
+  const int64_t done = std::exchange(resumed_, 0);
+  require(step_count() > 0 || accumulated_ + epochs * in_epoch >= recipe_.accumulate,
+          "{} epochs of {} batches are no step, which the gradients of {} batches make: accumulate "
+          "fewer, or train for more epochs",
+          epochs, in_epoch, recipe_.accumulate);
   const auto tell = [&](auto&& call) {
     for (Callback* callback : callbacks) call(*callback);
   };
   TrainReport report;
   const Stopwatch watch;
-  const int64_t in_epoch = rows.batch_count();
   tell([&](Callback& callback) { callback.begin(*this); });
-  const int64_t done = std::exchange(resumed_, 0);
   for (int64_t epoch = done / in_epoch + 1; epoch <= epochs; ++epoch) {
     tell([&](Callback& callback) { callback.epoch_begin(*this, epoch); });
     Pipeline batches = part_of_rows(rows.epoch(epoch - 1));
@@ -279,10 +288,12 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
       const std::optional<Batch> batch = batches.next();
       step.wait_seconds = step_watch.seconds();
       if (!batch) break;
+      internal::check_labels(batches, *batch, classes_);
       step.learning_rate = recipe_.optimizer.rate.rate(global_step_);
       step.loss_scale = static_cast<double>(loss_scale_.scale());
       const int64_t dropped = dropped_;
       step.loss = make_step(*batch);
+      if (!std::isfinite(step.loss)) explain_bad_loss(rows.epoch(epoch - 1).skip(i - 1), step.loss);
       step.is_dropped = dropped_ > dropped;
       step.step = i;
       step.global_step = step_count();
@@ -365,10 +376,27 @@ std::vector<TrainedTensor> Trainer::tensors(bool everywhere) const {
   return all;
 }
 
-void Trainer::restore(const ModelSource& source) {
-  const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
+/// What lies beside the parameters between two steps, as it is before the first.
+void Trainer::make_kept() {
   constexpr int64_t kAnyRows = 32;
-  prepared(kAnyRows * recipe_.micro_batches, part);  // makes what the optimizer keeps
+  const StepPart part = recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kApply;
+  const TrainGraph step = step_graph(kAnyRows * least_rows(), part);
+  std::optional<Placed> placed;
+  if (model_.spread_ != nullptr) placed = model_.spread_->place_training(step, shared_);
+  for (const KeptTensor& kept : step.kept) {
+    Shape here = kept.shape;
+    if (placed) {
+      const Layout layout = placed->layout(*placed->graph.find(kept.name));
+      kept_layouts_.insert_or_assign(kept.name, layout);
+      if (!layout.mesh->find_place(rank())) continue;
+      here = local_box(layout, kept.shape, rank()).size;
+    }
+    tensor_of(step, kept.name, here);
+  }
+}
+
+void Trainer::restore(const ModelSource& source) {
+  make_kept();
   std::vector<TrainedTensor> all = weights(true);
   const std::vector<TrainedTensor> kept = states(true);
   all.insert(all.end(), kept.begin(), kept.end());

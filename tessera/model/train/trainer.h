@@ -9,6 +9,7 @@
 // placement says.
 #pragma once
 
+#include <cmath>
 #include <map>
 #include <span>
 #include <string>
@@ -92,7 +93,7 @@ class Callback {
 struct TrainReport {
   int64_t steps = 0;
   int64_t rows = 0;
-  double loss = 0;  // of the last step
+  double loss = std::numeric_limits<double>::quiet_NaN();  // of the last step, if there was one
   double seconds = 0;
   double wait_seconds = 0;  // of these, how long the program waited for rows
   /// What a step keeps on this rank beside parameters and what the optimizer keeps.
@@ -161,10 +162,10 @@ class Trainer {
   std::vector<TrainedTensor> states(bool all) const;
   std::vector<TrainedTensor> tensors(bool all) const;
   Pipeline part_of_rows(const Pipeline& rows);
-  /// What is run with a batch.
-  StepPart part_of_batch() const {
+  StepPart part_of_batch() const {  // what is run with a batch
     return recipe_.accumulate == 1 ? StepPart::kWhole : StepPart::kAccumulate;
   }
+  int64_t least_rows() const { return training_.statistics_groups * recipe_.micro_batches; }
   Graph network(int64_t rows) const;
   TrainGraph step_graph(int64_t rows, StepPart part) const;
   Prepared& prepared(int64_t rows, StepPart part);
@@ -172,10 +173,11 @@ class Trainer {
   void tell_placement(int64_t rows, StepPart part, const Placed& placed);
   Tensor& tensor_of(const TrainGraph& step, std::string_view name, const Shape& here);
   std::vector<Tensor> run(Prepared& prepared, const Batch* batch);
-  double make_step(const Batch& batch);
+  double make_step(const Batch& batch);  // changes nothing where the loss is no finite number
   void end_step(const std::vector<Tensor>& outputs);
   Tensor input(const TrainGraph& step, const internal::StepInput& input, const Batch* batch) const;
-  [[noreturn]] void explain_bad_loss(const Batch& batch, double loss);
+  [[noreturn]] void explain_bad_loss(Pipeline rows, double loss);  // of the first batch; collective
+  void make_kept();
 
   Model& model_;
   TrainRecipe recipe_;
@@ -187,6 +189,7 @@ class Trainer {
   std::vector<KeptTensor> states_;
   std::vector<float> powers_;  // after the last step, per RunningPower
   LossScale loss_scale_;
+  int64_t classes_ = 0;  // that labels may name
   int64_t global_step_ = 0;
   int64_t dropped_ = 0;      // steps, for an overflow
   int64_t resumed_ = 0;      // batches of the run that goes on, until train() begins
