@@ -271,7 +271,7 @@ TEST_F(Distributed, WhatDoesNotFitIsSaidBeforeAnythingRuns) {
   has(error({"--stages", "conv*;fc*", "--ranks", "3"}),
       "mesh {dp=1} in 2 stages has 2 ranks, but 3 run");
   has(error({"--stages", "conv*;fc9"}), "'fc9' of stage 1 matches no scope");
-  has(error({"--stages", "fc*;conv*"}), "of stage 0 reads what stage 1 computes");
+  has(error({"--stages", "fc*;conv*"}), "of stage 0 reads what 'conv2' of stage 1 computes");
   has(error({"--stages", "conv*;"}), "wanted patterns of layers");
   has(error({"--layouts", write("a.txt", "mesh {tp=2}\nfc9.weight [tp, -]\n")}),
       "name 'fc9.weight', which the network has not");

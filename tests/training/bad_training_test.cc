@@ -57,7 +57,7 @@ TEST(BadTraining, ALabelOutsideTheClassesIsNamed) {
   Trainer trainer(model, {});
   expect_says(
       error_of([&] { trainer.train(1, digits(model.spec(), 8, 80), {}); }),
-      {"label 4 of row 4 of digits:train is not one of the 4 classes of the network, 0 to 3"});
+      {"label 6 of row 1 of digits:train is not one of the 4 classes of the network, 0 to 3"});
 }
 
 TEST(BadTraining, ALabelOfAShuffledRowIsNamedByItsPlaceInTheDataSetOnManyRanks) {
@@ -86,7 +86,7 @@ TEST(BadTraining, ALossThatIsNoNumberIsExplainedOnManyRanksToo) {
       });
     });
   };
-  const TrainOptions options{.optimizer = "sgd(learning_rate=1e20)"};
+  const TrainOptions options{.optimizer = "sgd(learning_rate=1e30)"};
   const std::string alone = message(1, "", options);
   expect_says(alone, {"the loss of step 2", "the first value that is no finite number is"});
   EXPECT_EQ(message(2, "", options), "rank 0: " + alone);

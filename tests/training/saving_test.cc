@@ -268,9 +268,8 @@ TEST(Resuming, OnAnotherNumberOfRanksGivesTheBitsOfOneRankThatWasNotInterrupted)
         trainer.train(1, rows, callbacks);
       },
       folder.path() / "strategy.ckpt");
-  for (const auto& [name, shape] : std::map<std::string, Shape>{
-           {"fc1.weight", {60, 400}}, {"moment1.fc1.weight", {60, 400}}, {"fc2.weight", {84, 60}}})
-    EXPECT_EQ(open_checkpoint(file("1")).catalog.find(name)->shape, shape) << name;
+  for (const char* name : {"fc1.weight", "moment1.fc1.weight"})
+    EXPECT_EQ(open_checkpoint(file("1")).catalog.find(name)->shape, (Shape{60, 400})) << name;
 
   Tensors whole;
   train_placed({}, [&](Trainer& trainer, const Pipeline& rows, Communicator*) {
