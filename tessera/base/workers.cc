@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace tessera {
@@ -51,7 +52,8 @@ void step_aside(const IsTaken& is_taken) {
 
 }  // namespace
 
-Workers::Workers(int helpers) : cpus_(static_cast<size_t>(helpers)) {
+Workers::Workers(int helpers)
+    : shares_(static_cast<size_t>(helpers) + 1), cpus_(static_cast<size_t>(helpers)) {
   for (std::atomic<int>& cpu : cpus_) cpu = -1;
   for (size_t i = 0; i < cpus_.size(); ++i) threads_.emplace_back([this, i] { help(i); });
 }
@@ -70,8 +72,7 @@ void Workers::run(size_t count, const IndexTask& task) {
   std::unique_lock lock(mutex_);
   task_ = &task;
   context_ = internal::ContextLink::innermost();
-  count_ = count;
-  next_ = 0;
+  share_out(count);
   finished_ = 0;
   error_ = nullptr;
   caller_cpu_ = sched_getcpu();
@@ -80,7 +81,7 @@ void Workers::run(size_t count, const IndexTask& task) {
   lock.unlock();
   wake_.notify_all();
   lock.lock();
-  while (next_ < count_) work_one(lock);
+  while (left_ > 0) work_one(lock, 0);
   lock.unlock();
   spin_for(complete_, [] {});
   lock.lock();
@@ -109,23 +110,41 @@ void Workers::spin_aside(size_t helper) {
 void Workers::help(size_t helper) {
   std::unique_lock lock(mutex_);
   while (true) {
-    if (!stop_ && next_ >= count_) {
+    if (!stop_ && left_ == 0) {
       lock.unlock();
       spin_aside(helper);
       lock.lock();
     }
-    wake_.wait(lock, [this] { return stop_ || next_ < count_; });
+    wake_.wait(lock, [this] { return stop_ || left_ > 0; });
     if (stop_) return;
     const internal::AdoptContext adopt(context_);
-    work_one(lock);
+    work_one(lock, helper + 1);
   }
 }
 
-/// Takes the next part. `lock` is held before and after, not while the part is worked on.
-void Workers::work_one(std::unique_lock<std::mutex>& lock) {
-  const size_t part = next_++;
+/// Neighbouring parts to one thread, those left over to the first ones.
+void Workers::share_out(size_t count) {
+  const size_t threads = shares_.size();
+  const auto begin = [&](size_t thread) { return (count * thread + threads - 1) / threads; };
+  for (size_t i = 0; i < threads; ++i) shares_[i] = {begin(i), begin(i + 1)};
+  count_ = count;
+  left_ = count;
+}
+
+/// The next part of the thread's own share, else the last one of whoever has the most left.
+size_t Workers::take_part(size_t thread) {
+  --left_;
+  Share& own = shares_[thread];
+  if (own.begin < own.end) return own.begin++;
+  const auto left = [](const Share& share) { return share.end - share.begin; };
+  return --std::ranges::max_element(shares_, {}, left)->end;
+}
+
+/// Works on one part. `lock` is held before and after, not while the part is worked on.
+void Workers::work_one(std::unique_lock<std::mutex>& lock, size_t thread) {
+  const size_t part = take_part(thread);
   const IndexTask& task = *task_;
-  open_ = next_ < count_;
+  open_ = left_ > 0;
   lock.unlock();
   std::exception_ptr error;
   try {

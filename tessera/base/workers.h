@@ -1,5 +1,6 @@
-// Threads that wait for parts of a run. The caller works too and takes the parts that no worker has
-// begun, so a busy machine makes a run slow, never stuck.
+// Threads that wait for parts of a run. Each has a share of its own, the same in every run, so that
+// what one run wrote into a processor's caches is there in the next; who has no more takes over
+// from the others. The caller works too, so a busy machine makes a run slow, never stuck.
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,13 @@ class Workers {
   void help(size_t helper);
   void spin_aside(size_t helper);
   bool is_taken(int cpu, size_t helper) const;
-  void work_one(std::unique_lock<std::mutex>& lock);
+  void share_out(size_t count);
+  size_t take_part(size_t thread);
+  void work_one(std::unique_lock<std::mutex>& lock, size_t thread);
+
+  struct Share {
+    size_t begin, end;  // parts that nobody has begun
+  };
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -38,11 +45,12 @@ class Workers {
   const IndexTask* task_ = nullptr;
   const internal::ContextLink* context_ = nullptr;
   size_t count_ = 0;
-  size_t next_ = 0;  // the first part that nobody has begun
+  std::vector<Share> shares_;  // of the caller, then of each helper
+  size_t left_ = 0;            // parts that nobody has begun
   size_t finished_ = 0;
   bool stop_ = false;
   std::exception_ptr error_;
-  std::atomic<bool> open_{false};       // next_ < count_, or stop_: worth taking the mutex
+  std::atomic<bool> open_{false};       // left_ > 0, or stop_: worth taking the mutex
   std::atomic<bool> complete_{true};    // finished_ == count_
   std::atomic<int> caller_cpu_{-1};     // where the caller of the last run was
   std::vector<std::atomic<int>> cpus_;  // where each helper was last

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 
 namespace tessera {
@@ -50,12 +51,12 @@ void check_dtypes(const OpDef& op, std::span<const TensorType> operands) {
   for (size_t i = 0; i < operands.size(); ++i) {
     const OperandDef& def = operand_def(op, i);
     require(accepts(def.dtypes, operands[i].dtype), "operand {} ('{}') of op '{}' is {}, wants {}",
-            i, def.name, op.name, to_string(operands[i]), to_string(def.dtypes));
+            i, def.name, op.name, shown(operands[i]), shown(def.dtypes));
     if (def.dtypes == DTypes::kIndex || def.dtypes == DTypes::kMixed) continue;
     if (first == nullptr) first = &operands[i];
     require(first->dtype == operands[i].dtype,
             "operand {} ('{}') of op '{}' is {} but the one before it is {}; cast one of them", i,
-            def.name, op.name, to_string(operands[i]), to_string(*first));
+            def.name, op.name, shown(operands[i]), shown(*first));
   }
 }
 

@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/numeric.h"
@@ -28,7 +29,7 @@ void check_argmax(const OpCall& call) {
   const Shape& x = call.global(0);
   const int64_t extent = x[internal::wrap_axis(call.attr<int64_t>("axis"), x.size())];
   require(extent > 0 && extent <= INT32_MAX, "{} has {} elements to choose from along its axis",
-          to_string(call.operands[0]), extent);
+          shown(call.operands[0]), extent);
 }
 
 std::string argmax_rule(const OpCall& call) {

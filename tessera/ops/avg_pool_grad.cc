@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/pool.h"
 
@@ -11,7 +12,7 @@ Shape input_shape(const OpCall& call) {
   const Shape& gradient = call.global(0);
   const Ints& size = call.attr<Ints>("size");
   require(gradient.size() == 4 && size.size() == 2,
-          "wants gradient [n,c,y,x] and size [h,w], found {} and {}", to_string(gradient),
+          "wants gradient [n,c,y,x] and size [h,w], found {} and {}", shown(gradient),
           to_string(Attr(size)));
   return {gradient[0], gradient[1], size[0], size[1]};
 }

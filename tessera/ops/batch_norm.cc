@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/gradients.h"
@@ -33,7 +34,7 @@ void batch_norm_cpu(const OpCall& call, std::span<const Tensor> operands,
 
 void check_batch_norm(const OpCall& call) {
   require(call.global(0).size() >= 2, "x is {}, batch_norm wants at least [n,c]",
-          to_string(call.operands[0]));
+          shown(call.operands[0]));
 }
 
 std::string batch_norm_rule(const OpCall& call) {

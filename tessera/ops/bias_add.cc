@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/gradients.h"
@@ -23,7 +24,7 @@ void bias_add_cpu(const OpCall&, std::span<const Tensor> operands, std::span<Ten
 
 void check_bias_add(const OpCall& call) {
   require(call.global(0).size() >= 2, "x is {}, bias_add wants at least [n,c]",
-          to_string(call.operands[0]));
+          shown(call.operands[0]));
 }
 
 Gradients bias_add_gradient(const GradientCall& call) {

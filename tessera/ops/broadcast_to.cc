@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/gradients.h"
@@ -32,7 +33,7 @@ void check_broadcast_to(const OpCall& call) {
   for (const int64_t extent : wanted) fits = fits && extent >= 0;
   require(fits,
           "{} cannot be broadcast to {}: dims align from the right, extents must be equal or 1",
-          to_string(call.operands[0]), to_string(Shape(std::span(wanted))));
+          shown(call.operands[0]), to_string(Shape(std::span(wanted))));
 }
 
 std::string broadcast_to_rule(const OpCall& call) {

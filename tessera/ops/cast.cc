@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/ops.h"
@@ -15,7 +16,7 @@ void cast_cpu(const OpCall& call, std::span<const Tensor> operands, std::span<Te
 
 void check_cast(const OpCall& call) {
   const DType dtype = target_dtype(call);
-  require(accepts(DTypes::kMixed, dtype), "nothing can be cast to {}, only to {}", to_string(dtype),
+  require(accepts(DTypes::kMixed, dtype), "nothing can be cast to {}, only to {}", shown(dtype),
           to_string(DTypes::kMixed));
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
@@ -28,7 +29,7 @@ std::string concat_rule(const OpCall& call) {
   int64_t total = 0;
   for (size_t i = 0; i < call.operand_count(); ++i) {
     require(call.global(i).size() == ndim, "operand {} is {}, operand 0 {}", i,
-            to_string(call.operands[i]), to_string(call.operands[0]));
+            shown(call.operands[i]), shown(call.operands[0]));
     words[axis] = fmt::format("[x{}]", i);
     rule += (i > 0 ? ", " : "") + internal::spell(words);
     total += call.global(i)[axis];

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/fused.h"
 #include "tessera/ops/internal/gradients.h"
@@ -74,7 +75,7 @@ void check_conv2d(const OpCall& call) {
           "{} groups do not divide {} input and {} output channels", groups, inputs, outputs);
   require(inputs == groups * call.global(1)[1],
           "x has {} channels in {} groups, weight {} is for {} per group", inputs, groups,
-          to_string(call.operands[1]), call.global(1)[1]);
+          shown(call.operands[1]), call.global(1)[1]);
 }
 
 std::string conv2d_rule(const OpCall& call) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/numeric.h"
 #include "tessera/ops/internal/window.h"
@@ -14,7 +15,7 @@ Shape input_shape(const OpCall& call) {
   const Ints& size = call.attr<Ints>("size");
   require(gradient.size() == 4 && weight.size() == 4 && size.size() == 2,
           "wants gradient [n,o,y,x], weight [o,i,h,w] and size [h,w], found {}, {} and {}",
-          to_string(gradient), to_string(weight), to_string(Attr(size)));
+          shown(gradient), shown(weight), to_string(Attr(size)));
   return {gradient[0], checked_product(weight[1], call.attr<int64_t>("groups")), size[0], size[1]};
 }
 
@@ -81,8 +82,8 @@ void check_conv2d_input_grad(const OpCall& call) {
   const Shape& gradient = call.global(0);
   require(
       gradient[1] == outputs && gradient[2] == window.y.output && gradient[3] == window.x.output,
-      "gradient is {}, the convolution's result has {} channels of {}x{}", to_string(gradient),
-      outputs, window.y.output, window.x.output);
+      "gradient is {}, the convolution's result has {} channels of {}x{}", shown(gradient), outputs,
+      window.y.output, window.x.output);
 }
 
 std::string conv2d_input_grad_rule(const OpCall& call) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/numeric.h"
 #include "tessera/ops/internal/window.h"
@@ -14,8 +15,8 @@ Shape weight_shape(const OpCall& call) {
   const Ints& kernel = call.attr<Ints>("kernel");
   const auto groups = call.attr<int64_t>("groups");
   require(x.size() == 4 && gradient.size() == 4 && kernel.size() == 2,
-          "wants x [n,i,h,w], gradient [n,o,y,x] and kernel [h,w], found {}, {} and {}",
-          to_string(x), to_string(gradient), to_string(Attr(kernel)));
+          "wants x [n,i,h,w], gradient [n,o,y,x] and kernel [h,w], found {}, {} and {}", shown(x),
+          shown(gradient), to_string(Attr(kernel)));
   require(groups >= 1 && x[1] % groups == 0 && gradient[1] % groups == 0,
           "{} groups do not divide {} input and {} output channels", groups, x[1], gradient[1]);
   return {gradient[1], x[1] / groups, kernel[0], kernel[1]};
@@ -76,7 +77,7 @@ void check_conv2d_weight_grad(const OpCall& call) {
   const Shape& gradient = call.global(1);
   require(gradient[0] == call.global(0)[0] && gradient[2] == window.y.output &&
               gradient[3] == window.x.output,
-          "gradient is {}, the convolution's result [{},o,{},{}]", to_string(gradient),
+          "gradient is {}, the convolution's result [{},o,{},{}]", shown(gradient),
           call.global(0)[0], window.y.output, window.x.output);
 }
 

@@ -1,4 +1,5 @@
 #include "tessera/base/random.h"
+#include "tessera/base/shown.h"
 #include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/numeric.h"
@@ -46,7 +47,7 @@ void dropout_train_cpu(const OpCall& call, std::span<const Tensor> operands,
 void check_dropout_train(const OpCall& call) {
   const auto p = call.attr<double>("p");
   require(p >= 0 && p < 1, "p is {}, wants a probability below 1", p);
-  require(call.global(1).empty(), "step is {}, wants one number", to_string(call.operands[1]));
+  require(call.global(1).empty(), "step is {}, wants one number", shown(call.operands[1]));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/numeric.h"
@@ -11,7 +12,7 @@ size_t axis_of(const OpCall& call) {
   const size_t indices = call.global(0).size();
   const size_t ndim = call.global(1).size();
   require(indices <= ndim, "indices {} have more dims than the gradient {}",
-          to_string(call.operands[0]), to_string(call.operands[1]));
+          shown(call.operands[0]), shown(call.operands[1]));
   const size_t axis = internal::wrap_axis(call.attr<int64_t>("axis"), ndim - indices + 1);
   return axis;
 }

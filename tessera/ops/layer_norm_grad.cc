@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/norm/norm_row.h"
 
@@ -35,8 +36,8 @@ void layer_norm_grad_cpu(const OpCall& call, std::span<const Tensor> operands,
 }
 
 void check_layer_norm_grad(const OpCall& call) {
-  require(call.global(2) == call.global(0), "gradient is {}, x {}", to_string(call.global(2)),
-          to_string(call.global(0)));
+  require(call.global(2) == call.global(0), "gradient is {}, x {}", shown(call.global(2)),
+          shown(call.global(0)));
 }
 
 }  // namespace

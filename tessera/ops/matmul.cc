@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/matrix.h"
@@ -31,7 +32,7 @@ std::string matmul_rule(const OpCall& call) {
     const std::array<Shape, 2> shapes = {a, b};
     const Shape wanted = result_shapes(parse_rule(inputs + " -> " + y, shapes))[0];
     require(call.global(internal::kResidualOperand) == wanted, "residual is {}, the product {}",
-            to_string(call.operands[internal::kResidualOperand]), to_string(wanted));
+            shown(call.operands[internal::kResidualOperand]), shown(wanted));
     rule += ", " + y;
   }
   return rule + " -> " + y;
@@ -42,13 +43,13 @@ void check_matmul(const OpCall& call) {
   const Shape& a = call.global(0);
   const Shape& b = call.global(1);
   require(!a.empty() && !b.empty(), "matmul wants at least one dim each, found {} and {}",
-          to_string(call.operands[0]), to_string(call.operands[1]));
+          shown(call.operands[0]), shown(call.operands[1]));
   require(a.size() > 1 || !call.attr<bool>("transpose_a"), "a is {}: nothing to transpose",
-          to_string(call.operands[0]));
+          shown(call.operands[0]));
   require(b.size() > 1 || !call.attr<bool>("transpose_b"), "b is {}: nothing to transpose",
-          to_string(call.operands[1]));
+          shown(call.operands[1]));
   require(call.operand_count() <= internal::kBiasOperand || b.size() > 1,
-          "a bias needs columns, b is {}", to_string(call.operands[1]));
+          "a bias needs columns, b is {}", shown(call.operands[1]));
 }
 
 template <typename T>

@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
@@ -50,11 +51,11 @@ void check_mirror_pad_grad(const OpCall& call) {
           printable(mode));
   require(paddings.size() == 2 * gradient.size(),
           "paddings {} wants a begin and an end for each dim of {}", to_string(Attr(paddings)),
-          to_string(gradient));
+          shown(gradient));
   for (size_t d = 0; d < gradient.size(); ++d) {
     const int64_t begin = paddings[2 * d], end = paddings[2 * d + 1];
     require(begin >= 0 && end >= 0 && begin <= gradient[d] && end <= gradient[d] - begin,
-            "paddings {} and {} do not fit into dim {} of {}", begin, end, d, to_string(gradient));
+            "paddings {} and {} do not fit into dim {} of {}", begin, end, d, shown(gradient));
     const int64_t extent = gradient[d] - begin - end;
     const int64_t most = std::max<int64_t>(0, mode == "reflect" ? extent - 1 : extent);
     require(begin <= most && end <= most, "mode {} added {} and {} elements to {} of dim {}", mode,

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/axis.h"
@@ -64,13 +65,13 @@ void check_pad(const OpCall& call) {
           "mode '{}' is none of constant, reflect, symmetric", printable(mode));
   require(paddings.size() == 2 * x.size(),
           "paddings {} wants a begin and an end for each dim of {}", to_string(Attr(paddings)),
-          to_string(call.operands[0]));
+          shown(call.operands[0]));
   for (size_t i = 0; i < paddings.size(); ++i) {
     require(paddings[i] >= 0, "padding {} is below zero; slice cuts elements off", paddings[i]);
     const int64_t most = mode == "reflect" ? x[i / 2] - 1 : x[i / 2];
     require(mode == "constant" || paddings[i] <= std::max<int64_t>(most, 0),
             "mode {} can add up to {} elements to dim {} of {}, not {}", mode, most, i / 2,
-            to_string(call.operands[0]), paddings[i]);
+            shown(call.operands[0]), paddings[i]);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/reduction.h"
@@ -26,7 +27,7 @@ void reduce_max_cpu(const OpCall& call, std::span<const Tensor> operands,
 
 void check_reduce_max(const OpCall& call) {
   require(internal::reduced_count(call) > 0, "{} has no elements to take the maximum of",
-          to_string(call.operands[0]));
+          shown(call.operands[0]));
 }
 
 /// Equal elements share the gradient, as in MindSpore.

@@ -1,4 +1,5 @@
 #include "tessera/ops/internal/moves/reshape.h"
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/gradients.h"
 
@@ -10,11 +11,12 @@ Shape target_shape(const OpCall& call) {
   const Ints& wanted = call.attr<Ints>("shape");
   Shape shape{std::span<const int64_t>(wanted)};
   const int64_t elements = element_count(call.global(0));
+  const auto asked = late([&] { return to_string(Attr(wanted)); });
   int64_t known = 1;
   int64_t* open = nullptr;
   for (int64_t& extent : shape) {
     require(extent >= 0 || (extent == -1 && open == nullptr),
-            "shape {} wants extents of 0 or more and at most one -1", to_string(Attr(wanted)));
+            "shape {} wants extents of 0 or more and at most one -1", asked);
     if (extent == -1)
       open = &extent;
     else
@@ -23,11 +25,11 @@ Shape target_shape(const OpCall& call) {
   if (open != nullptr) {
     const bool fits = known == 0 ? elements == 0 : elements % known == 0;
     require(fits, "{} has {} elements, not a multiple of the {} in shape {}",
-            to_string(call.operands[0]), elements, known, to_string(Attr(wanted)));
+            shown(call.operands[0]), elements, known, asked);
     *open = known == 0 ? 0 : elements / known;
   }
   require(element_count(shape) == elements, "{} has {} elements, shape {} has {}",
-          to_string(call.operands[0]), elements, to_string(Attr(wanted)), element_count(shape));
+          shown(call.operands[0]), elements, asked, element_count(shape));
   return shape;
 }
 

@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/elementwise.h"
 #include "tessera/ops/internal/gradients.h"
@@ -22,7 +23,7 @@ void round_to_cpu(const OpCall& call, std::span<const Tensor> operands, std::spa
 void check_round_to(const OpCall& call) {
   const DType dtype = rounded_dtype(call);
   require(dtype == DType::kF16 || dtype == DType::kBF16,
-          "numbers are rounded to f16 or bf16, not {}", to_string(dtype));
+          "numbers are rounded to f16 or bf16, not {}", shown(dtype));
 }
 
 }  // namespace

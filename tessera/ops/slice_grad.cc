@@ -1,3 +1,4 @@
+#include "tessera/base/shown.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/moves/slice.h"
 #include "tessera/ops/internal/moves/strided_copy.h"
@@ -20,13 +21,13 @@ std::string slice_grad_rule(const OpCall& call) {
   const Ints& wanted = call.attr<Ints>("shape");
   const Shape shape{std::span(wanted)};
   const std::vector<internal::SliceRange> all = internal::slice_ranges(call, shape);
-  require(call.global(0).size() == shape.size(), "gradient is {}, x {}", to_string(call.global(0)),
-          to_string(shape));
+  require(call.global(0).size() == shape.size(), "gradient is {}, x {}", shown(call.global(0)),
+          shown(shape));
   std::vector<std::string> to = internal::dim_words(shape.size());
   std::vector<std::string> from = to;
   for (size_t d = 0; d < all.size(); ++d) {
     require(call.global(0)[d] == all[d].count,
-            "dim {} of the gradient {} is not the {} of the slice", d, to_string(call.global(0)),
+            "dim {} of the gradient {} is not the {} of the slice", d, shown(call.global(0)),
             all[d].count);
     if (all[d].is_whole(shape[d])) continue;
     from[d] = fmt::format("[y{}]", d);

@@ -17,7 +17,7 @@ struct Pass {
 
 /// The passes of inference, in order: fold constants, fold batch norm, fuse, drop dead nodes.
 std::span<const Pass> inference_passes();
-/// Runs them, verifying the graph after each; errors name the pass.
+/// Runs them and verifies the graph; errors name the pass that broke it.
 Graph run_passes(Graph graph, std::span<const Pass> passes);
 
 }  // namespace tessera

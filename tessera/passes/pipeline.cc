@@ -20,13 +20,30 @@ std::span<const Pass> inference_passes() {
   return kPasses;
 }
 
-Graph run_passes(Graph graph, std::span<const Pass> passes) {
+namespace {
+
+Graph run(Graph graph, std::span<const Pass> passes, bool verify_each) {
   for (const Pass& pass : passes) {
     const ErrorContext context([&] { return fmt::format("running pass '{}'", pass.name); });
     graph = pass.run(graph);
-    verify(graph);
+    if (verify_each) verify(graph);
   }
   return graph;
+}
+
+}  // namespace
+
+// Every node's types are inferred when it is made, and once more at the end; after each pass it
+// would be half of the time that a network takes from its trace to its program. Where the end is
+// wrong, the passes run again to find the one that did it.
+Graph run_passes(Graph graph, std::span<const Pass> passes) {
+  try {
+    Graph made = run(graph, passes, false);
+    verify(made);
+    return made;
+  } catch (const Error&) {
+    return run(std::move(graph), passes, true);
+  }
 }
 
 }  // namespace tessera

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "tessera/base/workers.h"
 #include "tessera/runtime/program.h"
 #include "tests/support/evaluate_graph.h"
 #include "tests/support/random_cnn.h"
@@ -86,27 +85,6 @@ TEST(Batch, PartsGiveWhatTheWholeGives) {
         }
       }
     }
-  }
-}
-
-TEST(Workers, CallEveryPartOnceAndPassErrorsOn) {
-  Workers workers(3);
-  for (int trial = 0; trial < 2000; ++trial) {
-    std::vector<std::atomic<int>> calls(static_cast<size_t>(trial % 9));
-    const auto count = [&](size_t part) { ++calls[part]; };
-    workers.run(calls.size(), IndexTask(count));
-    for (const std::atomic<int>& called : calls) EXPECT_EQ(called, 1);
-  }
-  const ErrorContext context([] { return std::string("counting"); });
-  const auto broken = [](size_t part) {
-    if (part == 5) fail(ErrorCode::kNotFound, "part {}", part);
-  };
-  try {
-    workers.run(8, IndexTask(broken));
-    FAIL() << "part 5 fails";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("part 5\n  while counting"), std::string::npos)
-        << error.what();
   }
 }
 

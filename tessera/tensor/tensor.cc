@@ -6,6 +6,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "tessera/base/shown.h"
+
 namespace tessera {
 
 Tensor::Tensor(DType dtype, Shape shape, Device device)
@@ -22,8 +24,8 @@ Tensor Tensor::view(std::shared_ptr<Buffer> buffer, int64_t offset, DType dtype,
   tensor.buffer_ = std::move(buffer);
   const int64_t bytes = checked_product(element_count(tensor.shape_), byte_size(dtype));
   require(offset >= 0 && bytes <= tensor.buffer_->size() - offset,
-          "{} at byte {} does not fit into a buffer of {} bytes", describe(tensor), offset,
-          tensor.buffer_->size());
+          "{} at byte {} does not fit into a buffer of {} bytes",
+          late([&] { return describe(tensor); }), offset, tensor.buffer_->size());
   return tensor;
 }
 
@@ -51,8 +53,8 @@ std::span<std::byte> Tensor::mutable_bytes() {
 
 Tensor Tensor::slice(const Box& box) const {
   const bool same_dims = box.size.size() == ndim() && box.begin.size() == ndim();
-  require(same_dims && contains(whole(shape_), box), "box {} is not inside {}", to_string(box),
-          describe(*this));
+  require(same_dims && contains(whole(shape_), box), "box {} is not inside {}", shown(box),
+          late([&] { return describe(*this); }));
   Tensor part = *this;
   part.shape_ = box.size;
   for (size_t d = 0; d < ndim(); ++d)
@@ -61,8 +63,8 @@ Tensor Tensor::slice(const Box& box) const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  require(element_count(shape) == size(), "{} has {} elements, shape {} needs {}", describe(*this),
-          size(), to_string(shape), element_count(shape));
+  require(element_count(shape) == size(), "{} has {} elements, shape {} needs {}",
+          late([&] { return describe(*this); }), size(), shown(shape), element_count(shape));
   Tensor other = contiguous();
   other.strides_ = row_major_strides(shape);
   other.shape_ = std::move(shape);
@@ -139,7 +141,7 @@ Tensor Tensor::cast(DType dtype) const {
 
 void copy_elements(const Tensor& from, Tensor& to) {
   require(from.shape() == to.shape() && from.dtype() == to.dtype(), "{} cannot be copied into {}",
-          describe(from), describe(to));
+          late([&] { return describe(from); }), late([&] { return describe(to); }));
   if (from.size() == 0) return;
   const int64_t element = byte_size(from.dtype());
   const std::byte* source = from.buffer()->data() + from.byte_offset();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/internal/moves/reshape.h"
 
 namespace tessera::internal {
@@ -30,7 +31,7 @@ Collective make_collective(const OpCall& call) {
   const auto& axis = call.attr<std::string>("axis");
   if (!axis.empty()) {
     const std::optional<AxisId> found = made.before.mesh->find(axis);
-    require(found.has_value(), "there is no axis '{}' in {}", axis, to_string(*made.before.mesh));
+    require(found.has_value(), "there is no axis '{}' in {}", axis, shown(*made.before.mesh));
     made.axis = *found;
   }
   made.dtype = call.operands[0].dtype;
@@ -39,8 +40,8 @@ Collective make_collective(const OpCall& call) {
   made.to = call.results[0].box;
   made.ranks = members(made);
   for (const Rank rank : made.ranks)
-    require(rank < call.world->size(), "{} has rank {}, but {} ranks run", to_string(made.before),
-            rank, call.world->size());
+    require(rank < call.world->size(), "{} has rank {}, but {} ranks run", shown(made.before), rank,
+            call.world->size());
   return made;
 }
 
@@ -85,8 +86,7 @@ class PreparedCollective final : public PreparedKernel {
 void keep(const OpCall& call, std::span<const Tensor> operands, std::span<Tensor> results) {
   require(call.operands[0].box == call.results[0].box,
           "{} becomes {}, which takes the ranks of {} together: run it with a communicator",
-          to_string(call.operands[0]), to_string(call.results[0]),
-          call.attr<std::string>("before"));
+          shown(call.operands[0]), shown(call.results[0]), call.attr<std::string>("before"));
   copy_as_is(call, operands, results);
 }
 

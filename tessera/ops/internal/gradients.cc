@@ -1,5 +1,6 @@
 #include "tessera/ops/internal/gradients.h"
 
+#include "tessera/base/shown.h"
 #include "tessera/ops/internal/axis.h"
 #include "tessera/ops/internal/emit.h"
 #include "tessera/ops/ops.h"
@@ -67,7 +68,7 @@ Value scalar(double value, Value like) {
 void check_alike(const OpCall& call) {
   for (const TensorType& operand : call.operands)
     require(operand.global == call.global(0), "operands {} and {} differ in shape",
-            to_string(call.operands[0]), to_string(operand));
+            shown(call.operands[0]), shown(operand));
 }
 
 }  // namespace tessera::internal

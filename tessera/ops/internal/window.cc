@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 
 namespace tessera {
@@ -79,9 +80,9 @@ Window conv_window(const OpCall& call) {
 
 Window conv_window(const OpCall& call, const Shape& x, const Shape& weight) {
   require(x.size() == 4 && weight.size() == 4,
-          "conv2d wants x [n,c,h,w] and weight [o,i,h,w], found {} and {}", to_string(x),
-          to_string(weight));
-  require(weight[2] > 0 && weight[3] > 0, "weight is {}, its window is empty", to_string(weight));
+          "conv2d wants x [n,c,h,w] and weight [o,i,h,w], found {} and {}", shown(x),
+          shown(weight));
+  require(weight[2] > 0 && weight[3] > 0, "weight is {}, its window is empty", shown(weight));
   const Ints& dilation = ints(call, "dilation", 2, 1);
   Window window;
   window.y = {.input = x[2], .kernel = weight[2], .dilation = dilation[0]};
@@ -110,7 +111,7 @@ Window pool_window(const OpCall& call) {
 }
 
 Window pool_window(const OpCall& call, const Shape& x) {
-  require(x.size() == 4, "pooling wants x [n,c,h,w], found {}", to_string(x));
+  require(x.size() == 4, "pooling wants x [n,c,h,w], found {}", shown(x));
   const Ints& kernel = ints(call, "kernel", 2, 1);
   Window window;
   window.y = {.input = x[2], .kernel = kernel[0]};
@@ -125,7 +126,7 @@ Window pool_window(const OpCall& call, const Shape& x) {
 
 void check_pooled(const Window& window, const Shape& gradient) {
   require(gradient.size() == 4 && gradient[2] == window.y.output && gradient[3] == window.x.output,
-          "gradient is {}, the pool has {}x{} windows", to_string(gradient), window.y.output,
+          "gradient is {}, the pool has {}x{} windows", shown(gradient), window.y.output,
           window.x.output);
 }
 

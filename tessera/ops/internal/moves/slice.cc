@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tessera/base/shown.h"
+
 namespace tessera::internal {
 namespace {
 
@@ -34,7 +36,7 @@ std::vector<SliceRange> slice_ranges(const OpCall& call, const Shape& shape) {
   const bool fits = begin.size() == end.size() && begin.size() <= shape.size() &&
                     (strides.empty() || strides.size() == begin.size());
   require(fits, "begin {}, end {} and strides {} do not fit each other or {}",
-          to_string(Attr(begin)), to_string(Attr(end)), to_string(Attr(strides)), to_string(shape));
+          to_string(Attr(begin)), to_string(Attr(end)), to_string(Attr(strides)), shown(shape));
   std::vector<SliceRange> all;
   for (size_t d = 0; d < shape.size(); ++d) {
     if (d < begin.size())

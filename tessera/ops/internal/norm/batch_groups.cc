@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tessera/base/shown.h"
+
 namespace tessera::internal {
 
 AttrDef groups_attr() {
@@ -25,14 +27,14 @@ BatchWords batch_words(const OpCall& call) {
 void check_batch_groups(const OpCall& call) {
   const Shape& x = call.global(0);
   const auto groups = call.attr<int64_t>("groups");
-  require(x.size() >= 2, "x is {}, batch norm wants at least [n,c]", to_string(x));
+  require(x.size() >= 2, "x is {}, batch norm wants at least [n,c]", shown(x));
   require(groups >= 1 && x[0] % groups == 0, "{} rows are no {} equal groups", x[0], groups);
 }
 
 void check_batch_gradient(const OpCall& call, size_t gradient) {
   check_batch_groups(call);
   require(call.global(gradient) == call.global(0), "gradient is {}, x {}",
-          to_string(call.global(gradient)), to_string(call.global(0)));
+          shown(call.global(gradient)), shown(call.global(0)));
 }
 
 BatchRows::BatchRows(const OpCall& call, const TensorType& statistics)

@@ -416,9 +416,8 @@ void run_parts(const WindowConv& conv, const Panels& panels, const float* in,
                              : count >= 2 * conv.threads && weight_floats > pixel_floats;
   if (conv.threads > 1 && by_panels) {
     parallel_parts(count, count, conv.threads, [&](int64_t first, int64_t last) {
-      const int64_t next = first + conv.threads < count ? first + conv.threads : first;
       run({0, pixels, static_cast<size_t>(first), static_cast<size_t>(last),
-           static_cast<size_t>(next)});
+           static_cast<size_t>(last < count ? last : first)});
     });
   } else {
     parallel_parts(pixels, 2 * conv.threads, conv.threads, [&](int64_t begin, int64_t end) {

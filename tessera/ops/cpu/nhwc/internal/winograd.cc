@@ -278,7 +278,7 @@ void run_by_panels(const Work& work) {
       part.points += part.begin * part.in_row;
       part.products = products;
       if (part.count == 0) continue;
-      const auto next = static_cast<size_t>(std::min(i + conv.threads, count * cuts - 1) / cuts);
+      const auto next = static_cast<size_t>(std::min(i + 1, count * cuts - 1) / cuts);
       multiply_panel(work, panel, next, part);
       finish_panel(work, panel, part);
     }
