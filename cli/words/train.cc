@@ -239,8 +239,14 @@ void train_on(const Request& request, Communicator* world) {
       const std::string_view name = strategy.ranks_per_stage > 1 ? "strategy.ckpt" : "layouts.txt";
       write_strategy(strategy, std::filesystem::path(request.folder) / name);
     };
-  Model model = request.model.open({request.weights, request.ranks.from}, request.checkpoint, row,
-                                   run, static_cast<uint64_t>(request.seed));
+  CheckpointOptions of_weights = request.checkpoint;
+  if (request.weights.empty() && !request.resume.empty()) {  // how to open that one
+    of_weights.key_file.clear();
+    of_weights.cipher.clear();
+    of_weights.crc = of_weights.map = false;
+  }
+  Model model = request.model.open({request.weights, request.ranks.from}, of_weights, row, run,
+                                   static_cast<uint64_t>(request.seed));
   Trainer trainer(model, options);
   if (!request.resume.empty())
     trainer.restore({.weights = {request.resume},

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "tessera/checkpoint/checkpoint.h"
@@ -12,6 +13,7 @@
 #include "tessera/model/train/model_checkpoint.h"
 #include "tessera/model/train/whole_tensor.h"
 #include "tests/support/error_of.h"
+#include "tests/support/run_program.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/training/digits_run.h"
 #include "tests/training/on_ranks.h"
@@ -343,6 +345,38 @@ TEST(ModelCheckpoint, OfManyRanksHoldsWholeTensorsWhateverTheirCuts) {
       }
     });
   }
+}
+
+TEST(Resuming, OfAnEncryptedCheckpointTakesItsKeyFromTheProgramsOptions) {
+  const ScratchFolder folder("training");
+  const std::string key = "0123456789abcdef";
+  ModelCheckpoint saver("e", folder.path() / "a", {.save_checkpoint_steps = 10, .enc_key = key});
+  train_with(saver);
+  std::ofstream(folder.path() / "key") << key;
+  const auto resume = [&](std::vector<std::string> more) {
+    std::vector<std::string> all{"train",
+                                 "lenet5",
+                                 "--data",
+                                 "digits:train",
+                                 "--limit",
+                                 "80",
+                                 "--batch",
+                                 "8",
+                                 "--quiet",
+                                 "--resume",
+                                 (folder.path() / "a/e-1_10.ckpt").string(),
+                                 "--epochs",
+                                 "2"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_tessera(all);
+  };
+  const Outcome done = resume({"--key-file", (folder.path() / "key").string()});
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_NE(done.out.find("10 steps of 8 rows"), std::string::npos) << done.out;
+  EXPECT_EQ(resume({"--rename", "a=b"}).status, 2);
+  const Outcome refused = resume({});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("encrypted"), std::string::npos) << refused.err;
 }
 
 }  // namespace
