@@ -51,6 +51,12 @@ struct Row {
   int32_t label = kNoLabel;
 };
 
+/// A row that lies in the source's memory.
+struct RowView {
+  std::span<const std::byte> data;
+  int32_t label = kNoLabel;
+};
+
 /// Rows by number. Thread-safe.
 class RowSource {
  public:
@@ -63,6 +69,9 @@ class RowSource {
   /// The same where only some pixels matter: the others may hold anything. A source that decodes
   /// saves the work.
   virtual Row row_part(int64_t index, const PixelsWanted& /*wanted*/) const { return row(index); }
+  /// The same without a tensor, which costs as much as transforming a small row; nothing where rows
+  /// do not lie in memory or differ in type.
+  virtual std::optional<RowView> look(int64_t /*index*/) const { return std::nullopt; }
   virtual bool has_labels() const { return true; }
   /// The classes' names by label; none where the source knows none.
   virtual std::span<const std::string> class_names() const { return {}; }
