@@ -1,5 +1,7 @@
 #include "tessera/data/reading/reading.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -20,6 +22,13 @@ namespace {
 
 int64_t divided_up(int64_t count, int64_t by) {
   return (count + by - 1) / by;
+}
+
+/// A thread of the pool that wakes waits for its turn: the reader that woke it goes on, and the
+/// program computes on what is ready. Advice only.
+void wake_gently() {
+  const sched_param parameters{};
+  sched_setscheduler(0, SCHED_BATCH, &parameters);
 }
 
 }  // namespace
@@ -148,6 +157,7 @@ bool Reading::has_much_room() const {
 }
 
 void Reading::work() {
+  wake_gently();
   Worker worker;
   while (true) {
     int64_t part = next_part_;
