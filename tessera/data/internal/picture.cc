@@ -9,7 +9,7 @@
 #include "tessera/data/internal/bmp.h"
 #include "tessera/data/internal/jpeg.h"
 #include "tessera/data/internal/png.h"
-#include "tessera/data/internal/spare_buffers.h"
+#include "tessera/data/reading/spare_buffers.h"
 
 namespace tessera::internal {
 namespace {

@@ -29,6 +29,8 @@ class RowChain {
   void run(std::span<const std::byte> row, std::span<std::byte> out, Scratch& scratch) const;
 
  private:
+  void join_lines();
+
   RowType source_;
   RowType result_;
   std::optional<PixelBox> needed_;

@@ -9,7 +9,7 @@
 
 #include "tessera/base/parallel.h"
 #include "tessera/data/internal/row_chain.h"
-#include "tessera/data/internal/spare_buffers.h"
+#include "tessera/data/reading/spare_buffers.h"
 #include "tessera/data/pipeline.h"
 
 namespace tessera::internal {

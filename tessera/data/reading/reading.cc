@@ -95,8 +95,8 @@ void Reading::make_block(Place& place, int64_t block) const {
     Batch& batch = place.batches[i];
     shape[0] = batch.rows;
     batch.data = Tensor::view(data, offsets[i], row.dtype, shape);
-    batch.labels = Tensor::view(labels, place.begins[i] * byte_size(DType::kI32), DType::kI32,
-                                {batch.rows});
+    batch.labels =
+        Tensor::view(labels, place.begins[i] * byte_size(DType::kI32), DType::kI32, {batch.rows});
   }
   place.rows = place.begins.back();
 }

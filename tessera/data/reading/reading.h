@@ -73,11 +73,11 @@ class Reading {
   std::atomic<int64_t> error_batch_;  // behind the last: none
   std::exception_ptr error_;          // of the first batch that has one; under mutex_
   std::mutex mutex_;
-  std::condition_variable room_;      // blocks were taken, or the end
-  std::condition_variable ready_;     // a block is complete, or an error
-  std::atomic<int> sleepers_ = 0;     // threads that wait for room
-  std::atomic<bool> waits_ = false;   // the reader does
-  std::vector<std::jthread> pool_;    // last: joined before the rest goes
+  std::condition_variable room_;     // blocks were taken, or the end
+  std::condition_variable ready_;    // a block is complete, or an error
+  std::atomic<int> sleepers_ = 0;    // threads that wait for room
+  std::atomic<bool> waits_ = false;  // the reader does
+  std::vector<std::jthread> pool_;   // last: joined before the rest goes
 };
 
 }  // namespace tessera::internal
