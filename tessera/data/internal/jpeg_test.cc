@@ -72,7 +72,7 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
   const auto below = [&](int64_t end) { return static_cast<int64_t>(random() % end); };
   for (const Coding coding : {Coding{1, 1}, Coding{2, 1}, Coding{2, 2}, Coding{1, 2}, Coding{4, 1},
                               Coding{4, 2}, Coding{2, 2, true}, Coding{1, 1, true}})
-    for (int trial = 0; trial < 40; ++trial) {
+    for (int trial = 0; trial < 100; ++trial) {
       const int64_t height = 1 + below(trial < 10 ? 40 : 200);
       const int64_t width = 1 + below(trial < 10 ? 40 : 200);
       const auto file = make_jpeg(height, width, coding);

@@ -119,25 +119,39 @@ uint64_t first_bits(int64_t count) {
   return count <= 0 ? 0 : count >= kWide ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
 }
 
-/// Sixteen sums: of the words that `choices` chooses, every other byte of which is 0.
-TESSERA_VBMI inline __m512i sum_choices(__m512i near, __m512i far, const uint8_t* choices,
-                                        const int16_t* weights) {
-  constexpr __mmask64 kLowBytes = 0x5555555555555555;
-  const __m512i words =
-      _mm512_maskz_permutex2var_epi8(kLowBytes, near, _mm512_load_si512(choices), far);
+constexpr __mmask64 kLowBytes = 0x5555555555555555;
+
+/// The sums of words in pairs.
+TESSERA_VBMI inline __m512i weigh(__m512i words, const int16_t* weights) {
   return _mm512_srli_epi32(_mm512_madd_epi16(words, _mm512_loadu_si512(weights)), kKeptShift);
 }
 
-/// The sums of a block; of the line `left` bytes are there.
-TESSERA_VBMI inline void resize_block(const uint8_t* line, int64_t left, const uint8_t* choices,
-                                      const int16_t* weights, int16_t* sums) {
-  const __m512i near = _mm512_maskz_loadu_epi8(first_bits(left), line);
-  const __m512i far = _mm512_maskz_loadu_epi8(first_bits(left - kWide), line + kWide);
-  // Packing works on each quarter, which the choices know.
-  const __m512i packed =
-      _mm512_packs_epi32(sum_choices(near, far, choices, weights),
-                         sum_choices(near, far, choices + kWide, weights + kBlockSums));
-  _mm512_storeu_si512(sums, packed);
+/// The sums of a line of `line_bytes`.
+template <bool kNear>
+TESSERA_VBMI void resize_blocks(const uint8_t* line, int64_t line_bytes,
+                                std::span<const ResizeBlock> blocks, int16_t* sums) {
+  for (const ResizeBlock& block : blocks) {
+    const uint8_t* from = line + block.place;
+    const int64_t left = line_bytes - block.place;
+    const uint8_t* choices = block.choices.data();
+    const __m512i first = _mm512_load_si512(choices);
+    const __m512i second = _mm512_load_si512(choices + kWide);
+    const __m512i near = _mm512_maskz_loadu_epi8(first_bits(left), from);
+    __m512i low;
+    __m512i high;
+    if constexpr (kNear) {
+      low = _mm512_maskz_permutexvar_epi8(kLowBytes, first, near);
+      high = _mm512_maskz_permutexvar_epi8(kLowBytes, second, near);
+    } else {
+      const __m512i far = _mm512_maskz_loadu_epi8(first_bits(left - kWide), from + kWide);
+      low = _mm512_maskz_permutex2var_epi8(kLowBytes, near, first, far);
+      high = _mm512_maskz_permutex2var_epi8(kLowBytes, near, second, far);
+    }
+    // Packing works on each quarter, which the choices know.
+    _mm512_storeu_si512(sums, _mm512_packs_epi32(weigh(low, block.weights.data()),
+                                                 weigh(high, &block.weights[kBlockSums])));
+    sums += kBlockSums;
+  }
 }
 
 TESSERA_VBMI inline __m512i mix_thirty_two(const TwoLines& lines, int64_t i) {
@@ -215,15 +229,16 @@ void LinearResize::prepare_columns(int64_t from, int64_t to) {
 }
 
 void LinearResize::prepare_blocks() {
-  constexpr int64_t kReach = 2 * kWide;
   const int64_t count = std::ssize(columns_) * channels_;
   const auto taps = [&](int64_t sum) -> const Taps& {
     return columns_[static_cast<size_t>(sum / channels_)];
   };
   for (int64_t first = 0; first < count; first += kBlockSums) {
     const int64_t end = std::min(first + kBlockSums, count);
-    Block block{.choices = {}, .weights = {}, .place = taps(first).near_at};
-    if (taps(end - 1).far_at + channels_ > block.place + kReach) return blocks_.clear();
+    ResizeBlock block{.choices = {}, .weights = {}, .place = taps(first).near_at};
+    const int64_t reach = taps(end - 1).far_at + channels_ - block.place;
+    if (reach > 2 * kWide) return blocks_.clear();
+    blocks_are_near_ = blocks_are_near_ && reach <= kWide;
     for (int64_t sum = first; sum < end; ++sum) {
       // Of eight sums packing takes four from the first sixteen and four from the second.
       const int64_t i = sum - first;
@@ -284,11 +299,8 @@ void LinearResize::sum_columns(std::span<const Taps> columns, Count channels, co
 
 void LinearResize::resize_line(const uint8_t* line, int16_t* sums) const {
   if (!blocks_.empty()) {
-    for (const Block& block : blocks_) {
-      resize_block(line + block.place, from_line_ - block.place, block.choices.data(),
-                   block.weights.data(), sums);
-      sums += kBlockSums;
-    }
+    (blocks_are_near_ ? resize_blocks<true> : resize_blocks<false>)(line, from_line_, blocks_,
+                                                                    sums);
     return;
   }
   const size_t groups = group_places_.size();

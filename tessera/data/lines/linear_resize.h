@@ -17,6 +17,13 @@
 
 namespace tessera::internal {
 
+/// Thirty-two sums, of bytes that two loads of sixty-four hold.
+struct ResizeBlock {
+  alignas(64) std::array<uint8_t, 128> choices;  // of the loads' bytes, one per word
+  std::array<int16_t, 64> weights;               // of these words: near and far for each sum
+  int32_t place = 0;                             // of the loads in a line
+};
+
 class LinearResize {
  public:
   /// Whether OpenCV does so: a picture of half the height and width becomes means of four.
@@ -38,12 +45,6 @@ class LinearResize {
     int32_t far_at = 0;
     int16_t near_weight = 0;
     int16_t far_weight = 0;
-  };
-  /// Thirty-two sums, of bytes that two loads of sixty-four hold.
-  struct Block {
-    alignas(64) std::array<uint8_t, 128> choices;  // of the loads' bytes, one per word
-    std::array<int16_t, 64> weights;               // of these words: near and far for each sum
-    int32_t place = 0;                             // of the loads in a line
   };
   static Taps taps_of(int64_t place, int64_t from, int64_t to);
   void prepare_columns(int64_t from, int64_t to);
@@ -69,8 +70,10 @@ class LinearResize {
   std::vector<int32_t> group_places_;
   std::vector<int8_t> group_choices_;
   std::vector<int16_t> group_weights_;
-  /// Of all columns, where the processor has AVX-512 VBMI and they lie near enough; see Block.
-  std::vector<Block> blocks_;
+  /// Of all columns, where the processor has AVX-512 VBMI and they lie near enough; see
+  /// ResizeBlock.
+  std::vector<ResizeBlock> blocks_;
+  bool blocks_are_near_ = true;  // one load holds the bytes of any
 };
 
 }  // namespace tessera::internal

@@ -9,8 +9,8 @@
 
 #include "tessera/base/parallel.h"
 #include "tessera/data/internal/row_chain.h"
-#include "tessera/data/reading/spare_buffers.h"
 #include "tessera/data/pipeline.h"
+#include "tessera/data/reading/spare_buffers.h"
 
 namespace tessera::internal {
 

@@ -159,6 +159,7 @@ bool Reading::has_much_room() const {
 void Reading::work() {
   wake_gently();
   Worker worker;
+  ++at_work_;
   while (true) {
     int64_t part = next_part_;
     if (is_behind(part)) return;
@@ -166,12 +167,14 @@ void Reading::work() {
       if (next_part_.compare_exchange_weak(part, part + 1)) make_part(part, worker);
       continue;
     }
+    --at_work_;
     {
       std::unique_lock lock(mutex_);
       ++sleepers_;
       room_.wait(lock, [&] { return is_behind(next_part_) || has_much_room(); });
       --sleepers_;
     }
+    ++at_work_;
     if (sleepers_ > 0) room_.notify_one();  // the reader wakes one only
   }
 }
@@ -180,11 +183,12 @@ bool Reading::is_complete(int64_t block) const {
   return ring_[static_cast<size_t>(block) % ring_.size()].complete == block;
 }
 
-/// Makes what is left of a block that the reader wants now.
+/// Makes what is left of a block that the reader wants now, while the threads do not yet: a thread
+/// takes time to begin and to wake.
 void Reading::help(int64_t block) {
   const AdoptContext adopt(nullptr);  // errors read as those of the threads
   int64_t part = next_part_;
-  while (!is_behind(part) && part / block_parts_ == block) {
+  while (!is_behind(part) && part / block_parts_ == block && at_work_ < plan_->threads) {
     if (next_part_.compare_exchange_weak(part, part + 1)) make_part(part, helper_);
     part = next_part_;
   }

@@ -75,6 +75,7 @@ class Reading {
   std::mutex mutex_;
   std::condition_variable room_;     // blocks were taken, or the end
   std::condition_variable ready_;    // a block is complete, or an error
+  std::atomic<int> at_work_ = 0;     // threads that do not wait for room
   std::atomic<int> sleepers_ = 0;    // threads that wait for room
   std::atomic<bool> waits_ = false;  // the reader does
   std::vector<std::jthread> pool_;   // last: joined before the rest goes
