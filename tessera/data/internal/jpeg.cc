@@ -220,11 +220,10 @@ Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels,
                 "a picture of {}×{} pixels in {} bytes of JPEG: the file is cut", width, height,
                 file.size());
   if (!reader.start()) reader.throw_error();
-  Tensor pixels = new_picture(height, width);
+  const auto [box, place] = wanted ? wanted({DType::kU8, {height, width, 3}}) : PixelsUse{};
+  Tensor pixels = place.is_defined() ? place : new_picture(height, width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   const auto line_bytes = static_cast<size_t>(3 * width);
-  const std::optional<PixelBox> box =
-      wanted ? wanted({DType::kU8, {height, width, 3}}) : std::nullopt;
   if (reader.jpeg.out_color_space != JCS_CMYK && box && is_worthwhile(*box, height, width)) {
     std::vector<uint8_t> line(line_bytes);
     if (!reader.read_part(out, line_bytes, *box, line.data())) reader.throw_error();

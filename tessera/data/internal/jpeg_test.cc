@@ -82,7 +82,7 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
       box.bottom = box.top + 1 + below(height - box.top);
       box.left = below(width);
       box.right = box.left + 1 + below(width - box.left);
-      const Tensor part = decode_jpeg(file, kMost, [&](const RowType&) { return box; });
+      const Tensor part = decode_jpeg(file, kMost, [&](const RowType&) { return PixelsUse{box}; });
       ASSERT_TRUE(has_part(part, whole, box))
           << coding.across << "x" << coding.down << (coding.progressive ? " progressive " : " ")
           << height << "x" << width << " [" << box.top << "," << box.bottom << ")x[" << box.left
@@ -93,7 +93,7 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
 TEST(Jpeg, DamageOutsideThePartIsFound) {
   for (const bool progressive : {false, true}) {
     auto file = make_jpeg(200, 200, {2, 2, progressive});
-    const auto part = [](const RowType&) { return PixelBox{16, 32, 16, 32}; };
+    const auto part = [](const RowType&) { return PixelsUse{PixelBox{16, 32, 16, 32}}; };
     decode_jpeg(file, kMost, part);
     file.resize(file.size() * 3 / 4);
     EXPECT_THROW(decode_jpeg(file, kMost, part), Error);

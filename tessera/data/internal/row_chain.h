@@ -18,6 +18,8 @@ class RowChain {
 
   const RowType& source() const { return source_; }
   const RowType& result() const { return result_; }
+  /// Whether the result is the row.
+  bool keeps_rows() const { return steps_.empty(); }
   /// The pixels of the row that the result depends on; nothing: all.
   const std::optional<PixelBox>& needed() const { return needed_; }
 

@@ -23,8 +23,8 @@ class RowFiller {
   void fill(Batch& batch, int64_t row, Worker& worker);
 
  private:
-  void fill_from(const Row& row, std::span<std::byte> out, Worker& worker) const;
-  std::optional<Row> read(Batch& batch, int64_t index, Worker& worker);
+  void fill_from(const Row& row, Tensor& out, Worker& worker) const;
+  std::optional<Row> read(Batch& batch, int64_t index, const Tensor& out, Worker& worker);
   const RowChain& chain_for(const RowType& type, Worker& worker) const;
 
   const ReadPlan& plan_;
