@@ -90,6 +90,23 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
     }
 }
 
+TEST(Jpeg, PixelsGoToThePlaceThatIsGiven) {
+  for (const bool progressive : {false, true}) {
+    const auto file = make_jpeg(37, 53, {2, 2, progressive});
+    const Tensor whole = decode_jpeg(file, kMost).clone();
+    const Shape shape{37, 53, 3};
+    Tensor batch(DType::kU8, {3, 37, 53, 3});
+    std::ranges::fill(batch.mutable_data<uint8_t>(), uint8_t{9});
+    const Tensor place = Tensor::view(batch.buffer(), element_count(shape), DType::kU8, shape);
+    const Tensor row =
+        decode_jpeg(file, kMost, [&](const RowType&) { return PixelsUse{.place = place}; });
+    EXPECT_EQ(row.buffer(), batch.buffer());
+    EXPECT_TRUE(has_part(place, whole, {0, 37, 0, 53}));
+    for (const size_t beside : {element_count(shape) - 1, 2 * element_count(shape)})
+      EXPECT_EQ(batch.data<uint8_t>()[beside], 9);
+  }
+}
+
 TEST(Jpeg, DamageOutsideThePartIsFound) {
   for (const bool progressive : {false, true}) {
     auto file = make_jpeg(200, 200, {2, 2, progressive});

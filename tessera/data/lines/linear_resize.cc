@@ -14,6 +14,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "tessera/data/lines/processor.h"
+
 namespace tessera::internal {
 namespace {
 
@@ -21,17 +23,6 @@ constexpr float kOne = 2048;    // a weight of 1
 constexpr int kKeptShift = 4;   // sums across lose these bits before they are added down
 constexpr int64_t kSlots = 8;   // sums of a group: of its columns each channel, or a 0 behind three
 constexpr int64_t kSlack = 32;  // sums that may be written behind a line
-
-bool has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") != 0;
-  return has;
-}
-
-bool has_vbmi() {
-  static const bool has =
-      __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512bw") != 0;
-  return has;
-}
 
 double scale_of(int64_t from, int64_t to) {
   return 1.0 / (static_cast<double>(to) / static_cast<double>(from));

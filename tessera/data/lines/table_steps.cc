@@ -18,20 +18,10 @@
 
 #include "tessera/data/internal/arguments.h"
 #include "tessera/data/lines/line_steps.h"
+#include "tessera/data/lines/processor.h"
 
 namespace tessera::internal {
 namespace {
-
-bool has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") != 0;
-  return has;
-}
-
-bool has_vbmi() {
-  static const bool has =
-      __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512bw") != 0;
-  return has;
-}
 
 /// The first elements of one channel, eight at a time; returns how many.
 __attribute__((target("avx2"))) size_t look_up_avx2(std::span<const uint8_t> from, const int* table,
