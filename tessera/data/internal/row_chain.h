@@ -1,6 +1,7 @@
 // The transforms of a pipeline, bound to one type of row and joined where that saves work:
 // successive elementwise steps on unsigned bytes become one table of their 256 results per channel,
-// which also fills the planes where to_chw follows, and steps that only relabel cost nothing.
+// which also fills the planes where to_chw follows, steps that only relabel cost nothing, and lines
+// go from a resize to such a table without a picture between.
 #pragma once
 
 #include <memory>

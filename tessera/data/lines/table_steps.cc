@@ -88,8 +88,10 @@ uint64_t first_bits(int64_t count) {
 }
 
 /// The results of sixty-four bytes, of which the first `count` are stored.
-TESSERA_VBMI inline void look_up_block(__m512i bytes, const SplitTable& table, int64_t count,
-                                       uint32_t* out) {
+TESSERA_VBMI __attribute__((always_inline)) inline void look_up_block(__m512i bytes,
+                                                                      const SplitTable& table,
+                                                                      int64_t count,
+                                                                      uint32_t* out) {
   // Bytes are joined to words within quarters of a register: quarters change places before.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   bytes = _mm512_permutexvar_epi32(order, bytes);
