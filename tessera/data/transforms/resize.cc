@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "tessera/data/internal/arguments.h"
+#include "tessera/data/internal/resize_pixels.h"
 #include "tessera/data/lines/line_steps.h"
 #include "tessera/data/lines/linear_resize.h"
-#include "tessera/data/internal/resize_pixels.h"
 
 namespace tessera {
 namespace {
