@@ -10,6 +10,7 @@
 #include "tessera/data/internal/idx.h"
 #include "tessera/data/internal/picture.h"
 #include "tessera/data/npy_file.h"
+#include "tessera/data/reading/spare_buffers.h"
 #include "tessera/io/file.h"
 
 namespace tessera {
@@ -128,7 +129,10 @@ Tensor read_picture(const fs::path& path, int64_t max_pixels, const PixelsWanted
   const auto file = local_file_system().open(path);
   require(file->size() <= kMaxFile, "it has {}, a picture has {} at most",
           human_bytes(file->size()), human_bytes(kMaxFile));
-  std::vector<std::byte> content(file->size());
+  constexpr int64_t kMostKept = int64_t{4} << 20;
+  thread_local internal::SpareBuffers spare(kMostKept, 1);
+  const std::shared_ptr<Buffer> memory = spare.buffer(static_cast<int64_t>(file->size()));
+  const std::span<std::byte> content(memory->mutable_data(), file->size());
   file->read(0, content);
   return internal::decode_picture(content, max_pixels, wanted);
 }

@@ -21,6 +21,11 @@
 
 namespace tessera {
 
+namespace internal {
+struct ReadPlan;
+class Reading;
+}  // namespace internal
+
 /// A row of the source that could not be read, and why.
 struct BadRow {
   int64_t index = 0;  // in the source
@@ -85,8 +90,8 @@ class Pipeline {
   /// pieces.
   Pipeline part(int64_t index, int64_t count, int64_t pieces = 1) const;
   /// How many batches may wait; unless said 2, or more where that leaves threads without two rows
-  /// each, or where batches are small: up to 32 in 16 MiB, so that a busy machine's pauses pass. 0:
-  /// each batch is made by the call of next().
+  /// each, or where batches are small: up to 4 MiB, so that a busy machine's pauses pass. 0: each
+  /// batch is made by the call of next().
   Pipeline prefetch(int batches) const;
   /// Threads that transform; as many as processors unless said.
   Pipeline threads(int count) const;
@@ -115,13 +120,11 @@ class Pipeline {
   void rewind();
 
  private:
-  struct Plan;
-  class Run;
-  Plan change() const;
-  explicit Pipeline(Plan plan);
+  internal::ReadPlan change() const;
+  explicit Pipeline(internal::ReadPlan plan);
 
-  std::shared_ptr<const Plan> plan_;
-  std::unique_ptr<Run> run_;  // made by start() or the first next()
+  std::shared_ptr<const internal::ReadPlan> plan_;
+  std::unique_ptr<internal::Reading> reading_;  // made by start() or the first next()
 };
 
 }  // namespace tessera

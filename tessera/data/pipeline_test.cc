@@ -257,6 +257,52 @@ TEST(Pipeline, PrefetchReadsNoFurtherThanAsked) {
   EXPECT_LE(source->reads.load(), 1 + 10 + 30);
 }
 
+TEST(Pipeline, BatchesThatAreMadeTogetherComeWithTheirRows) {
+  // Unless prefetch() says otherwise several small batches are made at once.
+  for (const int64_t rows : {1, 63, 64, 65, 300})
+    for (const int64_t batch : {1, 5, 31, 32, 33, 64, 100})
+      for (const int threads : {1, 2, 3, 5}) {
+        const Pipeline all =
+            Pipeline(std::make_shared<Counting>(rows)).batch(batch).threads(threads);
+        EXPECT_EQ(labels_of(all), counting_up_to(static_cast<int32_t>(rows)));
+        int64_t seen = 0;
+        for (int64_t part = 0; part < 3; ++part) {
+          Pipeline some = all.part(part, 3);
+          while (const auto one = some.next())
+            for (int64_t i = 0; i < one->rows; ++i, ++seen)
+              EXPECT_EQ(one->labels.data<int32_t>()[static_cast<size_t>(i)],
+                        3 * static_cast<int32_t>(one->first_row + i));
+        }
+        EXPECT_EQ(seen, rows);
+      }
+}
+
+TEST(Pipeline, BatchesBeforeABadRowComeAlsoWhereTheyAreMadeWithIt) {
+  for (const int64_t bad : {1, 40, 63, 64, 70, 199})
+    for (const int threads : {1, 4})
+      for (const int64_t batch : {1, 3, 64}) {
+        Pipeline rows =
+            Pipeline(std::make_shared<Counting>(200, bad)).batch(batch).threads(threads);
+        for (int64_t i = 0; i < bad / batch; ++i) {
+          const auto one = rows.next();
+          ASSERT_TRUE(one.has_value());
+          EXPECT_EQ(one->labels.data<int32_t>()[0], 3 * static_cast<int32_t>(i * batch));
+        }
+        for (int again = 0; again < 3; ++again) EXPECT_THROW(rows.next(), Error);
+      }
+}
+
+TEST(Pipeline, ABatchThatIsKeptKeepsItsRowsWhileOthersAreRead) {
+  Pipeline rows = Pipeline(std::make_shared<Counting>(250)).batch(2).threads(2);
+  std::vector<Batch> kept;
+  for (int reading = 0; reading < 3; ++reading, rows.rewind())
+    while (auto batch = rows.next())
+      if (batch->first_row % 14 == 0) kept.push_back(std::move(*batch));
+  EXPECT_EQ(kept.size(), 54U);
+  for (const Batch& batch : kept)
+    EXPECT_EQ(batch.data.data<uint8_t>()[0], static_cast<uint8_t>(batch.first_row));
+}
+
 TEST(Pipeline, DestructionInTheMiddleStopsTheThreads) {
   for (int i = 0; i < 50; ++i) {
     Pipeline rows = Pipeline(std::make_shared<Counting>(100000)).batch(64).threads(4).prefetch(8);

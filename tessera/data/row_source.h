@@ -43,11 +43,22 @@ struct PixelBox {
   int64_t right = 0;
   bool operator==(const PixelBox&) const = default;
 };
-/// Which pixels of a row u8 [h,w,c] matter, of whose type it is asked; nothing: all.
-using PixelsWanted = std::function<std::optional<PixelBox>(const RowType&)>;
+/// What who reads a row u8 [h,w,c] makes of it.
+struct PixelsUse {
+  std::optional<PixelBox> part = {};  // that matters; nothing: all
+  Tensor place = {};                  // of the row's type, where its pixels may go; undefined: none
+};
+/// Asked with the row's type when it is known.
+using PixelsWanted = std::function<PixelsUse(const RowType&)>;
 
 struct Row {
   Tensor data;  // contiguous; may share memory with the source
+  int32_t label = kNoLabel;
+};
+
+/// A row that lies in the source's memory.
+struct RowView {
+  std::span<const std::byte> data;
   int32_t label = kNoLabel;
 };
 
@@ -61,8 +72,12 @@ class RowSource {
   /// Row `index`, 0 ≤ index < size(). Rows may differ in shape where the source is a list of files.
   virtual Row row(int64_t index) const = 0;
   /// The same where only some pixels matter: the others may hold anything. A source that decodes
-  /// saves the work.
+  /// saves the work, and copies where there is a place; what lies there when it fails means
+  /// nothing.
   virtual Row row_part(int64_t index, const PixelsWanted& /*wanted*/) const { return row(index); }
+  /// The same without a tensor, which costs as much as transforming a small row; nothing where rows
+  /// do not lie in memory or differ in type.
+  virtual std::optional<RowView> look(int64_t /*index*/) const { return std::nullopt; }
   virtual bool has_labels() const { return true; }
   /// The classes' names by label; none where the source knows none.
   virtual std::span<const std::string> class_names() const { return {}; }

@@ -46,6 +46,7 @@ enum class RowStepKind : uint8_t {
   kElementwise,  // an element of the result depends on its element of the row and its channel, the
                  // index in the last dim; it works for any extents of the dims before the last
   kRelabel,      // the bytes stay; only the shape changes
+  kCut,          // of rows [h,w,c]: the result is the part of the row that it needs
 };
 
 /// A transform bound to a type of row. Thread-safe.

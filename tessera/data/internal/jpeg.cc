@@ -152,15 +152,15 @@ bool Reader::read_lines(uint8_t* out, size_t line_bytes, int64_t count) {
 bool Reader::read_part(uint8_t* out, size_t line_bytes, const PixelBox& box, uint8_t* line) {
   if (setjmp(jump) != 0) return false;
   // Colours in fewer samples are computed from those beside, which lack at the edge of the part.
-  const int64_t beside = int64_t{DCTSIZE} * jpeg.max_h_samp_factor;
-  const int64_t above = int64_t{DCTSIZE} * jpeg.max_v_samp_factor;
+  const int64_t beside = jpeg.max_h_samp_factor;
+  const int64_t above = jpeg.max_v_samp_factor;
   auto left = static_cast<JDIMENSION>(std::max<int64_t>(0, box.left - beside));
   const int64_t right = std::min<int64_t>(jpeg.output_width, box.right + beside);
   auto width = static_cast<JDIMENSION>(right - left);
   jpeg_crop_scanline(&jpeg, &left, &width);  // moves `left` to where a block begins
   const int64_t height = jpeg.output_height;
   const int64_t top = std::max<int64_t>(0, box.top - above);
-  const int64_t bottom = std::min(height, box.bottom + above);
+  const int64_t bottom = box.bottom;
   if (top > 0) jpeg_skip_scanlines(&jpeg, static_cast<JDIMENSION>(top));
   copy_lines(out + static_cast<size_t>(top) * line_bytes + 3 * size_t{left}, line_bytes,
              bottom - top);
@@ -220,11 +220,10 @@ Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels,
                 "a picture of {}×{} pixels in {} bytes of JPEG: the file is cut", width, height,
                 file.size());
   if (!reader.start()) reader.throw_error();
-  Tensor pixels = new_picture(height, width);
+  const auto [box, place] = wanted ? wanted({DType::kU8, {height, width, 3}}) : PixelsUse{};
+  Tensor pixels = place.is_defined() ? place : new_picture(height, width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   const auto line_bytes = static_cast<size_t>(3 * width);
-  const std::optional<PixelBox> box =
-      wanted ? wanted({DType::kU8, {height, width, 3}}) : std::nullopt;
   if (reader.jpeg.out_color_space != JCS_CMYK && box && is_worthwhile(*box, height, width)) {
     std::vector<uint8_t> line(line_bytes);
     if (!reader.read_part(out, line_bytes, *box, line.data())) reader.throw_error();

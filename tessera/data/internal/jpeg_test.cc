@@ -72,7 +72,7 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
   const auto below = [&](int64_t end) { return static_cast<int64_t>(random() % end); };
   for (const Coding coding : {Coding{1, 1}, Coding{2, 1}, Coding{2, 2}, Coding{1, 2}, Coding{4, 1},
                               Coding{4, 2}, Coding{2, 2, true}, Coding{1, 1, true}})
-    for (int trial = 0; trial < 40; ++trial) {
+    for (int trial = 0; trial < 100; ++trial) {
       const int64_t height = 1 + below(trial < 10 ? 40 : 200);
       const int64_t width = 1 + below(trial < 10 ? 40 : 200);
       const auto file = make_jpeg(height, width, coding);
@@ -82,7 +82,7 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
       box.bottom = box.top + 1 + below(height - box.top);
       box.left = below(width);
       box.right = box.left + 1 + below(width - box.left);
-      const Tensor part = decode_jpeg(file, kMost, [&](const RowType&) { return box; });
+      const Tensor part = decode_jpeg(file, kMost, [&](const RowType&) { return PixelsUse{box}; });
       ASSERT_TRUE(has_part(part, whole, box))
           << coding.across << "x" << coding.down << (coding.progressive ? " progressive " : " ")
           << height << "x" << width << " [" << box.top << "," << box.bottom << ")x[" << box.left
@@ -90,10 +90,27 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
     }
 }
 
+TEST(Jpeg, PixelsGoToThePlaceThatIsGiven) {
+  for (const bool progressive : {false, true}) {
+    const auto file = make_jpeg(37, 53, {2, 2, progressive});
+    const Tensor whole = decode_jpeg(file, kMost).clone();
+    const Shape shape{37, 53, 3};
+    Tensor batch(DType::kU8, {3, 37, 53, 3});
+    std::ranges::fill(batch.mutable_data<uint8_t>(), uint8_t{9});
+    const Tensor place = Tensor::view(batch.buffer(), element_count(shape), DType::kU8, shape);
+    const Tensor row =
+        decode_jpeg(file, kMost, [&](const RowType&) { return PixelsUse{.place = place}; });
+    EXPECT_EQ(row.buffer(), batch.buffer());
+    EXPECT_TRUE(has_part(place, whole, {0, 37, 0, 53}));
+    for (const size_t beside : {element_count(shape) - 1, 2 * element_count(shape)})
+      EXPECT_EQ(batch.data<uint8_t>()[beside], 9);
+  }
+}
+
 TEST(Jpeg, DamageOutsideThePartIsFound) {
   for (const bool progressive : {false, true}) {
     auto file = make_jpeg(200, 200, {2, 2, progressive});
-    const auto part = [](const RowType&) { return PixelBox{16, 32, 16, 32}; };
+    const auto part = [](const RowType&) { return PixelsUse{PixelBox{16, 32, 16, 32}}; };
     decode_jpeg(file, kMost, part);
     file.resize(file.size() * 3 / 4);
     EXPECT_THROW(decode_jpeg(file, kMost, part), Error);

@@ -9,7 +9,7 @@
 #include "tessera/data/internal/bmp.h"
 #include "tessera/data/internal/jpeg.h"
 #include "tessera/data/internal/png.h"
-#include "tessera/data/internal/spare_buffers.h"
+#include "tessera/data/reading/spare_buffers.h"
 
 namespace tessera::internal {
 namespace {
@@ -92,7 +92,7 @@ void check_pixels(int64_t width, int64_t height, int64_t max_pixels) {
 
 Tensor new_picture(int64_t height, int64_t width) {
   constexpr int64_t kMostBytes = int64_t{4} << 20;  // fresh memory above this has huge pages
-  thread_local SpareBuffers spare(2, kMostBytes);
+  thread_local SpareBuffers spare(kMostBytes, 2);
   return spare.tensor(DType::kU8, {height, width, 3});
 }
 

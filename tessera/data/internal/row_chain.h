@@ -1,6 +1,7 @@
 // The transforms of a pipeline, bound to one type of row and joined where that saves work:
 // successive elementwise steps on unsigned bytes become one table of their 256 results per channel,
-// which also fills the planes where to_chw follows, and steps that only relabel cost nothing.
+// which also fills the planes where to_chw follows, steps that only relabel cost nothing, and lines
+// go from a resize to such a table without a picture between.
 #pragma once
 
 #include <memory>
@@ -18,6 +19,8 @@ class RowChain {
 
   const RowType& source() const { return source_; }
   const RowType& result() const { return result_; }
+  /// Whether the result is the row.
+  bool keeps_rows() const { return steps_.empty(); }
   /// The pixels of the row that the result depends on; nothing: all.
   const std::optional<PixelBox>& needed() const { return needed_; }
 
@@ -29,6 +32,8 @@ class RowChain {
   void run(std::span<const std::byte> row, std::span<std::byte> out, Scratch& scratch) const;
 
  private:
+  void join_lines();
+
   RowType source_;
   RowType result_;
   std::optional<PixelBox> needed_;

@@ -16,6 +16,7 @@ class RangeSource final : public RowSource {
   Row row_part(int64_t index, const PixelsWanted& wanted) const override {
     return all_->row_part(first_ + index, wanted);
   }
+  std::optional<RowView> look(int64_t index) const override { return all_->look(first_ + index); }
   bool has_labels() const override { return all_->has_labels(); }
   std::span<const std::string> class_names() const override { return all_->class_names(); }
   std::string row_name(int64_t index) const override { return all_->row_name(first_ + index); }

@@ -36,6 +36,11 @@ class Mnist final : public RowSource {
                          row_shape_),
             labels_.data<uint8_t>()[static_cast<size_t>(index)]};
   }
+  std::optional<RowView> look(int64_t index) const override {
+    return RowView{images_.bytes().subspan(static_cast<size_t>(index * row_bytes_),
+                                           static_cast<size_t>(row_bytes_)),
+                   labels_.data<uint8_t>()[static_cast<size_t>(index)]};
+  }
 
  private:
   std::string name_;

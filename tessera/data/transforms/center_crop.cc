@@ -23,7 +23,9 @@ struct Cut {
 class CenterCrop final : public RowStep {
  public:
   CenterCrop(const RowType& row, int64_t height, int64_t width)
-      : RowStep(RowStepKind::kGeneral, {row.dtype, {height, width, row.shape[2]}}),
+      : RowStep(height > row.shape[0] || width > row.shape[1] ? RowStepKind::kGeneral
+                                                              : RowStepKind::kCut,
+                {row.dtype, {height, width, row.shape[2]}}),
         down_(row.shape[0], height),
         across_(row.shape[1], width),
         pixel_(row.shape[2] * byte_size(row.dtype)),

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "tessera/data/internal/arguments.h"
-#include "tessera/data/internal/linear_resize.h"
 #include "tessera/data/internal/resize_pixels.h"
+#include "tessera/data/lines/line_steps.h"
+#include "tessera/data/lines/linear_resize.h"
 
 namespace tessera {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::array<std::pair<std::string_view, Interpolation>, 4> kInterpolati
      {"cubic", Interpolation::kCubic},
      {"area", Interpolation::kArea}}};
 
-class Resize final : public RowStep {
+class Resize final : public RowStep, public internal::GivesLines {
  public:
   Resize(const RowType& row, int64_t height, int64_t width, Interpolation how)
       : RowStep(RowStepKind::kGeneral, {row.dtype, {height, width, row.shape[2]}}),
@@ -43,11 +44,17 @@ class Resize final : public RowStep {
   }
   void run(std::span<const std::byte> row, std::span<std::byte> out) const override {
     if (linear_)
-      return linear_->run(reinterpret_cast<const uint8_t*>(row.data()),
-                          reinterpret_cast<uint8_t*>(out.data()));
+      return linear_->run(internal::elements<uint8_t>(row).data(),
+                          internal::elements<uint8_t>(out).data());
     internal::resize_pixels(
         {row_, result(), how_, wanted_ ? wanted_->bottom : 0, wanted_ ? wanted_->right : 0}, row,
         out);
+  }
+  bool gives_lines_of(const PixelBox& part) const override {
+    return linear_ && linear_->part() == part;
+  }
+  void give_lines(std::span<const std::byte> row, const internal::LineTask& take) const override {
+    linear_->run(internal::elements<uint8_t>(row).data(), take);
   }
 
  private:

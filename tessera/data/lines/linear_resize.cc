@@ -1,24 +1,28 @@
-#include "tessera/data/internal/linear_resize.h"
+#include "tessera/data/lines/linear_resize.h"
 
+// GCC 12 takes the registers that its own intrinsics leave undefined for a mistake (PR 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
 
+#include "tessera/data/lines/processor.h"
+
 namespace tessera::internal {
 namespace {
 
-constexpr float kOne = 2048;   // a weight of 1
-constexpr int kKeptShift = 4;  // sums across lose these bits before they are added down
-constexpr int64_t kSlots = 8;  // sums of a group: of its columns each channel, or a 0 behind three
-constexpr int64_t kSlack = 16;
-
-bool has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") != 0;
-  return has;
-}
+constexpr float kOne = 2048;    // a weight of 1
+constexpr int kKeptShift = 4;   // sums across lose these bits before they are added down
+constexpr int64_t kSlots = 8;   // sums of a group: of its columns each channel, or a 0 behind three
+constexpr int64_t kSlack = 32;  // sums that may be written behind a line
 
 double scale_of(int64_t from, int64_t to) {
   return 1.0 / (static_cast<double>(to) / static_cast<double>(from));
@@ -96,6 +100,76 @@ TESSERA_AVX2 int64_t mix_wide(const TwoLines& lines, int64_t count, uint8_t* out
   return i;
 }
 
+#define TESSERA_VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
+
+constexpr int64_t kBlockSums = 32;
+constexpr int64_t kWide = 64;  // bytes of a register
+
+/// So many of 64 bits, or none, or all.
+uint64_t first_bits(int64_t count) {
+  return count <= 0 ? 0 : count >= kWide ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
+}
+
+constexpr __mmask64 kLowBytes = 0x5555555555555555;
+
+/// The sums of words in pairs.
+TESSERA_VBMI inline __m512i weigh(__m512i words, const int16_t* weights) {
+  return _mm512_srli_epi32(_mm512_madd_epi16(words, _mm512_loadu_si512(weights)), kKeptShift);
+}
+
+/// The sums of a line of `line_bytes`.
+template <bool kNear>
+TESSERA_VBMI void resize_blocks(const uint8_t* line, int64_t line_bytes,
+                                std::span<const ResizeBlock> blocks, int16_t* sums) {
+  for (const ResizeBlock& block : blocks) {
+    const uint8_t* from = line + block.place;
+    const int64_t left = line_bytes - block.place;
+    const uint8_t* choices = block.choices.data();
+    const __m512i first = _mm512_load_si512(choices);
+    const __m512i second = _mm512_load_si512(choices + kWide);
+    const __m512i near = _mm512_maskz_loadu_epi8(first_bits(left), from);
+    __m512i low;
+    __m512i high;
+    if constexpr (kNear) {
+      low = _mm512_maskz_permutexvar_epi8(kLowBytes, first, near);
+      high = _mm512_maskz_permutexvar_epi8(kLowBytes, second, near);
+    } else {
+      const __m512i far = _mm512_maskz_loadu_epi8(first_bits(left - kWide), from + kWide);
+      low = _mm512_maskz_permutex2var_epi8(kLowBytes, near, first, far);
+      high = _mm512_maskz_permutex2var_epi8(kLowBytes, near, second, far);
+    }
+    // Packing works on each quarter, which the choices know.
+    _mm512_storeu_si512(sums, _mm512_packs_epi32(weigh(low, block.weights.data()),
+                                                 weigh(high, &block.weights[kBlockSums])));
+    sums += kBlockSums;
+  }
+}
+
+TESSERA_VBMI inline __m512i mix_thirty_two(const TwoLines& lines, int64_t i) {
+  const __m512i a =
+      _mm512_mulhi_epi16(_mm512_loadu_si512(lines.near + i), _mm512_set1_epi16(lines.near_weight));
+  const __m512i b =
+      _mm512_mulhi_epi16(_mm512_loadu_si512(lines.far + i), _mm512_set1_epi16(lines.far_weight));
+  return _mm512_srli_epi16(_mm512_add_epi16(_mm512_add_epi16(a, b), _mm512_set1_epi16(2)), 2);
+}
+
+/// mix() of all elements; sums may be read kSlack behind.
+TESSERA_VBMI void mix_widest(const TwoLines& lines, int64_t count, uint8_t* out) {
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);  // undoes packing by quarters
+  for (int64_t i = 0; i < count; i += kWide) {
+    const __m512i low = mix_thirty_two(lines, i);
+    const __m512i high = i + kBlockSums < count ? mix_thirty_two(lines, i + kBlockSums) : low;
+    const __m512i bytes = _mm512_permutexvar_epi64(order, _mm512_packus_epi16(low, high));
+    _mm512_mask_storeu_epi8(out + i, first_bits(count - i), bytes);
+  }
+}
+
+void mix_lines(const TwoLines& lines, int64_t count, uint8_t* out) {
+  if (has_vbmi()) return mix_widest(lines, count, out);
+  int64_t i = has_avx2() ? mix_wide(lines, count, out) : 0;
+  for (; i < count; ++i) out[i] = mix(lines, i);
+}
+
 }  // namespace
 
 bool LinearResize::is_used(const Shape& from, const Shape& to) {
@@ -141,7 +215,33 @@ void LinearResize::prepare_columns(int64_t from, int64_t to) {
     taps.far_at *= static_cast<int32_t>(channels_);
     columns_.push_back(taps);
   }
-  if (channels_ <= 4 && has_avx2()) prepare_groups();
+  if (has_vbmi()) prepare_blocks();
+  if (blocks_.empty() && channels_ <= 4 && has_avx2()) prepare_groups();
+}
+
+void LinearResize::prepare_blocks() {
+  const int64_t count = std::ssize(columns_) * channels_;
+  const auto taps = [&](int64_t sum) -> const Taps& {
+    return columns_[static_cast<size_t>(sum / channels_)];
+  };
+  for (int64_t first = 0; first < count; first += kBlockSums) {
+    const int64_t end = std::min(first + kBlockSums, count);
+    ResizeBlock block{.choices = {}, .weights = {}, .place = taps(first).near_at};
+    const int64_t reach = taps(end - 1).far_at + channels_ - block.place;
+    if (reach > 2 * kWide) return blocks_.clear();
+    blocks_are_near_ = blocks_are_near_ && reach <= kWide;
+    for (int64_t sum = first; sum < end; ++sum) {
+      // Of eight sums packing takes four from the first sixteen and four from the second.
+      const int64_t i = sum - first;
+      const auto word = static_cast<size_t>(i % 8 / 4 * 32 + i / 8 * 8 + i % 4 * 2);
+      const int64_t begin = sum % channels_ - block.place;
+      block.choices[2 * word] = static_cast<uint8_t>(taps(sum).near_at + begin);
+      block.choices[2 * word + 2] = static_cast<uint8_t>(taps(sum).far_at + begin);
+      block.weights[word] = taps(sum).near_weight;
+      block.weights[word + 1] = taps(sum).far_weight;
+    }
+    blocks_.push_back(block);
+  }
 }
 
 void LinearResize::prepare_groups() {
@@ -189,6 +289,11 @@ void LinearResize::sum_columns(std::span<const Taps> columns, Count channels, co
 }
 
 void LinearResize::resize_line(const uint8_t* line, int16_t* sums) const {
+  if (!blocks_.empty()) {
+    (blocks_are_near_ ? resize_blocks<true> : resize_blocks<false>)(line, from_line_, blocks_,
+                                                                    sums);
+    return;
+  }
   const size_t groups = group_places_.size();
   if (groups > 0) {
     const int64_t used = channels_ == 3 ? 6 : kSlots;
@@ -201,9 +306,11 @@ void LinearResize::resize_line(const uint8_t* line, int16_t* sums) const {
   sum_columns(rest, channels_, line, sums);
 }
 
-void LinearResize::run(const uint8_t* from, uint8_t* to) const {
+template <typename Out, typename Done>
+void LinearResize::make_lines(const uint8_t* from, const Out& out, const Done& done) const {
   const int64_t count = std::ssize(columns_) * channels_;
-  std::vector<int16_t> memory(static_cast<size_t>(2 * (count + kSlack)));
+  thread_local std::vector<int16_t> memory;
+  if (std::ssize(memory) < 2 * (count + kSlack)) memory.resize(2 * (count + kSlack));
   int16_t* sums[] = {memory.data(), memory.data() + count + kSlack};
   int32_t kept_lines[] = {-1, -1};  // of which the sums are
   const auto sums_of = [&](int32_t line, int32_t kept) {
@@ -215,15 +322,28 @@ void LinearResize::run(const uint8_t* from, uint8_t* to) const {
     }
     return sums[place];
   };
-  uint8_t* out = to + part_.top * to_line_ + part_.left * channels_;
-  for (const Taps& taps : lines_) {
+  for (int64_t y = 0; y < std::ssize(lines_); ++y) {
+    const Taps& taps = lines_[static_cast<size_t>(y)];
     const int16_t* near = sums_of(taps.near_at, taps.far_at);
     const int16_t* far = sums_of(taps.far_at, taps.near_at);
-    const TwoLines lines{near, far, taps.near_weight, taps.far_weight};
-    int64_t i = has_avx2() ? mix_wide(lines, count, out) : 0;
-    for (; i < count; ++i) out[i] = mix(lines, i);
-    out += to_line_;
+    mix_lines({near, far, taps.near_weight, taps.far_weight}, count, out(y));
+    done(y);
   }
+}
+
+void LinearResize::run(const uint8_t* from, uint8_t* to) const {
+  uint8_t* first = to + part_.top * to_line_ + part_.left * channels_;
+  make_lines(
+      from, [&](int64_t y) { return first + y * to_line_; }, [](int64_t) {});
+}
+
+void LinearResize::run(const uint8_t* from, const LineTask& take) const {
+  thread_local std::vector<uint8_t> line;
+  const size_t count = columns_.size() * static_cast<size_t>(channels_);
+  if (line.size() < count) line.resize(count);
+  make_lines(
+      from, [&](int64_t) { return line.data(); },
+      [&](int64_t y) { take(y, std::span(line).first(count)); });
 }
 
 }  // namespace tessera::internal

@@ -1,5 +1,5 @@
 // Against OpenCV, which computes whole pictures in its own way.
-#include "tessera/data/internal/linear_resize.h"
+#include "tessera/data/lines/linear_resize.h"
 
 #include <gtest/gtest.h>
 

@@ -5,15 +5,24 @@
 //
 //   const LinearResize resize({28, 28, 1}, {32, 32, 1}, {0, 32, 0, 32});
 //   resize.run(from, to);
+//   resize.run(from, [](int64_t y, std::span<const uint8_t> line) { … });
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "tessera/data/row_source.h"
+#include "tessera/data/lines/line_steps.h"
 
 namespace tessera::internal {
+
+/// Thirty-two sums, of bytes that two loads of sixty-four hold.
+struct ResizeBlock {
+  alignas(64) std::array<uint8_t, 128> choices;  // of the loads' bytes, one per word
+  std::array<int16_t, 64> weights;               // of these words: near and far for each sum
+  int32_t place = 0;                             // of the loads in a line
+};
 
 class LinearResize {
  public:
@@ -23,8 +32,11 @@ class LinearResize {
   /// Of u8 [h,w,c], which differ in h and w only. `part` of the result is computed.
   LinearResize(const Shape& from, const Shape& to, const PixelBox& part);
 
+  const PixelBox& part() const { return part_; }
   /// `from` and `to` hold whole pictures; of `to` the part is written. Thread-safe.
   void run(const uint8_t* from, uint8_t* to) const;
+  /// The same with the lines of the part, counted from its first.
+  void run(const uint8_t* from, const LineTask& take) const;
 
  private:
   /// Two inputs of a dim and their weights, in 1/2048.
@@ -37,11 +49,15 @@ class LinearResize {
   static Taps taps_of(int64_t place, int64_t from, int64_t to);
   void prepare_columns(int64_t from, int64_t to);
   void prepare_groups();
+  void prepare_blocks();
   /// `channels`: a number, or one known at compile time.
   template <typename Count>
   static void sum_columns(std::span<const Taps> columns, Count channels, const uint8_t* line,
                           int16_t* sums);
   void resize_line(const uint8_t* line, int16_t* sums) const;
+  /// `out(y)` is where line y of the part goes, `done(y)` is called behind it.
+  template <typename Out, typename Done>
+  void make_lines(const uint8_t* from, const Out& out, const Done& done) const;
 
   int64_t channels_;
   int64_t from_line_;  // bytes
@@ -54,6 +70,10 @@ class LinearResize {
   std::vector<int32_t> group_places_;
   std::vector<int8_t> group_choices_;
   std::vector<int16_t> group_weights_;
+  /// Of all columns, where the processor has AVX-512 VBMI and they lie near enough; see
+  /// ResizeBlock.
+  std::vector<ResizeBlock> blocks_;
+  bool blocks_are_near_ = true;  // one load holds the bytes of any
 };
 
 }  // namespace tessera::internal
