@@ -70,9 +70,10 @@ void compact(Strategy& strategy) {
   for (const auto& [key, members] : groups) {
     if (members.size() < 2) continue;
     const ParameterLayout& first = all[members[0]];
-    const bool fits = std::all_of(all.begin(), all.end(), [&](const ParameterLayout& one) {
-      return one.stage != key.first || !matches(key.second, one.name) || same_cut(first, one);
-    });
+    const bool fits =
+        std::all_of(all.begin(), all.end(), [&, &in = key](const ParameterLayout& one) {
+          return one.stage != in.first || !matches(in.second, one.name) || same_cut(first, one);
+        });
     if (!fits) continue;
     for (const size_t i : members) gone[i] = i != members[0];
     all[members[0]].name = key.second;

@@ -190,8 +190,9 @@ class DistributedLoad {
   Strategy strategy_of(const PredictStrategy& predict) const {
     Strategy strategy;
     for (const auto& [name, layout] : predict) {
-      const ErrorContext context(
-          [&] { return fmt::format("reading the predict layout of '{}'", printable(name)); });
+      const ErrorContext context([&of = name] {
+        return fmt::format("reading the predict layout of '{}'", printable(of));
+      });
       require(layout.field == 0, "the field is {}; a predict layout has 0", layout.field);
       ParameterLayout& one = strategy.parameters.emplace_back();
       one.name = name;

@@ -33,7 +33,9 @@ std::string describe_arguments(const Strategy* train, std::span<const WantedPara
 }
 
 void check_wanted(std::span<const WantedParameter> wanted, int ranks) {
-  for (const auto& [parameter, layout] : wanted) {
+  for (const WantedParameter& one : wanted) {
+    const NetworkParameter& parameter = one.parameter;
+    const Layout& layout = one.layout;
     const ErrorContext context([&] {
       return fmt::format("placing '{}' {}{} as {}", printable(parameter.name),
                          to_string(parameter.dtype), to_string(parameter.shape), to_string(layout));

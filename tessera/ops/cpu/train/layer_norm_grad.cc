@@ -28,9 +28,9 @@ class LayerNormGrad final : public internal::DirectKernel {
   void row(const float* x, const float* gamma, const float* gradient, float* to) const {
     const int64_t count = rows_.extent;
     const auto [mean, scale] = internal::row_statistics(x, count, epsilon_);
-    const auto [sum, product] = internal::wide_sums<2>(count, [=](int64_t i) {
+    const auto [sum, product] = internal::wide_sums<2>(count, [=, middle = mean](int64_t i) {
       const float g = gradient[i] * gamma[i];
-      return std::array{g, g * (x[i] - mean)};
+      return std::array{g, g * (x[i] - middle)};
     });
     const float share = sum / static_cast<float>(count);
     const float slope = product * scale * scale / static_cast<float>(count);
