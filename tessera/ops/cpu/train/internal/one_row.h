@@ -30,7 +30,9 @@ class OneRow : public PreparedKernel {
   void set_each(Tensor& result, Value value) const {
     float* out = mutable_floats_of(result);
     parallel_ranges(count_, threads_, [=](int64_t begin, int64_t end) {
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC ivdep
+#endif
       for (int64_t i = begin; i < end; ++i) out[i] = value(i);
     });
   }
