@@ -1,14 +1,5 @@
 #include "tessera/data/lines/linear_resize.h"
 
-// GCC 12 takes the registers that its own intrinsics leave undefined for a mistake (PR 105593).
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wunknown-warning-option"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -100,16 +91,7 @@ TESSERA_AVX2 int64_t mix_wide(const TwoLines& lines, int64_t count, uint8_t* out
   return i;
 }
 
-#define TESSERA_VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
-
 constexpr int64_t kBlockSums = 32;
-constexpr int64_t kWide = 64;  // bytes of a register
-
-/// So many of 64 bits, or none, or all.
-uint64_t first_bits(int64_t count) {
-  return count <= 0 ? 0 : count >= kWide ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
-}
-
 constexpr __mmask64 kLowBytes = 0x5555555555555555;
 
 /// The sums of words in pairs.

@@ -1,14 +1,5 @@
 #include "tessera/data/lines/table_steps.h"
 
-// GCC 12 takes the registers that its own intrinsics leave undefined for a mistake (PR 105593).
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
-#pragma GCC diagnostic ignored "-Wunknown-warning-option"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -67,10 +58,6 @@ __attribute__((target("avx2"))) size_t look_up_planes_avx2(const uint8_t* from, 
 
 // With AVX-512 VBMI a register is a table of 64 bytes: four of them hold one byte of each of the
 // 256 results, sixteen all four, and nothing is gathered from memory.
-#define TESSERA_VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
-
-constexpr size_t kWide = 64;  // bytes of a register
-
 /// Byte b of result v stands at [b][v].
 using SplitTable = std::array<std::array<uint8_t, kByteValues>, 4>;
 
@@ -80,11 +67,6 @@ SplitTable split(std::span<const uint32_t> table) {
     for (size_t v = 0; v < table.size(); ++v)
       bytes[b][v] = static_cast<uint8_t>(table[v] >> (8 * b));
   return bytes;
-}
-
-/// So many of 64 bits, or none, or all.
-uint64_t first_bits(int64_t count) {
-  return count <= 0 ? 0 : count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
 }
 
 /// The results of sixty-four bytes, of which the first `count` are stored.
