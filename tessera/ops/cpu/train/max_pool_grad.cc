@@ -20,12 +20,9 @@ class MaxPoolGrad final : public PreparedKernel {
   const Formats& formats() const override { return formats_; }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const auto at = [](const Tensor& tensor) {
-      return reinterpret_cast<const float*>(tensor.buffer()->data() + tensor.byte_offset());
-    };
-    const float* x = at(operands[0]);
-    const float* gradient = at(operands[1]);
-    auto* out = const_cast<float*>(at(results[0]));
+    const float* x = internal::floats_of(operands[0]);
+    const float* gradient = internal::floats_of(operands[1]);
+    float* out = internal::mutable_floats_of(results[0]);
     const int64_t size = x_.inner * x_.lanes;
     const int64_t pooled = window_.y.output * window_.x.output * x_.lanes;
     internal::parallel_ranges(x_.outer * x_.blocks, threads_, [&](int64_t begin, int64_t end) {

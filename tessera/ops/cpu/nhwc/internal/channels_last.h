@@ -4,6 +4,7 @@
 
 #include "tessera/graph/kernel.h"
 #include "tessera/ops/cpu/internal/direct.h"
+#include "tessera/ops/cpu/internal/f32_only.h"
 
 namespace tessera::internal {
 
@@ -27,11 +28,9 @@ class ChannelsLastKernel : public PreparedKernel {
 
  protected:
   static const float* in(std::span<const Tensor> operands, size_t i) {
-    return reinterpret_cast<const float*>(operands[i].buffer()->data() + operands[i].byte_offset());
+    return floats_of(operands[i]);
   }
-  static float* out(std::span<Tensor> results) {
-    return reinterpret_cast<float*>(results[0].buffer()->mutable_data() + results[0].byte_offset());
-  }
+  static float* out(std::span<Tensor> results) { return mutable_floats_of(results[0]); }
   int64_t out_pitch_;  // floats from pixel to pixel of the result
 
  private:

@@ -35,12 +35,8 @@ class PreparedDense final : public PreparedKernel {
   }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
-    const auto in = [&](size_t i) {
-      return reinterpret_cast<const float*>(operands[i].buffer()->data() +
-                                            operands[i].byte_offset());
-    };
-    auto* out =
-        reinterpret_cast<float*>(results[0].buffer()->mutable_data() + results[0].byte_offset());
+    const auto in = [&](size_t i) { return floats_of(operands[i]); };
+    float* out = mutable_floats_of(results[0]);
     conv_.end.bias = operands.size() > kBiasOperand ? in(kBiasOperand) : nullptr;
     conv_.end.residual = operands.size() > kResidualOperand ? in(kResidualOperand) : nullptr;
     const float* rows = conv_.pairs ? rounded(source_, in(0)) : in(0);

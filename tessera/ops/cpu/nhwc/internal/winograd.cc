@@ -215,7 +215,8 @@ int64_t widest(const Panels& panels, Simd simd) {
   return most * lanes(simd);
 }
 
-/// So many patches that their points and one panel's products take about half the second cache.
+/// So many patches that their points and one panel's products take five eighths of the second
+/// cache.
 int64_t block_capacity(const WinogradConv& conv, const Panels& panels, int64_t patches) {
   const int64_t row = whole_vectors(conv.in_channels) + widest(panels, conv.simd);
   const int64_t fitting = second_cache() * 5 / 8 / (conv.points() * row * int64_t{sizeof(float)});
