@@ -89,6 +89,13 @@ struct PlacedNode {
   std::vector<Layout> results;
 };
 
+/// A parameter that is kept cut further, as it would lie without that, and what cuts it.
+struct Uncut {
+  Layout layout;
+  int step = 0;  // as in FurtherCut
+  int size = 0;
+};
+
 struct Placed {
   Graph graph;
   MeshPtr mesh;                          // all ranks of all stages
@@ -97,7 +104,7 @@ struct Placed {
   std::vector<int> output_forms;         // per output of the graph
   std::vector<bool> network;             // per node: no backward pass, no optimizer
   std::vector<int> update_forms;         // per update: in the layout of its parameter
-  std::map<ValueId, FurtherCut> uncut;   // by parameter that is cut further: the layout without
+  std::map<ValueId, Uncut> uncut;        // by parameter that is cut further
 
   const Layout& layout(ValueId value) const {
     return forms[static_cast<size_t>(value)].front().layout;
