@@ -86,8 +86,8 @@ class Pipeline {
   Pipeline batch(int64_t rows, bool drop_remainder = false) const;
   /// Part `index` of `count` of each batch only: its rows from floor(rows · index / count) on, none
   /// where there are more parts than rows. The other rows are not read. With `pieces`, of each of
-  /// so many equal pieces of a batch, one after the other; next() throws where a batch is no such
-  /// pieces.
+  /// so many equal pieces of a batch, one after the other. Throws kInvalidArgument where the
+  /// batches that are read by then are no such pieces.
   Pipeline part(int64_t index, int64_t count, int64_t pieces = 1) const;
   /// How many batches may wait; unless said 2, or more where that leaves threads without two rows
   /// each, or where batches are small: up to 4 MiB, so that a busy machine's pauses pass. 0: each
