@@ -10,10 +10,13 @@
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/io/faulty_file_system.h"
 #include "tessera/io/memory_file_system.h"
+#include "tests/support/error_of.h"
 #include "tests/support/shared_data.h"
 
 namespace tessera {
 namespace {
+
+using testing::error_of;
 
 std::string file_text(const std::filesystem::path& path) {
   return read_text(path, uint64_t{1} << 30);
@@ -42,15 +45,6 @@ std::string rewritten(const std::filesystem::path& path, WriteOptions options,
   copy_all(open_checkpoint(path, open), writer);
   EXPECT_EQ(files.list(".").size(), 0U);  // names in memory have no folder
   return files.content("out" + path.extension().string());
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
 }
 
 Tensor numbers(int64_t count) {

@@ -7,6 +7,7 @@
 
 #include "tessera/data/row_source.h"
 #include "tessera/io/crc.h"
+#include "tests/support/error_of.h"
 
 namespace tessera {
 namespace {
@@ -71,12 +72,7 @@ TEST(Digits, AnySeedGivesItsOwnSet) {
 }
 
 std::string error_of(const std::string& notation) {
-  try {
-    open_rows(notation);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return testing::error_of([&] { open_rows(notation); });
 }
 
 TEST(RowsInARange, AreTheRowsOfTheSourceFromThereOn) {
