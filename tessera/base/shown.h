@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "tessera/base/text.h"
+
 namespace tessera {
 
 /// Formats as the string that `make` returns. What `make` refers to must live as long.
@@ -26,6 +28,11 @@ Late<Make> late(Make make) {
 template <typename T>
 auto shown(const T& value) {
   return late([&value] { return to_string(value); });
+}
+
+/// printable(text), late.
+inline auto shown_text(std::string_view text) {
+  return late([text] { return printable(text); });
 }
 
 }  // namespace tessera

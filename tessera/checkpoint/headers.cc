@@ -1,6 +1,7 @@
 #include "tessera/checkpoint/headers.h"
 
 #include "tessera/base/error.h"
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 #include "tessera/io/byte_reader.h"
 
@@ -9,6 +10,11 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr uint64_t kLongestString = uint64_t{1} << 20;
+
+/// describe(record), late.
+auto described(const Record& record) {
+  return late([&record] { return describe(record); });
+}
 
 /// Numbers as varints: most of a catalog's are small.
 class HeaderWriter {
@@ -200,11 +206,11 @@ class HeaderReader {
     int64_t bytes = byte_size(record.dtype);
     for (const int64_t extent : record.shape)
       require_valid(!__builtin_mul_overflow(bytes, extent, &bytes), "'{}' has {} elements",
-                    printable(record.name), to_string(record.shape));
+                    shown_text(record.name), shown(record.shape));
     for (uint64_t i = count("pieces"); i > 0; --i) record.pieces.push_back(read_piece(record));
     const uint64_t parts = count("parts");
     require_valid(parts == 0 || (may_have_parts && record.kind == RecordKind::kMap),
-                  "'{}' has parts but is {}", printable(record.name), describe(record));
+                  "'{}' has parts but is {}", shown_text(record.name), described(record));
     for (uint64_t i = 0; i < parts; ++i) record.parts.push_back(read_record(false));
     return record;
   }
@@ -212,7 +218,7 @@ class HeaderReader {
   Piece read_piece(const Record& record) {
     Piece piece;
     const uint64_t file = number();
-    require_valid(file < files_.size(), "'{}' lies in file {} of {}", printable(record.name), file,
+    require_valid(file < files_.size(), "'{}' lies in file {} of {}", shown_text(record.name), file,
                   files_.size());
     piece.file = static_cast<int>(file);
     piece.encoding = choice(Encoding::kZero, "encoding");
@@ -229,7 +235,7 @@ class HeaderReader {
     if (record.kind == RecordKind::kString) {
       const std::string content = text();
       require_valid(content.size() == piece.bytes.size, "'{}' has {} bytes and not {}",
-                    printable(record.name), content.size(), piece.bytes.size);
+                    shown_text(record.name), content.size(), piece.bytes.size);
       files_[file]->put(piece.bytes.offset, content);
     }
     return piece;
@@ -239,22 +245,23 @@ class HeaderReader {
     bool fits = part.begin.size() == record.shape.size() && part.size.size() == record.shape.size();
     for (size_t d = 0; fits && d < record.shape.size(); ++d)
       fits = part.size[d] <= record.shape[d] && part.begin[d] <= record.shape[d] - part.size[d];
-    require_valid(fits, "'{}' {} has a piece {}", printable(record.name), describe(record),
-                  to_string(part));
+    require_valid(fits, "'{}' {} has a piece {}", shown_text(record.name), described(record),
+                  shown(part));
   }
 
   void check_bytes(const Record& record, const Piece& piece) const {
     if (piece.encoding == Encoding::kZero) return;
     const DType stored = piece.encoding == Encoding::kBF16AsF32 ? DType::kF32 : record.dtype;
     require_valid(piece.encoding == Encoding::kRaw || record.dtype == DType::kBF16,
-                  "'{}' is stored as bfloat16 but is {}", printable(record.name), describe(record));
+                  "'{}' is stored as bfloat16 but is {}", shown_text(record.name),
+                  described(record));
     const auto elements = static_cast<uint64_t>(element_count(box_of(record, piece).size));
     const auto width = static_cast<uint64_t>(byte_size(stored));
     const uint64_t end = files_[static_cast<size_t>(piece.file)]->size();
     require_valid(piece.bytes.size == elements * width && piece.bytes.offset <= end &&
                       piece.bytes.size <= end - piece.bytes.offset,
                   "'{}' {} lies in {} bytes from byte {} on of a file of {} bytes",
-                  printable(record.name), describe(record), piece.bytes.size, piece.bytes.offset,
+                  shown_text(record.name), described(record), piece.bytes.size, piece.bytes.offset,
                   end);
   }
 

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "tessera/base/error.h"
-#include "tessera/base/text.h"
+#include "tessera/base/shown.h"
 #include "tessera/checkpoint/load_plan.h"
 
 namespace tessera {
@@ -41,14 +41,14 @@ void check_transfer(const Transfer& transfer, const Catalog& catalog,
   const Record& record = catalog.records[transfer.record];
   require_proof(
       record.name == target.name && record.dtype == target.dtype && record.shape == target.global,
-      "'{}' is to be filled from '{}' {}", printable(target.name), printable(record.name),
-      describe(record));
+      "'{}' is to be filled from '{}' {}", shown_text(target.name), shown_text(record.name),
+      late([&] { return describe(record); }));
   require_proof(transfer.piece < record.pieces.size(), "'{}' has no piece {}",
-                printable(record.name), transfer.piece);
+                shown_text(record.name), transfer.piece);
   require_proof(is_inside(transfer.box, box_of(record, record.pieces[transfer.piece])),
-                "'{}': {} lies outside its piece", printable(record.name), to_string(transfer.box));
+                "'{}': {} lies outside its piece", shown_text(record.name), shown(transfer.box));
   require_proof(is_inside(transfer.box, target.box), "'{}': {} lies outside the target {}",
-                printable(target.name), to_string(transfer.box), to_string(target.box));
+                shown_text(target.name), shown(transfer.box), shown(target.box));
 }
 
 /// Every element of `target` once: boxes that lie in it, meet nowhere and add up to its size.
@@ -56,7 +56,7 @@ void check_target(const Target& target, std::vector<const Box*> boxes) {
   int64_t total = 0;
   for (const Box* box : boxes) total += element_count(box->size);
   require_proof(total == element_count(target.box.size), "'{}': {} of {} elements are written",
-                printable(target.name), total, element_count(target.box.size));
+                shown_text(target.name), total, element_count(target.box.size));
   if (boxes.size() < 2) return;
   std::sort(boxes.begin(), boxes.end(),
             [](const Box* a, const Box* b) { return a->begin[0] < b->begin[0]; });
@@ -64,7 +64,7 @@ void check_target(const Target& target, std::vector<const Box*> boxes) {
     const int64_t end = boxes[i]->begin[0] + boxes[i]->size[0];
     for (size_t j = i + 1; j < boxes.size() && boxes[j]->begin[0] < end; ++j)
       require_proof(!overlap(*boxes[i], *boxes[j]), "'{}': {} and {} are both written",
-                    printable(target.name), to_string(*boxes[i]), to_string(*boxes[j]));
+                    shown_text(target.name), shown(*boxes[i]), shown(*boxes[j]));
   }
 }
 
@@ -73,7 +73,7 @@ void check_read(const Read& read, const Transfer& transfer, const Record& record
   const Piece& piece = record.pieces[transfer.piece];
   if (piece.encoding == Encoding::kZero) return;
   require_proof(read.file == piece.file, "'{}' lies in file {} but file {} is read",
-                printable(record.name), piece.file, read.file);
+                shown_text(record.name), piece.file, read.file);
   const int64_t width = piece.encoding == Encoding::kBF16AsF32 ? 4 : byte_size(record.dtype);
   uint64_t low = std::numeric_limits<uint64_t>::max(), high = 0;
   for_each_run(box_of(record, piece), transfer.box, transfer.box,
@@ -83,11 +83,11 @@ void check_read(const Read& read, const Transfer& transfer, const Record& record
                  high = std::max(high, begin + static_cast<uint64_t>(count * width));
                });
   require_proof(low >= piece.bytes.offset && high <= piece.bytes.end(),
-                "'{}': bytes {} to {} are wanted from a piece of {}+{}", printable(record.name),
+                "'{}': bytes {} to {} are wanted from a piece of {}+{}", shown_text(record.name),
                 low, high, piece.bytes.offset, piece.bytes.size);
   require_proof(low >= read.bytes.offset && high <= read.bytes.end(),
-                "'{}': bytes {} to {} are not in the read {}+{}", printable(record.name), low, high,
-                read.bytes.offset, read.bytes.size);
+                "'{}': bytes {} to {} are not in the read {}+{}", shown_text(record.name), low,
+                high, read.bytes.offset, read.bytes.size);
 }
 
 }  // namespace

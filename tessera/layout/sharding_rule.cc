@@ -11,11 +11,6 @@
 namespace tessera {
 namespace {
 
-/// Text from outside, made printable.
-auto quoted(std::string_view text) {
-  return late([text] { return printable(text); });
-}
-
 constexpr int64_t kUnknown = -1;
 
 /// One mention of a factor: "[max:c=4]".
@@ -49,7 +44,7 @@ class DimReader {
 
  private:
   void check(bool condition, std::string_view wanted) const {
-    require(condition, "rule '{}' at '{}': {}", quoted(rule_), quoted(rest_), wanted);
+    require(condition, "rule '{}' at '{}': {}", shown_text(rule_), shown_text(rest_), wanted);
   }
   void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
   bool take(std::string_view word) {
@@ -129,11 +124,11 @@ class RuleFitter {
 
   ShardingRule fit() {
     const size_t arrow = text_.find("->");
-    require(arrow != std::string_view::npos, "rule '{}' has no '->'", quoted(text_));
+    require(arrow != std::string_view::npos, "rule '{}' has no '->'", shown_text(text_));
     const std::vector<DimTexts> operands = read_side(text_, text_.substr(0, arrow));
     const std::vector<DimTexts> results = read_side(text_, text_.substr(arrow + 2));
     require(operands.size() == shapes_.size(), "rule '{}' has {} operands, the call has {}",
-            quoted(text_), operands.size(), shapes_.size());
+            shown_text(text_), operands.size(), shapes_.size());
     find_unnamed(operands);
     for (size_t i = 0; i < operands.size(); ++i)
       rule_.operands.push_back(name_dims(operands[i], &shapes_[i]));
@@ -150,7 +145,7 @@ class RuleFitter {
       const size_t ndim = shapes_[i].size();
       const bool open = has_ellipsis(operands[i]);
       require(open ? ndim >= named : ndim == named, "operand {} is {}, rule '{}' wants {}{} dims",
-              i, shown(shapes_[i]), quoted(text_), open ? "at least " : "", named);
+              i, shown(shapes_[i]), shown_text(text_), open ? "at least " : "", named);
       if (!open) continue;
       any_unnamed_ = true;
       size_t at = 0;
@@ -176,7 +171,7 @@ class RuleFitter {
 
   ShardingRule::Dims name_dims(const DimTexts& texts, const Shape* shape) {
     require(any_unnamed_ || !has_ellipsis(texts), "rule '{}': no operand says what '...' is",
-            quoted(text_));
+            shown_text(text_));
     ShardingRule::Dims dims;
     const size_t count = shape != nullptr && has_ellipsis(texts)
                              ? shape->size() - named_count(texts)
@@ -212,7 +207,7 @@ class RuleFitter {
     if (text.reduce) factor.reduce = *text.reduce;
     if (text.extent != kUnknown) {
       require(factor.extent == kUnknown || factor.extent == text.extent,
-              "rule '{}' says {}={} and {}={}", quoted(text_), factor.name, factor.extent,
+              "rule '{}' says {}={} and {}={}", shown_text(text_), factor.name, factor.extent,
               factor.name, text.extent);
       factor.extent = text.extent;
     }
@@ -224,7 +219,7 @@ class RuleFitter {
     for (const auto& dim : dims) {
       for (const FactorId f : dim) {
         const auto at = static_cast<size_t>(f);
-        require(!seen[at], "rule '{}' has '{}' twice in one tensor", quoted(text_),
+        require(!seen[at], "rule '{}' has '{}' twice in one tensor", shown_text(text_),
                 rule_.factors[at].name);
         seen[at] = true;
       }
@@ -243,14 +238,14 @@ class RuleFitter {
     for (const ShardingRule::Factor& factor : rule_.factors)
       require(factor.extent != kUnknown,
               "rule '{}': nothing says how large '{}' is; write '{}=' and its extent",
-              quoted(text_), factor.name, factor.name);
+              shown_text(text_), factor.name, factor.name);
   }
 
   bool solve_dim(size_t operand, size_t dim) {
     const int64_t found = shapes_[operand][dim];
     const std::vector<FactorId>& ids = rule_.operands[operand][dim];
     require(!ids.empty() || found == 1, "dim {} of operand {} is {}, rule '{}' wants 1", dim,
-            operand, found, quoted(text_));
+            operand, found, shown_text(text_));
     ShardingRule::Factor* unknown = nullptr;
     int64_t known = 1;
     for (const FactorId f : ids) {

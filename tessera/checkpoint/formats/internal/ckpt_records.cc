@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tessera/base/error.h"
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 
 namespace tessera::internal {
@@ -45,12 +46,12 @@ uint64_t checked_bytes(const Shape& dims, int element_bytes, std::string_view na
   int64_t product = element_bytes;
   bool is_empty = false;
   for (const int64_t dim : dims) {
-    require_valid(dim >= 0, "'{}' has the dims {}, of which {} is negative", printable(name),
-                  to_string(dims), dim);
+    require_valid(dim >= 0, "'{}' has the dims {}, of which {} is negative", shown_text(name),
+                  shown(dims), dim);
     is_empty = is_empty || dim == 0;
     // An extent of 0 counts as 1 here, so that the order of the dims makes no difference.
     require_valid(!__builtin_mul_overflow(product, std::max<int64_t>(dim, 1), &product),
-                  "'{}' has the dims {}, more bytes than 2^63", printable(name), to_string(dims));
+                  "'{}' has the dims {}, more bytes than 2^63", shown_text(name), shown(dims));
   }
   return is_empty ? 0 : static_cast<uint64_t>(product);
 }
