@@ -155,6 +155,7 @@ class DistributedLoad {
     std::vector<std::string> paths;
     for (const fs::path& file : files) paths.push_back(file.string());
     FindOptions find;
+    find.offers_pick = false;
     find.allow = options_.allow;
     SourceOptions open;
     open.open.key = options_.dec_key;

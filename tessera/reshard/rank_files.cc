@@ -188,6 +188,10 @@ class Finder {
     return found;
   }
 
+  std::string_view advice() const {
+    return options_.offers_pick ? "choose with --pick PATTERN, or " : "";
+  }
+
   /// The one checkpoint in the folder of a rank.
   fs::path only_file(const fs::path& folder) const {
     std::vector<fs::path> found;
@@ -202,10 +206,9 @@ class Finder {
            options_.pick.empty() ? std::string()
                                  : fmt::format(" that matches '{}'", printable(options_.pick)));
     require(found.size() == 1,
-            "{} holds {} checkpoints for one rank: {}; choose with --pick PATTERN, or "
-            "name the same file of every rank, such as 'rank_*/{}' (MindSpore silently takes the "
-            "last by name)",
-            shown(folder), found.size(), list(found), found.back().filename().string());
+            "{} holds {} checkpoints for one rank: {}; {}name the same file of every rank, such as "
+            "'rank_*/{}' (MindSpore silently takes the last by name)",
+            shown(folder), found.size(), list(found), advice(), found.back().filename().string());
     return found[0];
   }
 
@@ -232,10 +235,8 @@ class Finder {
       for (size_t i = 0; i < paths.size(); ++i) found.push_back({static_cast<Rank>(i), paths[i]});
     if (have_ranks && !in_order) {
       for (const auto& [rank, all] : by_rank) {
-        require(
-            all.size() == 1,
-            "rank {} has {} files: {}; choose with --pick PATTERN, or name the files of one step",
-            rank, all.size(), list(all));
+        require(all.size() == 1, "rank {} has {} files: {}; {}name the files of one step", rank,
+                all.size(), list(all), advice());
         found.push_back({rank, all[0]});
       }
     }
@@ -265,8 +266,9 @@ class Finder {
       const std::string step = step_of(file.path);
       require(step == first,
               "{} of rank {} is of step '{}' but {} of rank {} of '{}': files of different moments "
-              "do not go together (choose with --pick; '--allow mixed_steps' takes them)",
-              shown(file.path), file.rank, step, shown(found[0].path), found[0].rank, first);
+              "do not go together ({}name the files of one step; '--allow mixed_steps' takes them)",
+              shown(file.path), file.rank, step, shown(found[0].path), found[0].rank, first,
+              advice());
     }
   }
 

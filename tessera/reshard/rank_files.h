@@ -23,7 +23,8 @@ struct RankFile {
 };
 
 struct FindOptions {
-  std::string pick;  // of several files of one rank, the one whose name matches this pattern
+  std::string pick;         // of several files of one rank, the one whose name matches this pattern
+  bool offers_pick = true;  // who asks has `pick`: messages advise it
   /// "rank_order" and "mixed_steps" accept what the names of the files contradict.
   std::vector<std::string> allow;
   const FileSystem* files = nullptr;  // null: local_file_system()

@@ -59,6 +59,8 @@ TEST_F(RankFiles, AListIsInTheOrderOfTheRanksUnlessItsPathsSayOtherwise) {
 TEST_F(RankFiles, TwoFilesOfOneRankAreListedAndChosenByAPattern) {
   put({"c/rank_0/old.ckpt", "c/rank_0/new.ckpt", "c/rank_1/old.ckpt", "c/rank_1/new.ckpt"});
   expect_error(found({"c"}), {"rank_0/old.ckpt", "rank_0/new.ckpt", "--pick"});
+  const std::string without = found({"c"}, {.offers_pick = false});
+  expect_error(without, {"rank_0/old.ckpt; name the same file of every rank"});
   EXPECT_EQ(found({"c"}, {.pick = "new*"}), "0 c/rank_0/new.ckpt, 1 c/rank_1/new.ckpt");
   expect_error(found({"c"}, {.pick = "none*"}), {"none*"});
   put({"flat/m_rank_0-a.ckpt", "flat/m_rank_0-b.ckpt", "flat/m_rank_1-a.ckpt",

@@ -44,6 +44,7 @@ NotLoaded load_into_ranks(Model& net, const DistributedFiles& files,
   std::vector<std::string> paths;
   for (const auto& path : files.files) paths.push_back(path.string());
   FindOptions find;
+  find.offers_pick = false;
   find.allow = options.allow;
   find.may_be_absent = spread.world().size() > 1;  // another rank may see what is not there
   LoadRanksOptions load;

@@ -29,6 +29,7 @@ std::vector<RankFile> files_of(const ModelSource& source, int ranks) {
   }
   if (source.strategy.empty()) return files;  // parts of one checkpoint
   FindOptions find;
+  find.offers_pick = false;
   find.allow = source.match.allow;
   find.files = source.open.files;
   find.may_be_absent = ranks > 1;  // another rank may see what is not there
