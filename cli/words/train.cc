@@ -192,7 +192,7 @@ std::unique_ptr<ModelCheckpoint> make_saver(const Request& request, const Model&
   config.integrated_save = !request.slices;
   config.async_save = request.async_save;
   if (request.survive_save_errors) config.on_error = SaveErrors::kContinue;
-  config.append_info = {"epoch_num", "step_num"};
+  config.append_info = {"epoch_num", "step_num", std::string(kBatchesInEpoch)};
   std::filesystem::path folder = request.folder;
   if (request.slices && world != nullptr) folder /= fmt::format("rank_{}_ckpt", world->rank());
   const std::string prefix =

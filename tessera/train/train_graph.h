@@ -58,6 +58,9 @@ enum class StepPart : uint8_t {
 
 /// What the sums of gradients over several batches are called, before a '.' and their parameter.
 inline constexpr std::string_view kGradientSums = "accu_grads";
+/// What checkpoints call the number of batches of an epoch, by which a run that goes on knows that
+/// it counts epochs as the one before did.
+inline constexpr std::string_view kBatchesInEpoch = "batches_in_epoch";
 
 /// A tensor that training keeps beside the network's parameters.
 struct KeptTensor {

@@ -233,6 +233,29 @@ TEST(Resuming, FromAnotherOptimizersCheckpointIsRefused) {
   }
 }
 
+TEST(Resuming, InEpochsOfOtherBatchesIsRefusedWhereTheyAreKnown) {
+  const ScratchFolder folder("training");
+  for (const bool is_known : {false, true}) {
+    CheckpointConfig config{.save_checkpoint_steps = 13};
+    if (is_known) config.append_info = {"batches_in_epoch"};
+    ModelCheckpoint saver(is_known ? "known" : "unknown", folder.path(), config);
+    train_with(saver);
+    Model model = lenet();
+    Trainer trainer(model, {});
+    const auto go_on = [&](int64_t batch) {
+      trainer.restore({.weights = {saver.latest()}});
+      return error_of([&] { trainer.train(3, digits(model.spec(), batch, 80), {}); });
+    };
+    EXPECT_EQ(go_on(8), "");
+    EXPECT_EQ(trainer.global_step(), 30);
+    const std::string other = go_on(16);
+    const std::string why = "an epoch has 5 batches here, and 10 in the run that goes on behind 20";
+    EXPECT_EQ(other.starts_with(why), is_known) << other;
+    EXPECT_EQ(other.empty(), !is_known) << other;
+    EXPECT_EQ(trainer.global_step(), 20);  // which is behind the third epoch of 5
+  }
+}
+
 struct Place {
   int ranks = 1;
   std::string mesh = {};
@@ -265,7 +288,9 @@ TEST(Resuming, OnAnotherNumberOfRanksGivesTheBitsOfOneRankThatWasNotInterrupted)
       {2, "{tp=2}"},
       [&](Trainer& trainer, const Pipeline& rows, Communicator* world) {
         ModelCheckpoint saver("s", file(std::to_string(world->rank())).parent_path(),
-                              {.save_checkpoint_steps = 7, .integrated_save = false});
+                              {.save_checkpoint_steps = 7,
+                               .integrated_save = false,
+                               .append_info = {"batches_in_epoch"}});
         const std::vector<Callback*> callbacks = {&saver};
         trainer.train(1, rows, callbacks);
       },

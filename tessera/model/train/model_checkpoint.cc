@@ -39,8 +39,9 @@ void check(const CheckpointConfig& config) {
   require(config.enc_key.empty() || !config.crc_check,
           "an encrypted file has no CRC: leave one of both out");
   for (const std::string& name : config.append_info)
-    require(name == "epoch_num" || name == "step_num",
-            "append_info takes epoch_num and step_num, got '{}'", printable(name));
+    require(name == "epoch_num" || name == "step_num" || name == kBatchesInEpoch,
+            "append_info takes epoch_num, step_num and {}, got '{}'", kBatchesInEpoch,
+            printable(name));
 }
 
 }  // namespace
@@ -145,7 +146,9 @@ void ModelCheckpoint::write(const std::filesystem::path& path, std::vector<SaveE
                                  .crc = config_.crc_check});
   for (SaveEntry& entry : entries) writer.add(std::move(entry));
   for (const std::string& name : config_.append_info)
-    writer.add(name, name == "epoch_num" ? step.epoch : step.global_step);
+    writer.add(name, name == "epoch_num"  ? step.epoch
+                     : name == "step_num" ? step.global_step
+                                          : step.steps_in_epoch);
   writer.finish();
 }
 

@@ -33,7 +33,8 @@ struct CheckpointConfig {
   bool integrated_save = true;
   /// Tensors are copied and written by a thread of their own; one file at a time.
   bool async_save = false;
-  /// "epoch_num" and "step_num", saved as numbers beside the tensors.
+  /// "epoch_num" and "step_num", saved as numbers beside the tensors. "batches_in_epoch", which is
+  /// ours, makes a run that goes on refuse other epochs.
   std::vector<std::string> append_info = {};
   std::string enc_key = {};  // 16, 24 or 32 bytes
   std::string enc_mode = "AES-GCM";

@@ -46,6 +46,15 @@ void check_rows(const Pipeline& rows) {
           rows.source().name(), rows.source().size());
 }
 
+/// `before`: how many batches an epoch had in the run that goes on, 0 where nobody knows.
+void check_epoch(int64_t batches, int64_t before, int64_t done) {
+  require(before == 0 || batches == before,
+          "an epoch has {} batches here, and {} in the run that goes on behind {} batches: give as "
+          "many rows in as large batches as then, or begin anew with the checkpoint's parameters "
+          "(--weights instead of --resume)",
+          batches, before, done);
+}
+
 /// Each rank's number; collective.
 std::vector<int64_t> of_all_ranks(Communicator* world, int64_t mine) {
   if (world == nullptr) return {mine};
@@ -266,6 +275,8 @@ TrainReport Trainer::train(int64_t epochs, const Pipeline& rows,
   internal::check_micro_batches(rows, recipe_.micro_batches);
   internal::check_groups(rows, training_.statistics_groups, recipe_.micro_batches);
   const int64_t in_epoch = rows.batch_count();
+  check_epoch(in_epoch, resumed_epoch_, resumed_);
+  resumed_epoch_ = 0;
   const int64_t done = std::exchange(resumed_, 0);
   require(step_count() > 0 || accumulated_ + epochs * in_epoch >= recipe_.accumulate,
           "{} epochs of {} batches are no step, which the gradients of {} batches make: accumulate "
@@ -408,6 +419,9 @@ void Trainer::restore(const ModelSource& source) {
     for (const char* name : {"current_iterator_step", "last_overflow_iterator_step"})
       wanted.push_back({{name, DType::kI32, {}}, replicated(everyone, 0)});
   }
+  wanted.push_back({{std::string(kBatchesInEpoch), DType::kI64, {}}, replicated(everyone, 0)});
+  ModelSource known = source;
+  known.match.allow.emplace_back(kBatchesInEpoch);  // not everybody saves it
   for (const TrainedTensor& tensor : all)
     wanted.push_back({{tensor.name, tensor.values.dtype(), tensor.shape},
                       tensor.layout.mesh != nullptr ? tensor.layout
@@ -416,7 +430,7 @@ void Trainer::restore(const ModelSource& source) {
     return fmt::format("going on from {}: what was saved by training with {} is wanted",
                        source.weights.front().string(), to_string(recipe_.optimizer));
   });
-  const internal::Weights stored = internal::load_wanted(source, wanted, world());
+  const internal::Weights stored = internal::load_wanted(known, wanted, world());
   const int64_t step = stored.at("global_step").data<int32_t>()[0];
   require(step >= 0, "global_step is {}", step);
   for (TrainedTensor& tensor : all)
@@ -432,6 +446,8 @@ void Trainer::restore(const ModelSource& source) {
     dropped_ = iteration - 1 - step;
   }
   resumed_ = step_count() * recipe_.accumulate;
+  const auto batches = stored.find(kBatchesInEpoch);
+  resumed_epoch_ = batches == stored.end() ? 0 : batches->second.data<int64_t>()[0];
   for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = power_after(power_factor(i), step);
   model_.programs_.clear();
 }

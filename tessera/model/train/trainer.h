@@ -9,7 +9,7 @@
 // placement says.
 #pragma once
 
-#include <cmath>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -134,9 +134,9 @@ class Trainer {
   int64_t step_count() const { return global_step_ + dropped_; }
   const LossScale& loss_scale() const { return loss_scale_; }
   /// Goes on where a training run was saved: its parameters, what its optimizer kept, its step. The
-  /// next train() begins at the batch after that step. Of `source` only weights, strategy, open and
-  /// match are looked at. Collective where there are ranks. Throws kInvalidArgument for tensors
-  /// that are missing or of another shape.
+  /// next train() begins at the batch after that step, and throws where epochs are known to have
+  /// had other numbers of batches. Of `source` only weights, strategy, open and match are looked
+  /// at. Collective. Throws kInvalidArgument for tensors that are missing or of another shape.
   void restore(const ModelSource& source);
   /// The ranks that train together, and which of them this is; null and 0 alone.
   Communicator* world() const { return model_.options_.world; }
@@ -191,9 +191,9 @@ class Trainer {
   LossScale loss_scale_;
   int64_t classes_ = 0;  // that labels may name
   int64_t global_step_ = 0;
-  int64_t dropped_ = 0;      // steps, for an overflow
-  int64_t resumed_ = 0;      // batches of the run that goes on, until train() begins
-  int64_t accumulated_ = 0;  // batches since the last step
+  int64_t dropped_ = 0;                      // steps, for an overflow
+  int64_t resumed_ = 0, resumed_epoch_ = 0;  // batches of the run that goes on, and of its epochs
+  int64_t accumulated_ = 0;                  // batches since the last step
   std::map<std::pair<int64_t, StepPart>, Prepared> prepared_;
 };
 
