@@ -12,18 +12,21 @@
 
 namespace tessera {
 
-inline void check_picture(std::span<const uint8_t> data,
-                          bool (*is_kind)(std::span<const std::byte>),
-                          Tensor (*decode)(std::span<const std::byte>, int64_t)) {
+/// The pixels; undefined where the bytes are refused.
+inline Tensor check_picture(std::span<const uint8_t> data,
+                            bool (*is_kind)(std::span<const std::byte>),
+                            Tensor (*decode)(std::span<const std::byte>, int64_t)) {
   constexpr int64_t kMostPixels = 1 << 16;
   const auto file = std::as_bytes(data);
-  if (!is_kind(file)) return;
+  if (!is_kind(file)) return {};
   try {
-    const Tensor pixels = decode(file, kMostPixels);
+    Tensor pixels = decode(file, kMostPixels);
     const Shape& shape = pixels.shape();
     if (shape.size() != 3 || shape[2] != 3 || shape[0] * shape[1] > kMostPixels) std::abort();
+    return pixels;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInternal) std::abort();
+    return {};
   }
 }
 

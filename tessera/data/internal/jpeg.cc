@@ -196,6 +196,16 @@ void convert_cmyk(std::span<const uint8_t> from, uint8_t* to, bool inverted) {
   }
 }
 
+/// Whether scans lack that would make all coefficients exact: libjpeg then smooths blocks with
+/// those around them, also with blocks outside a part.
+bool is_smoothed(const jpeg_decompress_struct& jpeg) {
+  if (jpeg.progressive_mode == 0 || jpeg.coef_bits == nullptr) return false;
+  for (int c = 0; c < jpeg.num_components; ++c)
+    for (const int bits : jpeg.coef_bits[c])  // not known yet; -1: all of them
+      if (bits != 0) return true;
+  return false;
+}
+
 /// Whether decoding `box` alone, with what lies around it, saves more than it costs.
 bool is_worthwhile(const PixelBox& box, int64_t height, int64_t width) {
   const int64_t pixels = (box.bottom - box.top) * (box.right - box.left);
@@ -224,7 +234,8 @@ Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels,
   Tensor pixels = place.is_defined() ? place : new_picture(height, width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   const auto line_bytes = static_cast<size_t>(3 * width);
-  if (reader.jpeg.out_color_space != JCS_CMYK && box && is_worthwhile(*box, height, width)) {
+  if (reader.jpeg.out_color_space != JCS_CMYK && box && is_worthwhile(*box, height, width) &&
+      !is_smoothed(reader.jpeg)) {
     std::vector<uint8_t> line(line_bytes);
     if (!reader.read_part(out, line_bytes, *box, line.data())) reader.throw_error();
   } else if (reader.jpeg.out_color_space != JCS_CMYK) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <random>
@@ -16,6 +17,7 @@ struct Coding {
   int across = 2;  // samples of brightness for one of colour
   int down = 2;
   bool progressive = false;
+  bool lacks_scans = false;  // the last bits of all but the mean of a block
 };
 
 std::vector<std::byte> make_jpeg(int64_t height, int64_t width, const Coding& coding) {
@@ -34,6 +36,14 @@ std::vector<std::byte> make_jpeg(int64_t height, int64_t width, const Coding& co
   jpeg.comp_info[0].h_samp_factor = coding.across;
   jpeg.comp_info[0].v_samp_factor = coding.down;
   if (coding.progressive) jpeg_simple_progression(&jpeg);
+  constexpr std::array<jpeg_scan_info, 4> kScans = {{{3, {0, 1, 2, 0}, 0, 0, 0, 0},
+                                                     {1, {0, 0, 0, 0}, 1, 63, 0, 2},
+                                                     {1, {1, 0, 0, 0}, 1, 63, 0, 2},
+                                                     {1, {2, 0, 0, 0}, 1, 63, 0, 2}}};
+  if (coding.lacks_scans) {
+    jpeg.scan_info = kScans.data();
+    jpeg.num_scans = kScans.size();
+  }
   jpeg_start_compress(&jpeg, TRUE);
   std::vector<unsigned char> line(static_cast<size_t>(3 * width));
   for (int64_t y = 0; y < height; ++y) {
@@ -70,8 +80,9 @@ bool has_part(const Tensor& part, const Tensor& whole, const PixelBox& box) {
 TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
   std::mt19937 random(5);
   const auto below = [&](int64_t end) { return static_cast<int64_t>(random() % end); };
-  for (const Coding coding : {Coding{1, 1}, Coding{2, 1}, Coding{2, 2}, Coding{1, 2}, Coding{4, 1},
-                              Coding{4, 2}, Coding{2, 2, true}, Coding{1, 1, true}})
+  for (const Coding coding :
+       {Coding{1, 1}, Coding{2, 1}, Coding{2, 2}, Coding{1, 2}, Coding{4, 1}, Coding{4, 2},
+        Coding{2, 2, true}, Coding{1, 1, true}, Coding{2, 2, true, true}, Coding{1, 1, true, true}})
     for (int trial = 0; trial < 100; ++trial) {
       const int64_t height = 1 + below(trial < 10 ? 40 : 200);
       const int64_t width = 1 + below(trial < 10 ? 40 : 200);
