@@ -2,12 +2,11 @@
 // reference kernels and by the kernels that a program chooses.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
-#include <sstream>
 
+#include "tessera/io/file.h"
 #include "tessera/io/json.h"
 #include "tessera/ops/registry.h"
 #include "tessera/runtime/program.h"
@@ -221,10 +220,7 @@ constexpr int kOurCases = 120;
 using Arrays = std::map<std::string, Tensor>;
 
 Json read_cases() {
-  std::ifstream file(shared_data() / "mindspore/ops/ops.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  return parse_json(text.str());
+  return parse_json(read_text(shared_data() / "mindspore/ops/ops.json"));
 }
 
 std::vector<Tensor> inputs_of(const Json& one, const Arrays& arrays) {

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "tessera/base/text.h"
+#include "tessera/io/file.h"
 #include "tessera/passes/pass.h"
 #include "tessera/runtime/program.h"
 #include "tests/support/evaluate_graph.h"
@@ -31,13 +31,6 @@ std::vector<std::string> case_names() {
   return names;
 }
 
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 struct Case {
   std::string given;  // "pass: ..." and the graph
   std::string wanted;
@@ -45,7 +38,7 @@ struct Case {
 };
 
 Case read_case(const std::string& name) {
-  const std::string text = read(folder() / (name + ".txt"));
+  const std::string text = read_text(folder() / (name + ".txt"));
   const size_t line = text.find(kLine);
   Case found{text.substr(0, line), "", {}};
   if (line != std::string::npos) found.wanted = text.substr(line + kLine.size());

@@ -4,10 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <sstream>
 
+#include "tessera/io/file.h"
 #include "tessera/io/json.h"
 #include "tessera/model/predict_layout.h"
 #include "tessera/model/spread.h"
@@ -26,12 +25,7 @@ std::filesystem::path frontend() {
 }
 
 const Json& recorded() {
-  static const Json root = [] {
-    std::ifstream file(frontend() / "frontend.json", std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return parse_json(text.str());
-  }();
+  static const Json root = parse_json(read_text(frontend() / "frontend.json"));
   return root;
 }
 

@@ -1,8 +1,6 @@
 #include "tests/golden/recorded_training.h"
 
-#include <fstream>
-#include <sstream>
-
+#include "tessera/io/file.h"
 #include "tests/support/made_weights.h"
 #include "tests/support/shared_data.h"
 #include "tests/training/digits_run.h"
@@ -10,12 +8,7 @@
 namespace tessera::testing {
 
 const Json& recorded_runs() {
-  static const Json json = [] {
-    std::ifstream file(shared_data() / "mindspore/train/train.json");
-    std::stringstream text;
-    text << file.rdbuf();
-    return parse_json(text.str());
-  }();
+  static const Json json = parse_json(read_text(shared_data() / "mindspore/train/train.json"));
   return json.at("cases");
 }
 

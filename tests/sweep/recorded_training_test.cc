@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/data/pipeline.h"
+#include "tessera/io/file.h"
 #include "tessera/io/json.h"
 #include "tessera/ops/ops.h"
 #include "tessera/passes/gradients.h"
@@ -47,10 +46,8 @@ Step make_step() {
 }
 
 Json recorded() {
-  std::ifstream file(shared_data() / "mindspore/train/train.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  return parse_json(text.str()).at("cases").at("bn_momentum");
+  const Json json = parse_json(read_text(shared_data() / "mindspore/train/train.json"));
+  return json.at("cases").at("bn_momentum");
 }
 
 Pipeline batches() {
