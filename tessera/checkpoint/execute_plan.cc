@@ -8,6 +8,7 @@
 
 #include "tessera/base/error.h"
 #include "tessera/base/parallel.h"
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/checkpoint/round_to_bf16.h"
@@ -100,7 +101,7 @@ class Execution {
     const RandomAccessFile::Mapping& mapping = known->second;
     if (mapping.owner == nullptr) return false;
     require_valid(range.end() <= mapping.bytes.size(), "'{}' reaches beyond the mapped file",
-                  printable(targets_[target].name));
+                  shown_text(targets_[target].name));
     const std::span<const std::byte> bytes = mapping.bytes.subspan(range.offset, range.size);
     const auto alignment = static_cast<uintptr_t>(byte_size(targets_[target].dtype));
     const bool is_aligned = reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0;
@@ -286,7 +287,7 @@ std::vector<Tensor> load_tensors(const Checkpoint& checkpoint, std::span<const T
 
 Tensor load_record(const Checkpoint& checkpoint, const Record& record, const LoadOptions& options) {
   require(record.kind != RecordKind::kMap, "'{}' is a map; load its parts one by one",
-          printable(record.name));
+          shown_text(record.name));
   Checkpoint one;
   one.bytes = checkpoint.bytes;
   one.catalog.files = checkpoint.catalog.files;

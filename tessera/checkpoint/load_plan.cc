@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "tessera/base/error.h"
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 #include "tessera/tensor/cover.h"
 
@@ -39,16 +40,15 @@ size_t require_record(const Catalog& catalog, const Target& target) {
          suggest(target.name, known));
   }
   const Record& record = catalog.records[*index];
-  const std::string wanted = fmt::format("{}{}", to_string(target.dtype), to_string(target.global));
   require(record.kind == RecordKind::kTensor && record.dtype == target.dtype &&
               record.shape == target.global,
-          "'{}' is {} in the checkpoint but {} is wanted", printable(target.name), describe(record),
-          wanted);
+          "'{}' is {} in the checkpoint but {}{} is wanted", shown_text(target.name),
+          late([&] { return describe(record); }), shown(target.dtype), shown(target.global));
   require(target.box.begin.size() == target.global.size() &&
               target.box.size.size() == target.global.size() &&
               contains(whole(target.global), target.box),
-          "'{}': the box {} lies outside the shape {}", printable(target.name),
-          to_string(target.box), to_string(target.global));
+          "'{}': the box {} lies outside the shape {}", shown_text(target.name), shown(target.box),
+          shown(target.global));
   return *index;
 }
 

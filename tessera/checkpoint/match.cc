@@ -4,6 +4,7 @@
 #include <map>
 
 #include "tessera/base/error.h"
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 
 namespace tessera {
@@ -145,12 +146,14 @@ class Matcher {
   void add(size_t p, size_t r, bool by_prefix) {
     const NetworkParameter& parameter = parameters_[p];
     const Record& record = catalog_.records[r];
-    const std::string both = fmt::format(
-        "'{}' is {} in the checkpoint{} but {} in the network", printable(parameter.name),
-        describe(record),
-        record.name == parameter.name ? "" : fmt::format(" ('{}')", printable(record.name)),
-        type_text(parameter.dtype, parameter.shape));
-    require(record.kind == RecordKind::kTensor, "{}", both);
+    const auto both = [&] {
+      return fmt::format(
+          "'{}' is {} in the checkpoint{} but {} in the network", printable(parameter.name),
+          describe(record),
+          record.name == parameter.name ? "" : fmt::format(" ('{}')", printable(record.name)),
+          type_text(parameter.dtype, parameter.shape));
+    };
+    require(record.kind == RecordKind::kTensor, "{}", late(both));
     ParameterMatch match{p, r, by_prefix, record.dtype != parameter.dtype,
                          record.shape != parameter.shape};
     const bool can_reshape = reshapes_leniently(record.shape, parameter.shape);
@@ -158,7 +161,7 @@ class Matcher {
     const bool may = may_differ(parameter.name);
     const bool can = (!match.reshapes || can_reshape) && (!match.converts || can_convert);
     if ((match.reshapes || match.converts) && !(can && may)) {
-      fail(ErrorCode::kInvalidArgument, "{}{}", both,
+      fail(ErrorCode::kInvalidArgument, "{}{}", both(),
            can ? fmt::format("; '--allow {}' converts this one, '--lenient' all",
                              printable(parameter.name))
            : match.reshapes && !can_reshape
@@ -167,7 +170,7 @@ class Matcher {
                : "; '--allow' does not help here: it converts floating dtypes into each other, and "
                  "signed integers");
     }
-    if (match.converts || match.reshapes) report_.notes.push_back("converted: " + both);
+    if (match.converts || match.reshapes) report_.notes.push_back("converted: " + both());
     if (by_prefix) {
       report_.notes.push_back(fmt::format("'{}' filled from '{}' by its ending",
                                           printable(parameter.name), printable(record.name)));

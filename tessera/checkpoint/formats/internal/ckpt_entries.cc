@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tessera/base/error.h"
+#include "tessera/base/shown.h"
 #include "tessera/base/text.h"
 
 namespace tessera::internal {
@@ -51,7 +52,7 @@ void CkptEntryReader::read_value(ByteRange range, CkptEntry& entry) {
       has_tag = true;
       entry.tag = window_.text(field.bytes, kLongestName, "the name");
       require_valid(is_utf8(entry.tag), "the name '{}' at byte {} is not UTF-8",
-                    printable(entry.tag), field.bytes.offset);
+                    shown_text(entry.tag), field.bytes.offset);
       continue;
     }
     require_first(!entry.tensors.empty() || entry.is_map, field, "content");
@@ -64,7 +65,7 @@ void CkptEntryReader::read_value(ByteRange range, CkptEntry& entry) {
   }
   require_valid(has_tag, "the entry at byte {} has no name", entry.offset);
   require_valid(!entry.tensors.empty(), "the entry '{}' at byte {} holds no tensor",
-                printable(entry.tag), entry.offset);
+                shown_text(entry.tag), entry.offset);
 }
 
 CkptTensor CkptEntryReader::read_tensor(ByteRange range) {

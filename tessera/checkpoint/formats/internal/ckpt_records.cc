@@ -71,7 +71,7 @@ void append_pieces(Record& record, std::span<const ByteRange> contents, Encoding
   for (const ByteRange& content : contents) {
     require_valid(content.size % stored == 0,
                   "'{}': its part of {} bytes at byte {} ends inside an element of {} bytes",
-                  printable(record.name), content.size, content.offset, stored);
+                  shown_text(record.name), content.size, content.offset, stored);
     const uint64_t begin = bytes / stored;
     bytes += content.size;
     const uint64_t end = std::min(bytes / stored, total);
