@@ -109,8 +109,8 @@ TESSERA_VBMI void look_up_vbmi(std::span<const uint8_t> from, const SplitTable& 
 }
 
 /// Which of 192 bytes are of channel c.
-std::array<uint8_t, kWide> third_bytes(size_t c) {
-  std::array<uint8_t, kWide> places;
+constexpr std::array<uint8_t, kWide> third_bytes(size_t c) {
+  std::array<uint8_t, kWide> places{};
   for (size_t i = 0; i < kWide; ++i) places[i] = static_cast<uint8_t>(3 * i + c);
   return places;
 }
@@ -118,15 +118,15 @@ std::array<uint8_t, kWide> third_bytes(size_t c) {
 TESSERA_VBMI void look_up_planes_vbmi(std::span<const uint8_t> from,
                                       const std::array<SplitTable, 3>& tables,
                                       const std::array<uint32_t*, 3>& out) {
-  alignas(kWide) static const std::array<std::array<uint8_t, kWide>, 3> kPlaces{
+  alignas(kWide) static constexpr std::array<std::array<uint8_t, kWide>, 3> kPlaces{
       third_bytes(0), third_bytes(1), third_bytes(2)};
   const auto bytes = static_cast<int64_t>(from.size());
   for (int64_t i = 0; 3 * i < bytes; i += kWide) {
     const int64_t left = bytes - 3 * i;
     const uint8_t* at = from.data() + 3 * i;
     const __m512i first = _mm512_maskz_loadu_epi8(first_bits(left), at);
-    const __m512i second = _mm512_maskz_loadu_epi8(first_bits(left - 64), at + kWide);
-    const __m512i third = _mm512_maskz_loadu_epi8(first_bits(left - 128), at + 2 * kWide);
+    const __m512i second = _mm512_maskz_loadu_epi8(first_bits(left - kWide), at + kWide);
+    const __m512i third = _mm512_maskz_loadu_epi8(first_bits(left - 2 * kWide), at + 2 * kWide);
     for (size_t c = 0; c < 3; ++c) {
       const __m512i places = _mm512_loadu_si512(kPlaces[c].data());
       const __m512i near = _mm512_permutex2var_epi8(first, places, second);
