@@ -206,6 +206,12 @@ bool is_smoothed(const jpeg_decompress_struct& jpeg) {
   return false;
 }
 
+/// Whether libjpeg decodes parts of it as it decodes all. Where a colour has a line for four and
+/// another for two, its jpeg_skip_scanlines loses its way, at worst forever.
+bool has_parts(const jpeg_decompress_struct& jpeg) {
+  return jpeg.out_color_space != JCS_CMYK && jpeg.max_v_samp_factor <= 2 && !is_smoothed(jpeg);
+}
+
 /// Whether decoding `box` alone, with what lies around it, saves more than it costs.
 bool is_worthwhile(const PixelBox& box, int64_t height, int64_t width) {
   const int64_t pixels = (box.bottom - box.top) * (box.right - box.left);
@@ -234,8 +240,7 @@ Tensor decode_jpeg(std::span<const std::byte> file, int64_t max_pixels,
   Tensor pixels = place.is_defined() ? place : new_picture(height, width);
   uint8_t* out = pixels.mutable_data<uint8_t>().data();
   const auto line_bytes = static_cast<size_t>(3 * width);
-  if (reader.jpeg.out_color_space != JCS_CMYK && box && is_worthwhile(*box, height, width) &&
-      !is_smoothed(reader.jpeg)) {
+  if (box && is_worthwhile(*box, height, width) && has_parts(reader.jpeg)) {
     std::vector<uint8_t> line(line_bytes);
     if (!reader.read_part(out, line_bytes, *box, line.data())) reader.throw_error();
   } else if (reader.jpeg.out_color_space != JCS_CMYK) {

@@ -18,6 +18,7 @@ struct Coding {
   int down = 2;
   bool progressive = false;
   bool lacks_scans = false;  // the last bits of all but the mean of a block
+  int blue_down = 1;         // samples of blue for one of red
 };
 
 std::vector<std::byte> make_jpeg(int64_t height, int64_t width, const Coding& coding) {
@@ -35,6 +36,7 @@ std::vector<std::byte> make_jpeg(int64_t height, int64_t width, const Coding& co
   jpeg_set_defaults(&jpeg);
   jpeg.comp_info[0].h_samp_factor = coding.across;
   jpeg.comp_info[0].v_samp_factor = coding.down;
+  jpeg.comp_info[1].v_samp_factor = coding.blue_down;
   if (coding.progressive) jpeg_simple_progression(&jpeg);
   constexpr std::array<jpeg_scan_info, 4> kScans = {{{3, {0, 1, 2, 0}, 0, 0, 0, 0},
                                                      {1, {0, 0, 0, 0}, 1, 63, 0, 2},
@@ -80,9 +82,20 @@ bool has_part(const Tensor& part, const Tensor& whole, const PixelBox& box) {
 TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
   std::mt19937 random(5);
   const auto below = [&](int64_t end) { return static_cast<int64_t>(random() % end); };
-  for (const Coding coding :
-       {Coding{1, 1}, Coding{2, 1}, Coding{2, 2}, Coding{1, 2}, Coding{4, 1}, Coding{4, 2},
-        Coding{2, 2, true}, Coding{1, 1, true}, Coding{2, 2, true, true}, Coding{1, 1, true, true}})
+  constexpr Coding kCodings[] = {{1, 1},
+                                 {2, 1},
+                                 {2, 2},
+                                 {1, 2},
+                                 {4, 1},
+                                 {4, 2},
+                                 {1, 4},
+                                 {2, 2, true},
+                                 {1, 1, true},
+                                 {2, 2, true, true},
+                                 {1, 1, true, true},
+                                 {.across = 1, .down = 4, .blue_down = 2},
+                                 {.across = 1, .down = 2, .progressive = true, .blue_down = 4}};
+  for (const Coding& coding : kCodings)
     for (int trial = 0; trial < 100; ++trial) {
       const int64_t height = 1 + below(trial < 10 ? 40 : 200);
       const int64_t width = 1 + below(trial < 10 ? 40 : 200);
@@ -95,9 +108,9 @@ TEST(Jpeg, APartHasThePixelsOfTheWholeForEverySampling) {
       box.right = box.left + 1 + below(width - box.left);
       const Tensor part = decode_jpeg(file, kMost, [&](const RowType&) { return PixelsUse{box}; });
       ASSERT_TRUE(has_part(part, whole, box))
-          << coding.across << "x" << coding.down << (coding.progressive ? " progressive " : " ")
-          << height << "x" << width << " [" << box.top << "," << box.bottom << ")x[" << box.left
-          << "," << box.right << ")";
+          << coding.across << "x" << coding.down << "," << coding.blue_down
+          << (coding.progressive ? " progressive " : " ") << height << "x" << width << " ["
+          << box.top << "," << box.bottom << ")x[" << box.left << "," << box.right << ")";
     }
 }
 
