@@ -256,6 +256,20 @@ TEST(Resuming, InEpochsOfOtherBatchesIsRefusedWhereTheyAreKnown) {
   }
 }
 
+TEST(Resuming, TheProgramsCheckpointsSayHowManyBatchesAnEpochHad) {
+  const ScratchFolder folder("training");
+  const std::string run =
+      "\"$TESSERA_PROGRAM\" train lenet5 --data digits:train --limit 80 --quiet ";
+  const std::string at = folder.path().string();
+  ASSERT_EQ(shell(run + "--batch 8 --save " + at).status, 0);
+  const std::string resume = run + "--epochs 2 --resume " + at + "/lenet5-1_10.ckpt --batch ";
+  EXPECT_EQ(shell(resume + "8").status, 0);
+  const Outcome refused = shell(resume + "16");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("an epoch has 5 batches here, and 10"), std::string::npos)
+      << refused.err;
+}
+
 struct Place {
   int ranks = 1;
   std::string mesh = {};
