@@ -115,7 +115,7 @@ class Reader {
     if (internal::read_yaml(joined(front.lines), tree, fault)) return true;
     YamlFault second;
     FrontMatter quoted = front;
-    if (fault.line >= 0 && quote_values(quoted) &&
+    if (fault.line >= 0 && !fault.is_refused && quote_values(quoted) &&
         internal::read_yaml(joined(quoted.lines), tree, second)) {
       front.notes = quoted.notes;
       return true;
@@ -192,15 +192,36 @@ class Reader {
     }
   }
 
-  /// Of "acc92.53" and "uracy: 0.9 | …": what follows the first digit, where words come before it.
+  /// Of "acc92.53", "Top-1: 76.97" and "{top1: 0.767, top5: 0.93}" the number that is a result, not
+  /// part of a name.
   static std::optional<double> first_number(std::string_view text) {
-    const size_t begin = text.find_first_of("0123456789");
-    if (begin == std::string_view::npos) return {};
-    text.remove_prefix(begin);
-    const size_t end = text.find_first_not_of("0123456789.");
-    text = text.substr(0, end);
-    while (text.ends_with('.')) text.remove_suffix(1);
-    return parse_double(text);
+    constexpr std::string_view kDigits = "0123456789";
+    for (size_t begin = 0;
+         (begin = text.find_first_of(kDigits, begin)) != std::string_view::npos;) {
+      const size_t end = std::min(text.find_first_not_of("0123456789.", begin), text.size());
+      std::string_view number = text.substr(begin, end - begin);
+      while (number.ends_with('.')) number.remove_suffix(1);
+      if (number.find('.') == std::string_view::npos && is_of_a_name(text, begin, end)) {
+        begin = end;
+        continue;
+      }
+      const bool has_comma = end + 1 < text.size() && text[end] == ',' && begin == 0 &&
+                             text.find_first_not_of(kDigits, end + 1) == std::string_view::npos;
+      return has_comma ? parse_double(fmt::format("{}.{}", number, text.substr(end + 1)))
+                       : parse_double(number);
+    }
+    return {};
+  }
+
+  /// The 1 of "top1", "Top-1", "acc@1" and "F1", and what stands before a colon.
+  static bool is_of_a_name(std::string_view text, size_t begin, size_t end) {
+    const size_t after = text.find_first_not_of(" )\"'", end);
+    if (after != std::string_view::npos && (text[after] == ':' || text[after] == '=')) return true;
+    const std::string before = lower(text.substr(0, begin));
+    const size_t last = before.find_last_not_of(" -_");
+    return last != std::string::npos &&
+           (before[last] == '@' || std::string_view(before).substr(0, last + 1).ends_with("top") ||
+            (last + 1 == begin && before[last] == 'f'));
   }
 
   void read_assets(const YamlTree& tree) {

@@ -94,6 +94,13 @@ TEST(Card, AccuracyIsTheNumberThatTheCardHas) {
       {"evaluation: acc92.53", 92.53},
       {"evaluation: top1acc76.97 | top5acc93.44", 76.97},
       {"evaluation: mAP50", std::nullopt},
+      {"accuracy: Top1 76.97%", 76.97},
+      {"accuracy: 'top-1: 76.97, top-5: 93.4'", 76.97},
+      {"accuracy: {top1: 0.767, top5: 0.93}", 0.767},
+      {"accuracy: 0,98", 0.98},
+      {"accuracy: 91 (epoch 3)", 91},
+      {"accuracy: F1 0.92", 0.92},
+      {"evaluation: 'acc@1 76.97 acc@5 93.4'", 76.97},
       {"accuracy: good", std::nullopt},
       {"evaluation: -", std::nullopt},
   };
@@ -133,6 +140,10 @@ TEST(Card, WhatIsMalformedIsNamedWithItsLine) {
   EXPECT_EQ(of("a: &x [1]\nb: [*x]\n"),
             "line 15: its front matter is no YAML: an alias (*name) is "
             "not read");
+  EXPECT_EQ(of("model-name: &n LeNet\ndataset: *n\n"),
+            "line 15: its front matter is no YAML: an alias (*name) is not read");
+  EXPECT_EQ(of(std::string("model-name: Le\0Net\n", 19)),
+            "line 14: its front matter is no YAML: it holds the control byte 0x00");
   EXPECT_EQ(of("asset: none yet\n"), "line 14: asset is the text 'none yet', not a list");
   EXPECT_EQ(of("asset:\n- ckpt\n"), "line 15: asset 1 is no map");
   EXPECT_EQ(of("asset:\n- file-format: ckpt\n  asset-sha256: " + std::string(kHash) + "\n"),
