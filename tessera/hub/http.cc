@@ -40,7 +40,17 @@ struct Curl {
     return value;
   }
 
+  /// A line of the request's head.
+  void add_header(const std::string& line) {
+    curl_slist* more = curl_slist_append(headers.get(), line.c_str());
+    if (more == nullptr) fail(ErrorCode::kInternal, "no memory for a header");
+    static_cast<void>(headers.release());
+    headers.reset(more);
+    set(CURLOPT_HTTPHEADER, more);
+  }
+
   CURL* handle;
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, curl_slist_free_all};
 };
 
 /// One hop: its answer's head is complete when the body begins or the transfer ends.
@@ -50,7 +60,11 @@ struct Transfer {
   Curl* curl = nullptr;
   std::optional<std::pair<uint64_t, uint64_t>> range;  // begin and end of Content-Range
   std::optional<uint64_t> total;                       // of Content-Range
+  std::string etag, last_modified;
+  bool is_packed = false;  // by a Content-Encoding
   uint64_t arrived = 0;
+
+  const std::string& version() const { return etag.empty() ? last_modified : etag; }
   bool has_begun = false;
   std::string refusal;        // why this side stopped the transfer
   std::exception_ptr thrown;  // by the sink
@@ -82,10 +96,17 @@ size_t on_header(char* data, size_t size, size_t count, void* context) {
   if (line.starts_with("HTTP/")) {  // of a proxy's answer, or 100 Continue, before this one
     transfer.range.reset();
     transfer.total.reset();
+    transfer.etag.clear();
+    transfer.last_modified.clear();
+    transfer.is_packed = false;
   } else if (colon != std::string_view::npos) {
     std::string name(trim(line.substr(0, colon)));
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (name == "content-range") read_content_range(line.substr(colon + 1), transfer);
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (name == "content-range") read_content_range(value, transfer);
+    if (name == "etag") transfer.etag = value;
+    if (name == "last-modified") transfer.last_modified = value;
+    if (name == "content-encoding") transfer.is_packed = !value.empty() && value != "identity";
   }
   return size * count;
 }
@@ -95,6 +116,7 @@ void begin_body(Transfer& transfer) {
   transfer.has_begun = true;
   const HttpRequest& request = *transfer.request;
   HttpHead head;
+  head.version = transfer.version();
   head.status = transfer.curl->info<long>(CURLINFO_RESPONSE_CODE);
   const auto length = transfer.curl->info<curl_off_t>(CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
   if (head.status == 206) {
@@ -103,9 +125,15 @@ void begin_body(Transfer& transfer) {
           fmt::format("the server sent another range than that from byte {} on", request.begin);
       return;
     }
+    if (transfer.is_packed || (!request.version.empty() && !transfer.version().empty() &&
+                               request.version != transfer.version())) {
+      transfer.refusal = fmt::format("the bytes from {} on are {}", request.begin,
+                                     transfer.is_packed ? "packed" : "another version of the file");
+      return;
+    }
     head.begin = transfer.range->first;
     head.total = transfer.total ? *transfer.total : transfer.range->second;
-  } else if (length >= 0) {
+  } else if (length >= 0 && !transfer.is_packed) {
     head.total = static_cast<uint64_t>(length);
   }
   if (head.total.value_or(0) > request.largest) {
@@ -165,6 +193,10 @@ void set_up(Curl& curl, Transfer& transfer, const std::string& url) {
   curl.set(CURLOPT_HTTP09_ALLOWED, 0L);
   const std::string range = fmt::format("{}-", request.begin);
   if (request.begin > 0) curl.set(CURLOPT_RANGE, range.c_str());
+  // A weak ETag says that two files mean the same, not that they have the same bytes.
+  if (request.begin > 0 && !request.version.empty() && !request.version.starts_with("W/"))
+    curl.add_header("If-Range: " + request.version);
+  curl.set(CURLOPT_ACCEPT_ENCODING, "identity");
   if (const char* file = environment({"CURL_CA_BUNDLE", "SSL_CERT_FILE"}))
     curl.set(CURLOPT_CAINFO, file);
   if (const char* folder = environment({"SSL_CERT_DIR"})) curl.set(CURLOPT_CAPATH, folder);

@@ -118,6 +118,27 @@ TEST_F(FetchTest, AServerThatSendsAnotherRangeIsAskedForAll) {
   EXPECT_TRUE(has(refusal(card("shift"), ErrorCode::kIo), "another range"));
 }
 
+TEST_F(FetchTest, AFileThatChangesBetweenTwoRangesIsBegunAgain) {
+  // By its ETag even where no digest says so; by the digest where there is no ETag.
+  FetchOptions unverified = options();
+  unverified.unverified = true;
+  expect_fetched(with_hash(server().url("version/etag/x.ckpt"), ""), unverified);
+  EXPECT_EQ(server().requests("/version/etag/"), 3U);
+  std::filesystem::remove_all(cache());
+  expect_fetched(card("version/none"));
+}
+
+TEST_F(FetchTest, ARangeThatEndsTooSoonIsGoneOnWith) {
+  FetchOptions unverified = options();
+  unverified.unverified = true;
+  expect_fetched(with_hash(server().url("pieces/x.ckpt"), ""), unverified);
+  EXPECT_EQ(server().requests("/pieces/"), 5U);
+}
+
+TEST_F(FetchTest, APackedBodyIsUnpacked) {
+  expect_fetched(card("packed"));
+}
+
 TEST_F(FetchTest, ASilentCutWithoutALengthIsSeenByTheDigest) {
   expect_fetched(card("nolength/1"));
   std::filesystem::remove_all(cache());
