@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -21,6 +22,7 @@ using Outcome = HttpResult::Outcome;
 struct Curl {
   Curl() : handle(curl_easy_init()) {
     if (handle == nullptr) fail(ErrorCode::kInternal, "libcurl does not start");
+    set(CURLOPT_ERRORBUFFER, fault.data());
   }
   ~Curl() { curl_easy_cleanup(handle); }
   Curl(const Curl&) = delete;
@@ -49,7 +51,13 @@ struct Curl {
     set(CURLOPT_HTTPHEADER, more);
   }
 
+  /// The reason for `code`; libcurl's own words also say which host or proxy.
+  std::string reason(CURLcode code) const {
+    return fault[0] != '\0' ? printable(fault.data()) : curl_easy_strerror(code);
+  }
+
   CURL* handle;
+  std::array<char, CURL_ERROR_SIZE> fault{};
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, curl_slist_free_all};
 };
 
@@ -240,7 +248,7 @@ HttpResult failed(const Curl& curl, CURLcode code, const Transfer& transfer) {
   } else if (code == CURLE_OPERATION_TIMEDOUT) {
     result.reason = "no bytes came in time";
   } else {
-    result.reason = curl_easy_strerror(code);
+    result.reason = curl.reason(code);
   }
   if (code == CURLE_PEER_FAILED_VERIFICATION)
     result.reason += "; SSL_CERT_FILE or CURL_CA_BUNDLE name further certificates";
