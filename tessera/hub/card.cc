@@ -66,6 +66,12 @@ std::string bare_link(std::string_view text) {
   return clean(text);
 }
 
+/// "CKPT" and ".ckpt" as "ckpt".
+std::string bare_format(std::string_view text) {
+  text = trim(text);
+  return lower(text.starts_with('.') ? text.substr(1) : text);
+}
+
 void read_hash(std::string_view text, Asset& asset) {
   std::string hash = lower(trim(text));
   if (hash.starts_with("sha256:")) hash = std::string(trim(std::string_view(hash).substr(7)));
@@ -248,7 +254,7 @@ class Reader {
     for (size_t i = 0; i < tree.items.size(); ++i) {
       const std::string name = known_spelling(tree.keys[i]);
       const std::string text = flow_text(tree.items[i]);
-      if (name == "file-format") asset.format = lower(trim(text));
+      if (name == "file-format") asset.format = bare_format(text);
       if (name == "asset-link") asset.link = bare_link(text);
       if (name == "asset-sha256") hash = text;
     }

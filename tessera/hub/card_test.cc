@@ -71,6 +71,29 @@ TEST(Card, TextOfOtherSystemsIsReadAlike) {
   }
 }
 
+TEST(Card, KeysInChineseAreTheSameKeys) {
+  const Card card = read_card(
+      "u",
+      std::string(
+          "# LeNet\n---\n模型名称： LeNet\n骨干网络：LeNet\n模块类型：cv\n可微调：True\n"
+          "模型版本：1.0\n训练数据集：MNIST\n准确率： "
+          "0.98\n作者：MindSpore团队\n更新时间：2020-9-22\n"
+          "代码仓链接： <https://gitee.com/x>\n用户ID：MindSpore\n用途：推理\nMindSpore版本：1.0\n"
+          "资源：\n\n  -\n    文件格式：.ckpt  \n    资源链接 : <https://h/x.ckpt>  \n"
+          "    资源SHA256校验码：") +
+          kHash + "\n许可证：Apache 2.0\n摘要：分类。\n---\n");
+  EXPECT_EQ(card.problems, std::vector<std::string>{});
+  EXPECT_EQ(card.notes, std::vector<std::string>{"its keys are in Chinese"});
+  EXPECT_EQ(card.model, "LeNet");
+  EXPECT_EQ(card.dataset, "MNIST");
+  EXPECT_EQ(card.accuracy_number, 0.98);
+  EXPECT_EQ(card.field("mindspore-version"), "1.0");
+  ASSERT_EQ(card.assets.size(), 1U);
+  EXPECT_EQ(card.assets[0].format, "ckpt");
+  EXPECT_EQ(card.assets[0].link, "https://h/x.ckpt");
+  EXPECT_EQ(card.assets[0].sha256, kHash);
+}
+
 TEST(Card, ValuesThatAreNoYamlAreTheirText) {
   for (const std::string value :
        {"PSNR: 38.1 | SSIM: 0.96", "*best*", "- none", "@someone", "`code`", "%50", "\"a\" net",
