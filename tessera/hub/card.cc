@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -248,27 +249,50 @@ class Reader {
     }
   }
 
+  struct AssetText {
+    std::string format, link, hash;
+    bool has_format = false, has_link = false, has_hash = false;
+    std::string first;  // key
+  };
+
   void read_asset(const YamlTree& tree, size_t number) {
-    Asset asset;
-    std::string hash;
+    AssetText text;
     for (size_t i = 0; i < tree.items.size(); ++i) {
       const std::string name = known_spelling(tree.keys[i]);
-      const std::string text = flow_text(tree.items[i]);
-      if (name == "file-format") asset.format = bare_format(text);
-      if (name == "asset-link") asset.link = bare_link(text);
-      if (name == "asset-sha256") hash = text;
+      const auto take = [&](std::string& value, bool& has) {
+        if (has && name == text.first && text.has_format && text.has_link && text.has_hash) {
+          note(tree.items[i].line, "asset {} gives '{}' twice; another asset is read from there on",
+               number, name);
+          add_asset(std::exchange(text, {}), tree.line, number);
+        } else if (has) {
+          note(tree.items[i].line, "asset {} gives '{}' twice; the last is taken", number, name);
+        }
+        if (text.first.empty()) text.first = name;
+        value = flow_text(tree.items[i]);
+        has = true;
+      };
+      if (name == "file-format") take(text.format, text.has_format);
+      if (name == "asset-link") take(text.link, text.has_link);
+      if (name == "asset-sha256") take(text.hash, text.has_hash);
     }
-    read_hash(hash, asset);
-    if (!asset.hash_reason.empty()) problem(tree.line, "asset {}: {}", number, asset.hash_reason);
+    add_asset(text, tree.line, number);
+  }
+
+  void add_asset(const AssetText& text, int line, size_t number) {
+    Asset asset;
+    asset.format = bare_format(text.format);
+    asset.link = bare_link(text.link);
+    read_hash(text.hash, asset);
+    if (!asset.hash_reason.empty()) problem(line, "asset {}: {}", number, asset.hash_reason);
     if (const auto why = why_no_link(asset.link)) {
       asset.link_reason = asset.link.empty()
                               ? "it has no asset-link"
                               : fmt::format("asset-link '{}': {}", printable(asset.link), *why);
-      problem(tree.line, "asset {}: {}", number, asset.link_reason);
+      problem(line, "asset {}: {}", number, asset.link_reason);
     }
     if (std::find(kFormats.begin(), kFormats.end(), asset.format) == kFormats.end())
-      problem(tree.line, "asset {}: file-format is '{}'; known: ckpt, mindir, air, onnx, mslite",
-              number, printable(asset.format));
+      problem(line, "asset {}: file-format is '{}'; known: ckpt, mindir, air, onnx, mslite", number,
+              printable(asset.format));
     card_.assets.push_back(std::move(asset));
   }
 

@@ -76,7 +76,7 @@ TEST(Card, KeysInChineseAreTheSameKeys) {
       "u",
       std::string(
           "# LeNet\n---\n模型名称： LeNet\n骨干网络：LeNet\n模块类型：cv\n可微调：True\n"
-          "模型版本：1.0\n训练数据集：MNIST\n准确率： "
+          "模型版本：1.0\nMindSpore Lite：True\n训练数据集：MNIST\n准确率： "
           "0.98\n作者：MindSpore团队\n更新时间：2020-9-22\n"
           "代码仓链接： <https://gitee.com/x>\n用户ID：MindSpore\n用途：推理\nMindSpore版本：1.0\n"
           "资源：\n\n  -\n    文件格式：.ckpt  \n    资源链接 : <https://h/x.ckpt>  \n"
@@ -123,6 +123,7 @@ TEST(Card, AccuracyIsTheNumberThatTheCardHas) {
       {"accuracy: 0,98", 0.98},
       {"accuracy: 91 (epoch 3)", 91},
       {"accuracy: F1 0.92", 0.92},
+      {"accuracy: resnet50: 81.27", 81.27},
       {"evaluation: 'acc@1 76.97 acc@5 93.4'", 76.97},
       {"accuracy: good", std::nullopt},
       {"evaluation: -", std::nullopt},
@@ -145,6 +146,24 @@ TEST(Card, TheLastCheckpointIsTheWeights) {
       "https://h/1");
   EXPECT_EQ(card_of("model-name: x\n").weights(), nullptr);
   EXPECT_EQ(card_of("model-name: x\nasset:\n").weights(), nullptr);
+}
+
+TEST(Card, AnAssetWithoutItsDashIsAnotherOne) {
+  const std::string more =
+      "    file-format: mindir\n    asset-link: https://h/y\n    asset-sha256: " +
+      std::string(kHash) + "\n";
+  const Card card = card_of(asset_of("https://h/x.ckpt") + "\n" + more);
+  EXPECT_EQ(card.problems, std::vector<std::string>{});
+  EXPECT_EQ(card.notes, std::vector<std::string>{"line 23: asset 1 gives 'file-format' twice; "
+                                                 "another asset is read from there on"});
+  ASSERT_EQ(card.assets.size(), 2U);
+  EXPECT_EQ(card.weights()->link, "https://h/x.ckpt");
+  EXPECT_EQ(card.assets[1].format, "mindir");
+  // One key alone is no asset.
+  const Card one = card_of(asset_of("https://h/x.ckpt") + "    asset-link: https://h/z\n");
+  ASSERT_EQ(one.assets.size(), 1U);
+  EXPECT_EQ(one.assets[0].link, "https://h/z");
+  EXPECT_EQ(one.notes.size(), 1U);
 }
 
 TEST(Card, WhatIsMalformedIsNamedWithItsLine) {

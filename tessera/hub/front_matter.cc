@@ -116,6 +116,17 @@ bool translate_key(std::string& line) {
   return false;
 }
 
+/// "MindSpore Lite：True", whatever the key: a line that begins at its left end begins with one.
+void part_wide_colon(std::string& line) {
+  const size_t colon = line.find(kWideColon);
+  if (colon == std::string::npos || colon == 0) return;
+  const std::string_view before = std::string_view(line).substr(0, colon);
+  if (std::string_view(" -#").find(before.front()) != std::string_view::npos ||
+      before.find_first_of(":'\"[]{}") != std::string_view::npos)
+    return;
+  line.replace(colon, kWideColon.size(), ": ");
+}
+
 /// "license:Apache2.0" and "license：Apache2.0" with the blank that YAML wants.
 void part_key(std::string& line, std::vector<std::string>& notes, int number) {
   size_t begin = line.find_first_not_of(" -");
@@ -243,7 +254,10 @@ FrontMatter find_front_matter(std::string_view text) {
     clean(lines[i], front.notes, static_cast<int>(i) + 1);
     front.lines.push_back(std::move(lines[i]));
   }
-  if (is_chinese) front.notes.emplace_back("its keys are in Chinese");
+  if (is_chinese) {
+    front.notes.emplace_back("its keys are in Chinese");
+    for (std::string& line : front.lines) part_wide_colon(line);
+  }
   if (has_tabs) align_assets(front.lines);
   return front;
 }
