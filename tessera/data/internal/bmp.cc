@@ -59,8 +59,10 @@ bool has_565_masks(Bytes file, uint32_t bits) {
   constexpr std::array<uint32_t, 3> k565 = {0xF800, 0x07E0, 0x001F};
   constexpr std::array<uint32_t, 3> k555 = {0x7C00, 0x03E0, 0x001F};
   if (bits == 32 ? masks == k888 : masks == k565 || masks == k555) return masks == k565;
-  fail(ErrorCode::kUnsupported, "BMP of {} bits with the channel masks {:#x}, {:#x}, {:#x}", bits,
-       masks[0], masks[1], masks[2]);
+  fail(ErrorCode::kUnsupported,
+       "BMP of {} bits with the channel masks {:#x}, {:#x}, {:#x}; {} are read", bits, masks[0],
+       masks[1], masks[2],
+       bits == 32 ? "0xff0000, 0xff00, 0xff" : "those of 5, 5, 5 and 5, 6, 5 bits");
 }
 
 Header read_header(Bytes file, int64_t max_pixels) {
