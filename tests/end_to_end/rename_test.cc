@@ -97,9 +97,9 @@ TEST_F(Rename, AMapThatIsNotOneToOneIsRefusedWithAllNames) {
 TEST_F(Rename, PyTorchsNamesWithMindSporesArithmeticAreRemarkedOn) {
   // Said before anything is loaded, so that weights of no network of these are enough to see it.
   const auto is_told = [&](const std::string& model) {
-    const Outcome outcome = run_tessera(
-        {"predict", model, "--weights", weights_, "--rename", "pytorch", "--data", "digits:test"});
-    return outcome.err.find("resnet18(variant=torchvision)") != std::string::npos;
+    const Outcome outcome =
+        run_tessera({"explain", model, "--weights", weights_, "--rename", "pytorch"});
+    return outcome.err.find("want resnet18(variant=torchvision)") != std::string::npos;
   };
   EXPECT_TRUE(is_told("resnet18"));
   EXPECT_FALSE(is_told("resnet18(variant=torchvision)"));
