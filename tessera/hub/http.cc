@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -69,7 +70,8 @@ struct Transfer {
   std::optional<std::pair<uint64_t, uint64_t>> range;  // begin and end of Content-Range
   std::optional<uint64_t> total;                       // of Content-Range
   std::string etag, last_modified;
-  bool is_packed = false;  // by a Content-Encoding
+  bool takes_as_is = false;  // whatever Content-Encoding says
+  bool is_packed = false;    // by a Content-Encoding
   uint64_t arrived = 0;
 
   const std::string& version() const { return etag.empty() ? last_modified : etag; }
@@ -97,6 +99,12 @@ void read_content_range(std::string_view value, Transfer& transfer) {
   if (begin && last && *begin <= *last) transfer.range = {*begin, *last + 1};
 }
 
+/// Others, as "aws-chunked" that some stores keep from an upload, say nothing about the bytes.
+bool is_packing(std::string_view coding) {
+  constexpr std::array<std::string_view, 5> kKnown{"gzip", "x-gzip", "deflate", "br", "zstd"};
+  return std::find(kKnown.begin(), kKnown.end(), coding) != kKnown.end();
+}
+
 size_t on_header(char* data, size_t size, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
   const std::string_view line(data, size * count);
@@ -114,7 +122,7 @@ size_t on_header(char* data, size_t size, size_t count, void* context) {
     if (name == "content-range") read_content_range(value, transfer);
     if (name == "etag") transfer.etag = value;
     if (name == "last-modified") transfer.last_modified = value;
-    if (name == "content-encoding") transfer.is_packed = !value.empty() && value != "identity";
+    if (name == "content-encoding") transfer.is_packed = !transfer.takes_as_is && is_packing(value);
   }
   return size * count;
 }
@@ -205,6 +213,7 @@ void set_up(Curl& curl, Transfer& transfer, const std::string& url) {
   if (request.begin > 0 && !request.version.empty() && !request.version.starts_with("W/"))
     curl.add_header("If-Range: " + request.version);
   curl.set(CURLOPT_ACCEPT_ENCODING, "identity");
+  if (transfer.takes_as_is) curl.set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
   if (const char* file = environment({"CURL_CA_BUNDLE", "SSL_CERT_FILE"}))
     curl.set(CURLOPT_CAINFO, file);
   if (const char* folder = environment({"SSL_CERT_DIR"})) curl.set(CURLOPT_CAPATH, folder);
@@ -294,15 +303,21 @@ HttpResult http_get(const HttpRequest& request, const HttpSink& sink) {
   start_libcurl();
   std::string url = request.url;
   HttpResult refused;
+  bool as_is = false;
   for (int hop = 0; hop <= request.redirects; ++hop) {
     Curl curl;
     Transfer transfer;
+    transfer.takes_as_is = as_is;
     transfer.request = &request;
     transfer.sink = &sink;
     transfer.curl = &curl;
     set_up(curl, transfer, url);
     const CURLcode code = curl_easy_perform(curl.handle);
     if (transfer.thrown) std::rethrow_exception(transfer.thrown);
+    if (code == CURLE_BAD_CONTENT_ENCODING && !std::exchange(as_is, true)) {
+      --hop;
+      continue;
+    }
     if (code != CURLE_OK) return failed(curl, code, transfer);
     const long status = curl.info<long>(CURLINFO_RESPONSE_CODE);
     const char* next = curl.info<char*>(CURLINFO_REDIRECT_URL);

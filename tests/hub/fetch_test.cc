@@ -135,8 +135,10 @@ TEST_F(FetchTest, ARangeThatEndsTooSoonIsGoneOnWith) {
   EXPECT_EQ(server().requests("/pieces/"), 5U);
 }
 
-TEST_F(FetchTest, APackedBodyIsUnpacked) {
+TEST_F(FetchTest, APackedBodyIsUnpackedAndOneThatOnlySaysSoIsTaken) {
   expect_fetched(card("packed"));
+  std::filesystem::remove_all(cache());
+  expect_fetched(card("named"));
 }
 
 TEST_F(FetchTest, ASilentCutWithoutALengthIsSeenByTheDigest) {
