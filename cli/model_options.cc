@@ -5,6 +5,21 @@
 #include "tessera/ops/precision_support.h"
 
 namespace tessera::cli {
+namespace {
+
+/// Weights that came from PyTorch load into MindSpore's arithmetic without an error, and predict
+/// worse there: its convolutions and pools pad otherwise.
+void tell_of_variant(const ModelSpec& spec, std::string_view written) {
+  if (written.find("variant") != std::string_view::npos) return;
+  for (const AttrDef& option : spec.model->options)
+    if (option.name == "variant" && option.doc.find("torchvision") != std::string_view::npos)
+      fmt::print(stderr,
+                 "the names are PyTorch's, the arithmetic is MindSpore's: weights of torchvision "
+                 "want {}(variant=torchvision)\n",
+                 spec.model->name);
+}
+
+}  // namespace
 
 void ModelOptions::declare(Arguments& arguments) {
   arguments.positional(
@@ -79,6 +94,8 @@ Model ModelOptions::open(const WeightFiles& weights, const CheckpointOptions& ch
   source.open = checkpoint.open_options();
   source.match = checkpoint.match_options();
   source.match.reinit = reinit;
+  if (source.match.renaming.pytorch && (run.world == nullptr || run.world->rank() == 0))
+    tell_of_variant(spec(), model);
   source.load = checkpoint.load_options(run.threads);
   return Model::open(source, run);
 }

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cli/checkpoint_options.h"
 #include "cli/common_options.h"
 #include "cli/model_options.h"
@@ -175,13 +177,21 @@ void eval_on(const Request& request, Communicator* world) {
     evaluated.exact =
         model.with_precision(Precision::kF32).eval(rows, metrics, {.loss = request.loss});
   if (!tells) return;
-  if (!request.page.empty()) write_page(request, model, evaluated.report, record, rows);
   request.common.json ? print_json(request, model, evaluated, rows)
                       : print_text(request, model, evaluated, rows);
+  if (!request.page.empty()) write_page(request, model, evaluated.report, record, rows);
+}
+
+/// Before an hour of evaluation rather than after it.
+void require_folder_of(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder))
+    fail(ErrorCode::kNotFound, "there is no folder {} for {}", folder.string(), file.string());
 }
 
 void eval(const Request& request) {
   request.rows.check();
+  if (!request.page.empty()) require_folder_of(request.page);
   request.model.spec();
   read_usage([&] { return parse_metrics(request.metrics); });
   read_usage([&] { return &require_op(request.loss); });

@@ -14,6 +14,7 @@
 #include "tessera/hub/fetch.h"
 #include "tessera/hub/uid.h"
 #include "tessera/io/file.h"
+#include "tessera/model/hub.h"
 #include "tessera/zoo/zoo.h"
 
 namespace tessera::cli {
@@ -25,7 +26,7 @@ using hub::Card;
 constexpr size_t kLongestCell = 60;
 
 std::string zoo_name(const Card& card) {
-  const ModelDef* model = find_hub_model(card.model.empty() ? card.backbone : card.model);
+  const ModelDef* model = hub::model_of(card);
   return model == nullptr ? std::string() : std::string(model->name);
 }
 

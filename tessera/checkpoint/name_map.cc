@@ -102,7 +102,7 @@ NameMap read_name_map(std::span<const std::string> entries) {
 
 std::vector<std::string> map_names(std::span<const std::string> names, const NameMap& map,
                                    std::span<const std::string> wanted) {
-  std::vector<std::string> mapped = rename(names, map.rules);
+  std::vector<std::string> mapped = rename(names, map.rules, map.whole);
   if (!map.pytorch) return mapped;
   const PyTorchNames pytorch(mapped, wanted);
   bool is_used = false;

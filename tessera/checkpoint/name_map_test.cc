@@ -81,6 +81,17 @@ TEST(NameMap, EveryRuleThatMatchesNothingIsNamed) {
   EXPECT_NE(text.find("'pytorch' changes no name"), std::string::npos) << text;
 }
 
+TEST(NameMap, AWholeMapMayLeaveOutWhatAnOlderFileLacks) {
+  // PyTorch before 0.4.1 counted no batches; a map that leaves the counters out is for both.
+  const Names old{"bn.weight", "bn.bias", "bn.running_mean"};
+  const NameMap map = read_name_map(Names{"*.num_batches_tracked=", "pytorch"});
+  EXPECT_EQ(map_names(old, map), (Names{"bn.gamma", "bn.beta", "bn.moving_mean"}));
+  // Where nothing else would show a slip of the pen it stays an error.
+  const NameMap rule = read_name_map(Names{"*.num_batches_tracked="});
+  EXPECT_EQ(refusal([&] { map_names(old, rule); }),
+            "the renaming '*.num_batches_tracked=' matches no name");
+}
+
 TEST(NameMap, AllNamesThatBecomeOneAreNamed) {
   const NameMap map = read_name_map(Names{"fc.*=conv.*", "bn.bias=conv.bias"});
   EXPECT_EQ(refusal([&] { map_names(kStored, map); }),

@@ -90,8 +90,8 @@ Renaming parse_renaming(std::string_view text) {
   return rule;
 }
 
-std::vector<std::string> rename(std::span<const std::string> names,
-                                std::span<const Renaming> rules) {
+std::vector<std::string> rename(std::span<const std::string> names, std::span<const Renaming> rules,
+                                bool may_leave_out_nothing) {
   std::vector<std::string> renamed(names.begin(), names.end());
   std::vector<bool> was_used(rules.size(), false);
   for (std::string& name : renamed) {
@@ -106,7 +106,7 @@ std::vector<std::string> rename(std::span<const std::string> names,
   }
   std::vector<std::string> unused;
   for (size_t r = 0; r < rules.size(); ++r) {
-    if (was_used[r]) continue;
+    if (was_used[r] || (may_leave_out_nothing && rules[r].replacement.empty())) continue;
     unused.push_back(fmt::format("the renaming '{}={}' matches no name{}",
                                  printable(rules[r].pattern), printable(rules[r].replacement),
                                  suggest(rules[r].pattern, names)));

@@ -35,9 +35,10 @@ struct Renaming {
 /// Reads "PATTERN=REPLACEMENT"; throws kInvalidArgument.
 Renaming parse_renaming(std::string_view text);
 /// `names` after renaming, "" for those left out: for each the first rule that matches is applied,
-/// once. Throws kInvalidArgument naming all rules that match no name and all names that become one.
-std::vector<std::string> rename(std::span<const std::string> names,
-                                std::span<const Renaming> rules);
+/// once. Throws kInvalidArgument naming all rules that match no name and all names that become one;
+/// with `may_leave_out_nothing` rules that leave records out need not match.
+std::vector<std::string> rename(std::span<const std::string> names, std::span<const Renaming> rules,
+                                bool may_leave_out_nothing = false);
 
 /// Throws kInvalidArgument naming all `names` whose `renamed` is another's too; "" is none's.
 void check_distinct(std::span<const std::string> names, std::span<const std::string> renamed);

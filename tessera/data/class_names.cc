@@ -49,20 +49,24 @@ ClassName of_value(const Json& value) {
   return {value.items()[0].as_string(), value.items()[1].as_string()};
 }
 
-/// {"cat": 0} as MindSpore's class_indexing, or {"0": "cat"}.
+/// {"cat": 0} as MindSpore's class_indexing, or {"0": "cat"}. There may be gaps, as where the
+/// folders are some of a network's classes: those are named by their number.
 std::vector<ClassName> of_members(const Json::Object& members) {
   std::vector<std::optional<ClassName>> places(members.size());
   for (const auto& [key, value] : members) {
     const bool key_names = !value.is_string() && !value.is_array();
     const std::optional<int64_t> index = key_names ? value.as_int() : parse_int(key);
-    require_valid(
-        index && *index >= 0 && *index < std::ssize(places) && !places[static_cast<size_t>(*index)],
-        "'{}' does not give a number of its own from 0 to {}", printable(key),
-        std::ssize(places) - 1);
-    places[static_cast<size_t>(*index)] = key_names ? ClassName{key, key} : of_value(value);
+    require_valid(index && *index >= 0 && *index < static_cast<int64_t>(kMostClasses),
+                  "'{}' does not give a number from 0 to {}", printable(key), kMostClasses - 1);
+    const auto place = static_cast<size_t>(*index);
+    if (place >= places.size()) places.resize(place + 1);
+    require_valid(!places[place], "'{}' gives the number {}, which another class has",
+                  printable(key), place);
+    places[place] = key_names ? ClassName{key, key} : of_value(value);
   }
   std::vector<ClassName> classes;
-  for (std::optional<ClassName>& place : places) classes.push_back(std::move(*place));
+  for (size_t i = 0; i < places.size(); ++i)
+    classes.push_back(places[i] ? std::move(*places[i]) : ClassName{"", fmt::format("{}", i)});
   return classes;
 }
 

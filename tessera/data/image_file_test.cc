@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "tessera/data/internal/bmp_packed.h"
 #include "tessera/data/pipeline.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/shared_data.h"
@@ -150,7 +151,12 @@ TEST_F(ImageFiles, WhatItIsNotIsSaid) {
   expect_error(npy("|u1", "1000, 1000", "abcd"), "needs 1000000 bytes");
   expect_error("P5 1000 1000 255\n", "PGM of 1000×1000 needs 1000000 bytes");
   expect_error("P5 1 1 65535\nab", "65535");
-  expect_error(sample("bmp/rle8.bmp"), "compression 1 (RLE8) at 8 bits");
+  std::string packed = sample("bmp/rle8.bmp");
+  expect_error(packed.substr(0, packed.size() - 6), "the packed BMP is cut: it ends at byte");
+  packed[packed.size() - 8] = 6;
+  expect_error(packed, "of the packed BMP puts 6 pixels at pixel 0 of a line of 5");
+  packed[30] = 2;
+  expect_error(packed, "compression 2 (RLE4) at 8 bits");
   const std::filesystem::path nowhere("/nonexistent/picture.png");
   EXPECT_THROW(read_picture(nowhere), Error);
   EXPECT_THROW(open_images(std::span(&nowhere, 1)), Error);
@@ -203,6 +209,21 @@ TEST_F(ImageFiles, PicturesAreRowsWithoutLabels) {
   const Batch batch = *rows.next();
   EXPECT_EQ(describe(batch.data), "f32[2,1,11,13]");
   EXPECT_EQ(batch.labels.data<int32_t>()[1], kNoLabel);
+}
+
+TEST(PackedBmp, RunsPixelsJumpsAndLineEnds) {
+  const auto unpacked = [](std::string_view bytes, uint32_t bits) {
+    const auto all = internal::unpack_rle(std::as_bytes(std::span(bytes)),
+                                          {.bits = bits, .width = 6, .height = 3, .at = 0});
+    std::string text;
+    for (const uint8_t value : all) text += static_cast<char>('0' + value);
+    return text;
+  };
+  using namespace std::string_view_literals;
+  // Two of 1, three as they are and a byte of padding, the line's end; a jump by (2, 1); the end.
+  EXPECT_EQ(unpacked("\2\1\0\3\4\5\6\0\0\0\1\7\0\2\2\1\3\2\0\1"sv, 8), "114560700000000222");
+  // Runs of two colours in turn; five as they are take three bytes and one of padding.
+  EXPECT_EQ(unpacked("\3\x12\0\0\0\5\x12\x34\x50\0\0\0\6\x77\0\0"sv, 4), "121000123450777777");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -66,6 +67,12 @@ std::string bare_link(std::string_view text) {
   return clean(text);
 }
 
+/// "CKPT" and ".ckpt" as "ckpt".
+std::string bare_format(std::string_view text) {
+  text = trim(text);
+  return lower(text.starts_with('.') ? text.substr(1) : text);
+}
+
 void read_hash(std::string_view text, Asset& asset) {
   std::string hash = lower(trim(text));
   if (hash.starts_with("sha256:")) hash = std::string(trim(std::string_view(hash).substr(7)));
@@ -115,7 +122,7 @@ class Reader {
     if (internal::read_yaml(joined(front.lines), tree, fault)) return true;
     YamlFault second;
     FrontMatter quoted = front;
-    if (fault.line >= 0 && quote_values(quoted) &&
+    if (fault.line >= 0 && !fault.is_refused && quote_values(quoted) &&
         internal::read_yaml(joined(quoted.lines), tree, second)) {
       front.notes = quoted.notes;
       return true;
@@ -192,15 +199,36 @@ class Reader {
     }
   }
 
-  /// Of "acc92.53" and "uracy: 0.9 | …": what follows the first digit, where words come before it.
+  /// Of "acc92.53", "Top-1: 76.97" and "{top1: 0.767, top5: 0.93}" the number that is a result, not
+  /// part of a name.
   static std::optional<double> first_number(std::string_view text) {
-    const size_t begin = text.find_first_of("0123456789");
-    if (begin == std::string_view::npos) return {};
-    text.remove_prefix(begin);
-    const size_t end = text.find_first_not_of("0123456789.");
-    text = text.substr(0, end);
-    while (text.ends_with('.')) text.remove_suffix(1);
-    return parse_double(text);
+    constexpr std::string_view kDigits = "0123456789";
+    for (size_t begin = 0;
+         (begin = text.find_first_of(kDigits, begin)) != std::string_view::npos;) {
+      const size_t end = std::min(text.find_first_not_of("0123456789.", begin), text.size());
+      std::string_view number = text.substr(begin, end - begin);
+      while (number.ends_with('.')) number.remove_suffix(1);
+      if (number.find('.') == std::string_view::npos && is_of_a_name(text, begin, end)) {
+        begin = end;
+        continue;
+      }
+      const bool has_comma = end + 1 < text.size() && text[end] == ',' && begin == 0 &&
+                             text.find_first_not_of(kDigits, end + 1) == std::string_view::npos;
+      return has_comma ? parse_double(fmt::format("{}.{}", number, text.substr(end + 1)))
+                       : parse_double(number);
+    }
+    return {};
+  }
+
+  /// The 1 of "top1", "Top-1", "acc@1" and "F1", and what stands before a colon.
+  static bool is_of_a_name(std::string_view text, size_t begin, size_t end) {
+    const size_t after = text.find_first_not_of(" )\"'", end);
+    if (after != std::string_view::npos && (text[after] == ':' || text[after] == '=')) return true;
+    const std::string before = lower(text.substr(0, begin));
+    const size_t last = before.find_last_not_of(" -_");
+    return last != std::string::npos &&
+           (before[last] == '@' || std::string_view(before).substr(0, last + 1).ends_with("top") ||
+            (last + 1 == begin && before[last] == 'f'));
   }
 
   void read_assets(const YamlTree& tree) {
@@ -221,27 +249,50 @@ class Reader {
     }
   }
 
+  struct AssetText {
+    std::string format, link, hash;
+    bool has_format = false, has_link = false, has_hash = false;
+    std::string first;  // key
+  };
+
   void read_asset(const YamlTree& tree, size_t number) {
-    Asset asset;
-    std::string hash;
+    AssetText text;
     for (size_t i = 0; i < tree.items.size(); ++i) {
       const std::string name = known_spelling(tree.keys[i]);
-      const std::string text = flow_text(tree.items[i]);
-      if (name == "file-format") asset.format = lower(trim(text));
-      if (name == "asset-link") asset.link = bare_link(text);
-      if (name == "asset-sha256") hash = text;
+      const auto take = [&](std::string& value, bool& has) {
+        if (has && name == text.first && text.has_format && text.has_link && text.has_hash) {
+          note(tree.items[i].line, "asset {} gives '{}' twice; another asset is read from there on",
+               number, name);
+          add_asset(std::exchange(text, {}), tree.line, number);
+        } else if (has) {
+          note(tree.items[i].line, "asset {} gives '{}' twice; the last is taken", number, name);
+        }
+        if (text.first.empty()) text.first = name;
+        value = flow_text(tree.items[i]);
+        has = true;
+      };
+      if (name == "file-format") take(text.format, text.has_format);
+      if (name == "asset-link") take(text.link, text.has_link);
+      if (name == "asset-sha256") take(text.hash, text.has_hash);
     }
-    read_hash(hash, asset);
-    if (!asset.hash_reason.empty()) problem(tree.line, "asset {}: {}", number, asset.hash_reason);
+    add_asset(text, tree.line, number);
+  }
+
+  void add_asset(const AssetText& text, int line, size_t number) {
+    Asset asset;
+    asset.format = bare_format(text.format);
+    asset.link = bare_link(text.link);
+    read_hash(text.hash, asset);
+    if (!asset.hash_reason.empty()) problem(line, "asset {}: {}", number, asset.hash_reason);
     if (const auto why = why_no_link(asset.link)) {
       asset.link_reason = asset.link.empty()
                               ? "it has no asset-link"
                               : fmt::format("asset-link '{}': {}", printable(asset.link), *why);
-      problem(tree.line, "asset {}: {}", number, asset.link_reason);
+      problem(line, "asset {}: {}", number, asset.link_reason);
     }
     if (std::find(kFormats.begin(), kFormats.end(), asset.format) == kFormats.end())
-      problem(tree.line, "asset {}: file-format is '{}'; known: ckpt, mindir, air, onnx, mslite",
-              number, printable(asset.format));
+      problem(line, "asset {}: file-format is '{}'; known: ckpt, mindir, air, onnx, mslite", number,
+              printable(asset.format));
     card_.assets.push_back(std::move(asset));
   }
 

@@ -118,7 +118,7 @@ class Folder : public CardIndex {
       const std::string file = it->path().filename().string();
       if (file.starts_with('.')) {
         it.disable_recursion_pending();
-      } else if (is_markdown(file) && it->is_regular_file(error)) {
+      } else if (is_markdown(file) && !it->is_directory(error)) {
         paths_.emplace(uid_of(it->path()), it->path());
       }
     }
@@ -140,12 +140,24 @@ class Folder : public CardIndex {
   }
 
   Card read(const std::string& uid, const fs::path& path) const {
-    Card card = read_card_file(uid, path);
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    Card card = fs::is_regular_file(status) ? read_card_file(uid, path)
+                                            : unreadable_card(uid, why_no_file(path, status));
+    card.place = path.string();
     card.hub = name_;
     if (const auto why = why_no_uid(uid))
       card.problems.push_back(fmt::format("its path makes no uid: {}", *why));
     if (!is_utf8(card.uid)) card.uid = printable(card.uid, 1024);
     return card;
+  }
+
+  /// A pipe or a device would be waited for, or never end.
+  static std::string why_no_file(const fs::path& path, const fs::file_status& status) {
+    std::error_code error;
+    return fs::is_symlink(fs::symlink_status(path, error)) && !fs::exists(status)
+               ? "it is a link that leads to no file"
+               : "it is no regular file";
   }
 
   std::string name_;

@@ -71,6 +71,29 @@ TEST(Card, TextOfOtherSystemsIsReadAlike) {
   }
 }
 
+TEST(Card, KeysInChineseAreTheSameKeys) {
+  const Card card = read_card(
+      "u",
+      std::string(
+          "# LeNet\n---\n模型名称： LeNet\n骨干网络：LeNet\n模块类型：cv\n可微调：True\n"
+          "模型版本：1.0\nMindSpore Lite：True\n训练数据集：MNIST\n准确率： "
+          "0.98\n作者：MindSpore团队\n更新时间：2020-9-22\n"
+          "代码仓链接： <https://gitee.com/x>\n用户ID：MindSpore\n用途：推理\nMindSpore版本：1.0\n"
+          "资源：\n\n  -\n    文件格式：.ckpt  \n    资源链接 : <https://h/x.ckpt>  \n"
+          "    资源SHA256校验码：") +
+          kHash + "\n许可证：Apache 2.0\n摘要：分类。\n---\n");
+  EXPECT_EQ(card.problems, std::vector<std::string>{});
+  EXPECT_EQ(card.notes, std::vector<std::string>{"its keys are in Chinese"});
+  EXPECT_EQ(card.model, "LeNet");
+  EXPECT_EQ(card.dataset, "MNIST");
+  EXPECT_EQ(card.accuracy_number, 0.98);
+  EXPECT_EQ(card.field("mindspore-version"), "1.0");
+  ASSERT_EQ(card.assets.size(), 1U);
+  EXPECT_EQ(card.assets[0].format, "ckpt");
+  EXPECT_EQ(card.assets[0].link, "https://h/x.ckpt");
+  EXPECT_EQ(card.assets[0].sha256, kHash);
+}
+
 TEST(Card, ValuesThatAreNoYamlAreTheirText) {
   for (const std::string value :
        {"PSNR: 38.1 | SSIM: 0.96", "*best*", "- none", "@someone", "`code`", "%50", "\"a\" net",
@@ -94,6 +117,14 @@ TEST(Card, AccuracyIsTheNumberThatTheCardHas) {
       {"evaluation: acc92.53", 92.53},
       {"evaluation: top1acc76.97 | top5acc93.44", 76.97},
       {"evaluation: mAP50", std::nullopt},
+      {"accuracy: Top1 76.97%", 76.97},
+      {"accuracy: 'top-1: 76.97, top-5: 93.4'", 76.97},
+      {"accuracy: {top1: 0.767, top5: 0.93}", 0.767},
+      {"accuracy: 0,98", 0.98},
+      {"accuracy: 91 (epoch 3)", 91},
+      {"accuracy: F1 0.92", 0.92},
+      {"accuracy: resnet50: 81.27", 81.27},
+      {"evaluation: 'acc@1 76.97 acc@5 93.4'", 76.97},
       {"accuracy: good", std::nullopt},
       {"evaluation: -", std::nullopt},
   };
@@ -117,6 +148,24 @@ TEST(Card, TheLastCheckpointIsTheWeights) {
   EXPECT_EQ(card_of("model-name: x\nasset:\n").weights(), nullptr);
 }
 
+TEST(Card, AnAssetWithoutItsDashIsAnotherOne) {
+  const std::string more =
+      "    file-format: mindir\n    asset-link: https://h/y\n    asset-sha256: " +
+      std::string(kHash) + "\n";
+  const Card card = card_of(asset_of("https://h/x.ckpt") + "\n" + more);
+  EXPECT_EQ(card.problems, std::vector<std::string>{});
+  EXPECT_EQ(card.notes, std::vector<std::string>{"line 23: asset 1 gives 'file-format' twice; "
+                                                 "another asset is read from there on"});
+  ASSERT_EQ(card.assets.size(), 2U);
+  EXPECT_EQ(card.weights()->link, "https://h/x.ckpt");
+  EXPECT_EQ(card.assets[1].format, "mindir");
+  // One key alone is no asset.
+  const Card one = card_of(asset_of("https://h/x.ckpt") + "    asset-link: https://h/z\n");
+  ASSERT_EQ(one.assets.size(), 1U);
+  EXPECT_EQ(one.assets[0].link, "https://h/z");
+  EXPECT_EQ(one.notes.size(), 1U);
+}
+
 TEST(Card, WhatIsMalformedIsNamedWithItsLine) {
   const auto problem = [](const std::string& text) {
     const Card card = read_card("u", text);
@@ -133,6 +182,10 @@ TEST(Card, WhatIsMalformedIsNamedWithItsLine) {
   EXPECT_EQ(of("a: &x [1]\nb: [*x]\n"),
             "line 15: its front matter is no YAML: an alias (*name) is "
             "not read");
+  EXPECT_EQ(of("model-name: &n LeNet\ndataset: *n\n"),
+            "line 15: its front matter is no YAML: an alias (*name) is not read");
+  EXPECT_EQ(of(std::string("model-name: Le\0Net\n", 19)),
+            "line 14: its front matter is no YAML: it holds the control byte 0x00");
   EXPECT_EQ(of("asset: none yet\n"), "line 14: asset is the text 'none yet', not a list");
   EXPECT_EQ(of("asset:\n- ckpt\n"), "line 15: asset 1 is no map");
   EXPECT_EQ(of("asset:\n- file-format: ckpt\n  asset-sha256: " + std::string(kHash) + "\n"),

@@ -91,8 +91,13 @@ class Attempts {
     furthest_ = body_.size();
     for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
       const bool resumed = body_.size() > 0;
-      const HttpResult result = get();
-      if (result.outcome == Outcome::kDone) return {};
+      HttpResult result = get();
+      if (result.outcome == Outcome::kDone && body_.size() >= total_.value_or(0)) return {};
+      if (result.outcome == Outcome::kDone) {
+        result.outcome = Outcome::kTransient;
+        result.reason =
+            fmt::format("the server sent up to byte {} of {}", body_.size(), total_.value_or(0));
+      }
       if (result.status == 416 && resumed) {
         if (result.size == body_.size()) return {};
         body_.clear();  // what is here is more than the file has
@@ -101,7 +106,7 @@ class Attempts {
       }
       if (result.outcome == Outcome::kRefused && resumed && result.status == 206 &&
           !std::exchange(begun_again_, true)) {
-        body_.clear();  // a range that nobody asked for
+        body_.clear();  // a range that nobody asked for, or of another version
         continue;
       }
       if (result.outcome == Outcome::kNotFound) return {result.reason, ErrorCode::kNotFound};
@@ -112,13 +117,17 @@ class Attempts {
   }
   /// Whether the server said how long the file is.
   bool knows_size() const { return total_.has_value(); }
+  /// Whether the bytes are of several answers.
+  bool has_resumed() const { return has_resumed_; }
 
  private:
   HttpResult get() {
     HttpSink sink;
     sink.head = [&](const HttpHead& head) {
       if (head.begin == 0 && body_.size() > 0) body_.clear();  // a server that ignores ranges
+      has_resumed_ = head.begin > 0;
       total_ = head.total;
+      version_ = head.version;
     };
     sink.body = [&](std::span<const std::byte> bytes) {
       body_.append(bytes);
@@ -127,6 +136,7 @@ class Attempts {
     HttpRequest request;
     request.url = url_;
     request.begin = body_.size();
+    request.version = version_;
     request.largest = largest_;
     request.stalled_seconds = options_.stalled_seconds;
     return http_get(request, sink);
@@ -155,6 +165,8 @@ class Attempts {
   Body& body_;
   const FetchOptions& options_;
   std::optional<uint64_t> total_;
+  std::string version_;
+  bool has_resumed_ = false;
   double wait_ = 0;
   uint64_t furthest_ = 0;
   int failures_ = 0;
@@ -177,7 +189,7 @@ Failure get_checked(const std::string& url, HashedFile& body, std::string& sha25
     const uint64_t size = body.size();
     body.clear();
     // The first bytes may have been another file's, or the last ones cut off in silence.
-    if ((resumed || !attempts.knows_size()) && !is_second) continue;
+    if ((resumed || attempts.has_resumed() || !attempts.knows_size()) && !is_second) continue;
     return {fmt::format("its {} bytes have the SHA-256 {}, the card says {}", size, digest, sha256),
             ErrorCode::kCorruptData};
   }

@@ -14,6 +14,36 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kWideColon = "\xEF\xBC\x9A";  // of Chinese text
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 
+/// As the translated cards of MindSpore Hub have them.
+struct ChineseKey {
+  std::string_view written;
+  std::string_view key;
+};
+constexpr ChineseKey kChineseKeys[] = {{"模型名称", "model-name"},
+                                       {"骨干网络", "backbone-name"},
+                                       {"主干网络", "backbone-name"},
+                                       {"模块类型", "module-type"},
+                                       {"可微调", "fine-tunable"},
+                                       {"输入形状", "input-shape"},
+                                       {"模型版本", "model-version"},
+                                       {"训练数据集", "train-dataset"},
+                                       {"准确率", "accuracy"},
+                                       {"精度", "accuracy"},
+                                       {"作者", "author"},
+                                       {"更新时间", "update-time"},
+                                       {"代码仓链接", "repo-link"},
+                                       {"用户ID", "user-id"},
+                                       {"用途", "used-for"},
+                                       {"训练后端", "train-backend"},
+                                       {"推理后端", "infer-backend"},
+                                       {"MindSpore版本", "mindspore-version"},
+                                       {"资源SHA256校验码", "asset-sha256"},
+                                       {"资源链接", "asset-link"},
+                                       {"资源", "asset"},
+                                       {"文件格式", "file-format"},
+                                       {"许可证", "license"},
+                                       {"摘要", "summary"}};
+
 std::vector<std::string> lines_of(std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<std::string> lines;
@@ -67,6 +97,34 @@ bool is_known(std::string_view key) {
 
 bool is_asset_key(std::string_view key) {
   return key == "asset-link" || key == "asset-sha256" || key == "file-format";
+}
+
+/// "模型名称： LeNet" as "model-name: LeNet". Whether it was one.
+bool translate_key(std::string& line) {
+  const size_t begin = line.find_first_not_of(" -");
+  if (begin == std::string::npos) return false;
+  for (const ChineseKey& known : kChineseKeys) {
+    if (line.compare(begin, known.written.size(), known.written) != 0) continue;
+    const size_t end = line.find_first_not_of(' ', begin + known.written.size());
+    if (end == std::string::npos) continue;
+    const bool is_wide = line.compare(end, kWideColon.size(), kWideColon) == 0;
+    if (!is_wide && line[end] != ':') continue;
+    line.replace(begin, end + (is_wide ? kWideColon.size() : 1) - begin,
+                 fmt::format("{}: ", known.key));
+    return true;
+  }
+  return false;
+}
+
+/// "MindSpore Lite：True", whatever the key: a line that begins at its left end begins with one.
+void part_wide_colon(std::string& line) {
+  const size_t colon = line.find(kWideColon);
+  if (colon == std::string::npos || colon == 0) return;
+  const std::string_view before = std::string_view(line).substr(0, colon);
+  if (std::string_view(" -#").find(before.front()) != std::string_view::npos ||
+      before.find_first_of(":'\"[]{}") != std::string_view::npos)
+    return;
+  line.replace(colon, kWideColon.size(), ": ");
 }
 
 /// "license:Apache2.0" and "license：Apache2.0" with the blank that YAML wants.
@@ -188,11 +246,17 @@ FrontMatter find_front_matter(std::string_view text) {
                     marks.size(), marks[0] + 1, marks[1] + 1));
   front.first_line = static_cast<int>(marks[0]) + 2;
   bool has_tabs = false;
+  bool is_chinese = false;
   for (size_t i = marks[0] + 1; i < marks[1]; ++i) {
     const size_t tab = lines[i].find('\t');
     has_tabs |= tab != std::string::npos && tab == lines[i].find_first_not_of(' ');
+    is_chinese |= translate_key(lines[i]);
     clean(lines[i], front.notes, static_cast<int>(i) + 1);
     front.lines.push_back(std::move(lines[i]));
+  }
+  if (is_chinese) {
+    front.notes.emplace_back("its keys are in Chinese");
+    for (std::string& line : front.lines) part_wide_colon(line);
   }
   if (has_tabs) align_assets(front.lines);
   return front;

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "tessera/base/error.h"
 #include "tessera/base/text.h"
@@ -21,6 +23,7 @@ using Outcome = HttpResult::Outcome;
 struct Curl {
   Curl() : handle(curl_easy_init()) {
     if (handle == nullptr) fail(ErrorCode::kInternal, "libcurl does not start");
+    set(CURLOPT_ERRORBUFFER, fault.data());
   }
   ~Curl() { curl_easy_cleanup(handle); }
   Curl(const Curl&) = delete;
@@ -40,7 +43,23 @@ struct Curl {
     return value;
   }
 
+  /// A line of the request's head.
+  void add_header(const std::string& line) {
+    curl_slist* more = curl_slist_append(headers.get(), line.c_str());
+    if (more == nullptr) fail(ErrorCode::kInternal, "no memory for a header");
+    static_cast<void>(headers.release());
+    headers.reset(more);
+    set(CURLOPT_HTTPHEADER, more);
+  }
+
+  /// The reason for `code`; libcurl's own words also say which host or proxy.
+  std::string reason(CURLcode code) const {
+    return fault[0] != '\0' ? printable(fault.data()) : curl_easy_strerror(code);
+  }
+
   CURL* handle;
+  std::array<char, CURL_ERROR_SIZE> fault{};
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, curl_slist_free_all};
 };
 
 /// One hop: its answer's head is complete when the body begins or the transfer ends.
@@ -50,7 +69,12 @@ struct Transfer {
   Curl* curl = nullptr;
   std::optional<std::pair<uint64_t, uint64_t>> range;  // begin and end of Content-Range
   std::optional<uint64_t> total;                       // of Content-Range
+  std::string etag, last_modified;
+  bool takes_as_is = false;  // whatever Content-Encoding says
+  bool is_packed = false;    // by a Content-Encoding
   uint64_t arrived = 0;
+
+  const std::string& version() const { return etag.empty() ? last_modified : etag; }
   bool has_begun = false;
   std::string refusal;        // why this side stopped the transfer
   std::exception_ptr thrown;  // by the sink
@@ -75,6 +99,12 @@ void read_content_range(std::string_view value, Transfer& transfer) {
   if (begin && last && *begin <= *last) transfer.range = {*begin, *last + 1};
 }
 
+/// Others, as "aws-chunked" that some stores keep from an upload, say nothing about the bytes.
+bool is_packing(std::string_view coding) {
+  constexpr std::array<std::string_view, 5> kKnown{"gzip", "x-gzip", "deflate", "br", "zstd"};
+  return std::find(kKnown.begin(), kKnown.end(), coding) != kKnown.end();
+}
+
 size_t on_header(char* data, size_t size, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
   const std::string_view line(data, size * count);
@@ -82,10 +112,17 @@ size_t on_header(char* data, size_t size, size_t count, void* context) {
   if (line.starts_with("HTTP/")) {  // of a proxy's answer, or 100 Continue, before this one
     transfer.range.reset();
     transfer.total.reset();
+    transfer.etag.clear();
+    transfer.last_modified.clear();
+    transfer.is_packed = false;
   } else if (colon != std::string_view::npos) {
     std::string name(trim(line.substr(0, colon)));
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (name == "content-range") read_content_range(line.substr(colon + 1), transfer);
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (name == "content-range") read_content_range(value, transfer);
+    if (name == "etag") transfer.etag = value;
+    if (name == "last-modified") transfer.last_modified = value;
+    if (name == "content-encoding") transfer.is_packed = !transfer.takes_as_is && is_packing(value);
   }
   return size * count;
 }
@@ -95,6 +132,7 @@ void begin_body(Transfer& transfer) {
   transfer.has_begun = true;
   const HttpRequest& request = *transfer.request;
   HttpHead head;
+  head.version = transfer.version();
   head.status = transfer.curl->info<long>(CURLINFO_RESPONSE_CODE);
   const auto length = transfer.curl->info<curl_off_t>(CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
   if (head.status == 206) {
@@ -103,9 +141,15 @@ void begin_body(Transfer& transfer) {
           fmt::format("the server sent another range than that from byte {} on", request.begin);
       return;
     }
+    if (transfer.is_packed || (!request.version.empty() && !transfer.version().empty() &&
+                               request.version != transfer.version())) {
+      transfer.refusal = fmt::format("the bytes from {} on are {}", request.begin,
+                                     transfer.is_packed ? "packed" : "another version of the file");
+      return;
+    }
     head.begin = transfer.range->first;
     head.total = transfer.total ? *transfer.total : transfer.range->second;
-  } else if (length >= 0) {
+  } else if (length >= 0 && !transfer.is_packed) {
     head.total = static_cast<uint64_t>(length);
   }
   if (head.total.value_or(0) > request.largest) {
@@ -165,6 +209,11 @@ void set_up(Curl& curl, Transfer& transfer, const std::string& url) {
   curl.set(CURLOPT_HTTP09_ALLOWED, 0L);
   const std::string range = fmt::format("{}-", request.begin);
   if (request.begin > 0) curl.set(CURLOPT_RANGE, range.c_str());
+  // A weak ETag says that two files mean the same, not that they have the same bytes.
+  if (request.begin > 0 && !request.version.empty() && !request.version.starts_with("W/"))
+    curl.add_header("If-Range: " + request.version);
+  curl.set(CURLOPT_ACCEPT_ENCODING, "identity");
+  if (transfer.takes_as_is) curl.set(CURLOPT_HTTP_CONTENT_DECODING, 0L);
   if (const char* file = environment({"CURL_CA_BUNDLE", "SSL_CERT_FILE"}))
     curl.set(CURLOPT_CAINFO, file);
   if (const char* folder = environment({"SSL_CERT_DIR"})) curl.set(CURLOPT_CAPATH, folder);
@@ -208,7 +257,7 @@ HttpResult failed(const Curl& curl, CURLcode code, const Transfer& transfer) {
   } else if (code == CURLE_OPERATION_TIMEDOUT) {
     result.reason = "no bytes came in time";
   } else {
-    result.reason = curl_easy_strerror(code);
+    result.reason = curl.reason(code);
   }
   if (code == CURLE_PEER_FAILED_VERIFICATION)
     result.reason += "; SSL_CERT_FILE or CURL_CA_BUNDLE name further certificates";
@@ -254,15 +303,21 @@ HttpResult http_get(const HttpRequest& request, const HttpSink& sink) {
   start_libcurl();
   std::string url = request.url;
   HttpResult refused;
+  bool as_is = false;
   for (int hop = 0; hop <= request.redirects; ++hop) {
     Curl curl;
     Transfer transfer;
+    transfer.takes_as_is = as_is;
     transfer.request = &request;
     transfer.sink = &sink;
     transfer.curl = &curl;
     set_up(curl, transfer, url);
     const CURLcode code = curl_easy_perform(curl.handle);
     if (transfer.thrown) std::rethrow_exception(transfer.thrown);
+    if (code == CURLE_BAD_CONTENT_ENCODING && !std::exchange(as_is, true)) {
+      --hop;
+      continue;
+    }
     if (code != CURLE_OK) return failed(curl, code, transfer);
     const long status = curl.info<long>(CURLINFO_RESPONSE_CODE);
     const char* next = curl.info<char*>(CURLINFO_REDIRECT_URL);

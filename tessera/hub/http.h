@@ -1,7 +1,8 @@
 // One HTTP or HTTPS request, through libcurl. Proxies come from the environment (http_proxy,
 // https_proxy, all_proxy, no_proxy), certificates from CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR
 // or the system. Redirects are followed a few times, to http and https only, and never from https
-// to http.
+// to http. Bodies are asked for as they are; one that comes packed all the same (Content-Encoding)
+// is unpacked.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@ namespace tessera::hub {
 struct HttpRequest {
   std::string url;
   uint64_t begin = 0;         // the first byte wanted
+  std::string version;        // of the file whose first bytes are here: HttpHead's, or ""
   uint64_t largest = 0;       // bytes of the whole file; more is refused
   long connect_seconds = 20;  // at most, until connected
   long stalled_seconds = 60;  // at most, without a byte
@@ -27,6 +29,7 @@ struct HttpHead {
   long status = 0;
   uint64_t begin = 0;             // the body's place in the file: 0 where the server ignores ranges
   std::optional<uint64_t> total;  // bytes of the whole file, where the server says so
+  std::string version;            // the file's ETag, or else its Last-Modified
 };
 
 /// Gets the head once, before the first byte of a body; throws to stop.

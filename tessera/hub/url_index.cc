@@ -163,8 +163,13 @@ class Url : public CardIndex {
 
   std::vector<Card> kept_cards() const {
     std::vector<Card> cards;
-    for (const Ref& ref : Cache(options_.cache).refs())
+    const Cache cache(options_.cache);
+    for (const Ref& ref : cache.refs())
       if (ref.hub == base_ && !ref.card.empty()) cards.push_back(find(ref.uid));
+    if (cards.empty())
+      fail(ErrorCode::kNotFound,
+           "offline, and the cache {} keeps no card of {}; its list is not kept",
+           printable(cache.root().string()), printable(without_password(base_)));
     return cards;
   }
 

@@ -41,12 +41,23 @@ bool has_option(const ModelDef& model, std::string_view name) {
                      [&](const AttrDef& option) { return option.name == name; });
 }
 
+/// Not the backbone where there is a model: a detector's backbone is another network.
+const std::string& name_of(const Card& card) {
+  return card.model.empty() ? card.backbone : card.model;
+}
+
+/// "ResNet-50" and "resnet" are of one family.
+std::string family(std::string_view name) {
+  std::string letters = bare(name);
+  std::erase_if(letters, [](char c) { return c >= '0' && c <= '9'; });
+  return letters;
+}
+
 const ModelDef& require_network(const Card& card) {
   require_valid(card.is_read, "card {} cannot be read: {}", printable(card.uid),
                 printable(join(card.problems, "; "), 1000));
-  // Not the backbone where there is a model: a detector's backbone is another network.
-  const std::string& name = card.model.empty() ? card.backbone : card.model;
-  const ModelDef* model = find_hub_model(name);
+  const std::string& name = name_of(card);
+  const ModelDef* model = model_of(card);
   std::vector<std::string> known;
   for (const ModelDef& one : all_models()) known.emplace_back(one.name);
   if (model == nullptr)
@@ -55,8 +66,9 @@ const ModelDef& require_network(const Card& card) {
   return *model;
 }
 
-/// "1.10" as 110; 0 where it is no version.
+/// "1.10" and "v1.10" as 110; 0 where it is no version.
 int version_of(std::string_view text) {
+  if (text.starts_with('v') || text.starts_with('V')) text.remove_prefix(1);
   const size_t dot = text.find('.');
   if (dot == std::string_view::npos) return 0;
   const size_t next = text.find('.', dot + 1);
@@ -108,6 +120,14 @@ Card find_card(std::string_view name, const LoadOptions& options) {
 }
 
 }  // namespace
+
+const ModelDef* model_of(const Card& card) {
+  const std::string& name = name_of(card);
+  if (const ModelDef* model = find_hub_model(name)) return model;
+  std::string_view own = std::string_view(card.uid).substr(card.uid.rfind('/') + 1);
+  own = own.substr(0, own.find('_'));
+  return !name.empty() && family(own) == family(name) ? find_hub_model(own) : nullptr;
+}
 
 Resolved resolve(std::string_view name, const LoadOptions& options) {
   const ErrorContext context(

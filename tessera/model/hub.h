@@ -45,6 +45,10 @@ struct Resolved {
   std::optional<Fetched> weights;  // nothing where not pretrained
 };
 
+/// The model of the zoo that a card is of; null where the zoo lacks it. A card of a family, as
+/// "resnet", is what its own name says: "resnet18_v1.2_cifar10".
+const ModelDef* model_of(const Card& card);
+
 /// The card that `name` means (a uid, the URL of a card, the path of one), its network and its
 /// file. Throws kNotFound, kUnsupported where the zoo has no such network, and as fetch_asset does.
 Resolved resolve(std::string_view name, const LoadOptions& options = {});

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "tessera/hub/card_index.h"
@@ -52,12 +54,34 @@ TEST(HubCards, GiveWayToWhatTheUserSays) {
   EXPECT_THROW(network_of(uid, "variants=mindspore"), Error);
 }
 
+TEST(HubCards, ThatNameAFamilyStandForWhatTheyThemselvesAreCalled) {
+  // As the cards of MindSpore 1.2 have it: "resnet" for every depth, and "v1.2" for 1.2.
+  const auto spec_text = [](const std::string& name, const std::string& model,
+                            const std::string& data) {
+    const std::filesystem::path folder =
+        std::filesystem::path(::testing::TempDir()) / "family_of_cards";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / (name + ".md"))
+        << "---\nmodel-name: " << model << "\nmindspore-version: v1.2\ntrain-dataset: " << data
+        << "\n---\n";
+    LoadOptions load;
+    load.hub = folder.string();
+    load.pretrained = false;
+    return to_string(resolve(name, load).spec);
+  };
+  EXPECT_EQ(spec_text("resnet18_v1.2_imagenet2012", "resnet", "imagenet2012"),
+            "resnet18(num_classes=1001,variant=res_base)");
+  EXPECT_EQ(spec_text("resnet50thor_v1.2_cifar10", "resnet_thor", "CIFAR-10"), "resnet50");
+  EXPECT_EQ(spec_text("resnet50se_v1.2_imagenet2012", "resnet50se", "imagenet2012"), "se_resnet50");
+  EXPECT_THROW(spec_text("resnet152_v1.2_imagenet2012", "resnet", "imagenet2012"), Error);
+  EXPECT_THROW(spec_text("resnet50_v1.2_coco2017", "ssd", "coco2017"), Error);
+}
+
 TEST(HubCards, OfNetworksThatTheZooHasAllBuild) {
   TESSERA_NEEDS_SHARED_DATA();
   int built = 0;
   for (const Card& card : open_folder(testing::shared_data() / "hub")->all()) {
-    const std::string& name = card.model.empty() ? card.backbone : card.model;
-    if (!card.is_read || find_hub_model(name) == nullptr) continue;
+    if (!card.is_read || model_of(card) == nullptr) continue;
     const ModelSpec spec = parse_model(network_of(card.uid));
     EXPECT_EQ(trace(spec, 1, spec.model->row_shape(spec.options)).outputs.size(), 1U) << card.uid;
     ++built;

@@ -92,7 +92,7 @@ TESSERA_MODEL(se_resnet50) {
               "SE-ResNet-50: a stem of three convolutions, strides by pooling, squeeze and "
               "excitation in the last block of the last two stages.",
           .options = {internal::classes_option(1001)},
-          .hub_names = {"se_resnet50"},
+          .hub_names = {"se_resnet50", "resnet50se"},
           .hub_rules = {internal::kImagenet1001},
           .row_shape = internal::photo_shape,
           .transforms = internal::image_transforms(kPhoto),

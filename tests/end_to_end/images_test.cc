@@ -176,6 +176,14 @@ TEST_F(Page, ABrowserShowsMetricsConfusionMistakesAndPictures) {
   EXPECT_EQ(page.find("http"), std::string::npos);
 }
 
+TEST_F(Page, AFolderThatIsNotThereIsSaidBeforeAnythingIsEvaluated) {
+  const Outcome outcome = run("eval", {"--data", "folder:" + in_folder("no rows"), "--report",
+                                       in_folder("nowhere/page.html")});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("there is no folder " + in_folder("nowhere")), std::string::npos)
+      << outcome.err;
+}
+
 class Cifar : public ProgramTest {};
 
 TEST_F(Cifar, ResNet20HasTheAccuracyThatIsKnownOfItsWeights) {

@@ -94,5 +94,18 @@ TEST_F(Rename, AMapThatIsNotOneToOneIsRefusedWithAllNames) {
   expect(twice, "'head.1.bias' and 'head.3.bias' would both be called 'fc1.bias'");
 }
 
+TEST_F(Rename, PyTorchsNamesWithMindSporesArithmeticAreRemarkedOn) {
+  // Said before anything is loaded, so that weights of no network of these are enough to see it.
+  const auto is_told = [&](const std::string& model) {
+    const Outcome outcome =
+        run_tessera({"explain", model, "--weights", weights_, "--rename", "pytorch"});
+    return outcome.err.find("want resnet18(variant=torchvision)") != std::string::npos;
+  };
+  EXPECT_TRUE(is_told("resnet18"));
+  EXPECT_FALSE(is_told("resnet18(variant=torchvision)"));
+  EXPECT_FALSE(is_told("resnet18(variant=mindspore)"));
+  EXPECT_FALSE(is_told("lenet5"));
+}
+
 }  // namespace
 }  // namespace tessera::testing

@@ -236,6 +236,26 @@ TEST_F(HubProgramTest, BombsAreRefusedInLittleTimeAndMemory) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 
+TEST_F(HubProgramTest, WhatIsNoFileIsNamedAndNotWaitedFor) {
+  put("file.md", "---\nmodel-name: x\n---\n");
+  fs::create_directory(www() / "folder.md");
+  fs::create_symlink("nowhere.md", www() / "link.md");
+  fs::create_symlink("/dev/zero", www() / "device.md");
+  ASSERT_EQ(run_program({"mkfifo", (www() / "pipe.md").string()}).status, 0);
+  const Outcome list = run_tessera({"hub", "list", "--hub", www().string()});
+  EXPECT_EQ(list.status, 0) << list.err;
+  for (const char* reason :
+       {"malformed: link: it is a link that leads to no file", "malformed: pipe: it is no regular",
+        "malformed: device: it is no regular file", "4 cards, 4 malformed"})
+    EXPECT_TRUE(has(list.out, reason)) << reason << " in\n" << list.out;
+}
+
+TEST_F(HubProgramTest, AListThatIsNotKeptIsNoEmptyList) {
+  const Outcome list = run_tessera({"hub", "list", "--hub", server().url("ok"), "--offline"});
+  EXPECT_NE(list.status, 0);
+  EXPECT_TRUE(has(list.err, "keeps no card of " + server().url("ok"))) << list.err;
+}
+
 TEST_F(HubProgramTest, EvalAndPredictTakeACardForTheModel) {
   std::ifstream file(source_dir() / "examples/digits/lenet5_digits.ckpt", std::ios::binary);
   const std::string weights{std::istreambuf_iterator<char>(file), {}};

@@ -17,6 +17,7 @@ line that begins with 'proxy'; CONNECT is a tunnel to loopback. The first part o
   hop/N         after N redirects                loop         redirects to itself
   to/URL        redirects to URL (quoted)        zeros/N      N bytes of 'a: b\\n', no file
 """
+import gzip
 import http.server
 import os
 import random
@@ -188,6 +189,58 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send_data(data, until=len(data) // 2)
         body = data[begin + 1 :]
         self.answer(206, body, [("Content-Range", f"bytes {begin + 1}-{len(data) - 1}/{len(data)}")])
+
+    def serve_version(self, rest):
+        """Half of another file, then ranges of this one; its ETag says so, or `none` is sent."""
+        tag, name = rest.split("/", 1)
+        data = self.read(name)
+        if data is None:
+            return
+        is_first = self.count() == 0
+        begin = None if is_first else self.asked_begin(len(data))
+        self.send_response(200 if begin is None else 206)
+        if begin is not None:
+            self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
+        if tag != "none":
+            self.send_header("ETag", '"old"' if is_first else '"new"')
+        self.send_header("Content-Length", str(len(data) - (begin or 0)))
+        self.end_headers()
+        self.wfile.write(bytes(len(data) // 2) if is_first else data[begin or 0 :])
+        self.note(206 if begin else 200, len(data) - (begin or 0))
+        self.close_connection = is_first
+
+    def serve_pieces(self, name):
+        """Half of the file and a cut, then at most 50,000 bytes of what is asked for."""
+        data = self.read(name)
+        if data is None:
+            return
+        begin = self.asked_begin(len(data))
+        if begin is None:
+            return self.send_data(data, until=len(data) // 2)
+        end = min(begin + 50_000, len(data))
+        self.answer(206, data[begin:end], [("Content-Range", f"bytes {begin}-{end - 1}/{len(data)}")])
+
+    def serve_packed(self, name):
+        data = self.read(name)
+        if data is not None:
+            self.answer(200, gzip.compress(data), [("Content-Encoding", "gzip")])
+
+    def serve_named(self, name):
+        """The bytes as they are under the name of a coding that is none of bytes; cut once."""
+        data = self.read(name)
+        if data is None:
+            return
+        begin = self.asked_begin(len(data))
+        self.send_response(200 if begin is None else 206)
+        if begin is not None:
+            self.send_header("Content-Range", f"bytes {begin}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Encoding", "aws-chunked")
+        self.send_header("Content-Length", str(len(data) - (begin or 0)))
+        self.end_headers()
+        is_cut = begin is None and self.count() < 2
+        self.wfile.write(data[begin or 0 : len(data) // 2 if is_cut else None])
+        self.note(206 if begin else 200, len(data) - (begin or 0))
+        self.close_connection = is_cut
 
     def serve_nolength(self, rest):
         times, name = rest.split("/", 1)

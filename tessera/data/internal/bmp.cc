@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "tessera/data/internal/bmp_packed.h"
 #include "tessera/data/internal/picture.h"
 
 namespace tessera::internal {
@@ -38,15 +39,22 @@ struct Header {
   std::vector<Colour> palette;
   size_t pixels_at = 0;
   size_t line_bytes = 0;  // in the file, padded to a multiple of four
+  bool is_packed = false;
 };
 
+bool is_rle(uint32_t compression, uint32_t bits) {
+  return (compression == kRle8 && bits == 8) || (compression == kRle4 && bits == 4);
+}
+
 void check_compression(uint32_t compression, uint32_t bits) {
-  if (compression == kNone || (compression == kMasks && (bits == 16 || bits == 32))) return;
+  if (compression == kNone || is_rle(compression, bits) ||
+      (compression == kMasks && (bits == 16 || bits == 32)))
+    return;
   constexpr std::array<std::string_view, 6> kNames = {"none",          "RLE8", "RLE4",
                                                       "channel masks", "JPEG", "PNG"};
   fail(ErrorCode::kUnsupported,
-       "BMP with compression {} ({}) at {} bits; not compressed ones are "
-       "read",
+       "BMP with compression {} ({}) at {} bits; read are not compressed ones, RLE8 at 8 bits and "
+       "RLE4 at 4",
        compression, compression < kNames.size() ? kNames[compression] : "unknown", bits);
 }
 
@@ -59,8 +67,10 @@ bool has_565_masks(Bytes file, uint32_t bits) {
   constexpr std::array<uint32_t, 3> k565 = {0xF800, 0x07E0, 0x001F};
   constexpr std::array<uint32_t, 3> k555 = {0x7C00, 0x03E0, 0x001F};
   if (bits == 32 ? masks == k888 : masks == k565 || masks == k555) return masks == k565;
-  fail(ErrorCode::kUnsupported, "BMP of {} bits with the channel masks {:#x}, {:#x}, {:#x}", bits,
-       masks[0], masks[1], masks[2]);
+  fail(ErrorCode::kUnsupported,
+       "BMP of {} bits with the channel masks {:#x}, {:#x}, {:#x}; {} are read", bits, masks[0],
+       masks[1], masks[2],
+       bits == 32 ? "0xff0000, 0xff00, 0xff" : "those of 5, 5, 5 and 5, 6, 5 bits");
 }
 
 Header read_header(Bytes file, int64_t max_pixels) {
@@ -88,6 +98,7 @@ Header read_header(Bytes file, int64_t max_pixels) {
                 at + 2 * extent + 2, header.bits);
   const uint32_t compression = os2 ? uint32_t{kNone} : number(file, kFileHeader + 16, 4);
   check_compression(compression, header.bits);
+  header.is_packed = is_rle(compression, header.bits);
   if (compression == kMasks) header.has_565 = has_565_masks(file, header.bits);
   if (header.bits <= 8) {
     const uint32_t most = 1U << header.bits;
@@ -111,13 +122,16 @@ Header read_header(Bytes file, int64_t max_pixels) {
   return header;
 }
 
-Colour palette_colour(const Header& header, Bytes line, size_t x) {
-  const size_t bit = x * header.bits;
-  const auto byte = std::to_integer<uint32_t>(line[bit / 8]);
-  const uint32_t index = byte >> (8 - header.bits - bit % 8) & ((1U << header.bits) - 1);
+Colour colour_at(const Header& header, uint32_t index) {
   require_valid(index < header.palette.size(), "a pixel of the BMP has colour {} of {}", index,
                 header.palette.size());
   return header.palette[index];
+}
+
+Colour palette_colour(const Header& header, Bytes line, size_t x) {
+  const size_t bit = x * header.bits;
+  const auto byte = std::to_integer<uint32_t>(line[bit / 8]);
+  return colour_at(header, byte >> (8 - header.bits - bit % 8) & ((1U << header.bits) - 1));
 }
 
 /// Five or six bits become the upper ones of a byte, as OpenCV makes them.
@@ -143,6 +157,24 @@ void decode_line(const Header& header, Bytes line, uint8_t* out) {
   }
 }
 
+Tensor decode_packed(const Header& header, Bytes file) {
+  const auto width = static_cast<size_t>(header.width);
+  const auto height = static_cast<size_t>(header.height);
+  const std::vector<uint8_t> indexes =
+      unpack_rle(file.subspan(header.pixels_at),
+                 {.bits = header.bits, .width = width, .height = height, .at = header.pixels_at});
+  Tensor pixels = new_picture(header.height, header.width);
+  uint8_t* out = pixels.mutable_data<uint8_t>().data();
+  for (size_t y = 0; y < height; ++y) {
+    const size_t line = header.top_down ? y : height - 1 - y;
+    for (size_t x = 0; x < width; ++x) {
+      const Colour colour = colour_at(header, indexes[line * width + x]);
+      out = std::copy(colour.begin(), colour.end(), out);
+    }
+  }
+  return pixels;
+}
+
 }  // namespace
 
 bool is_bmp(Bytes file) {
@@ -151,6 +183,7 @@ bool is_bmp(Bytes file) {
 
 Tensor decode_bmp(Bytes file, int64_t max_pixels) {
   const Header header = read_header(file, max_pixels);
+  if (header.is_packed) return decode_packed(header, file);
   const auto height = static_cast<size_t>(header.height);
   require_valid((file.size() - header.pixels_at) / header.line_bytes >= height,
                 "the BMP of {}×{} pixels at {} bits is cut: it needs {} bytes from byte {} on, the "

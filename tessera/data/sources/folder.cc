@@ -35,8 +35,10 @@ Classes classes_of(const std::vector<std::string>& folders, const fs::path& labe
   std::map<std::string, int32_t, std::less<>> known;
   for (const ClassName& entry : read_class_names(labels)) {
     const auto number = static_cast<int32_t>(classes.names.size());
-    known.emplace(entry.folder, number);
-    known.emplace(entry.name, number);
+    if (!entry.folder.empty()) {  // else a class that the file does not name
+      known.emplace(entry.folder, number);
+      known.emplace(entry.name, number);
+    }
     classes.names.push_back(entry.name);
   }
   std::vector<std::string> missing;

@@ -5,6 +5,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tessera/base/text.h"
@@ -96,6 +97,18 @@ class Builder : public YAML::EventHandler {
   size_t count_ = 0;
 };
 
+/// YAML allows none but tabs and line ends; the parser takes 0 for its escape and 4 for the end.
+bool has_control_byte(std::string_view text, YamlFault& fault) {
+  const auto is_control = [](char c) {
+    return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 127;
+  };
+  const auto found = std::find_if(text.begin(), text.end(), is_control);
+  if (found == text.end()) return false;
+  fault = {fmt::format("it holds the control byte 0x{:02x}", static_cast<unsigned>(*found)),
+           static_cast<int>(std::count(text.begin(), found, '\n'))};
+  return true;
+}
+
 }  // namespace
 
 bool read_yaml(std::string_view text, YamlTree& tree, YamlFault& fault) {
@@ -105,6 +118,7 @@ bool read_yaml(std::string_view text, YamlTree& tree, YamlFault& fault) {
              -1};
     return false;
   }
+  if (has_control_byte(text, fault)) return false;
   try {
     std::istringstream in{std::string(text)};
     YAML::Parser parser(in);
@@ -113,6 +127,7 @@ bool read_yaml(std::string_view text, YamlTree& tree, YamlFault& fault) {
     return true;
   } catch (const Refused& refused) {
     fault = refused.fault;
+    fault.is_refused = true;
   } catch (const YAML::ParserException& error) {
     fault = {error.msg == "bad file" ? "it is nested too deep" : error.msg, error.mark.line};
   } catch (const YAML::Exception& error) {

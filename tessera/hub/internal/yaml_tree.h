@@ -21,7 +21,8 @@ struct YamlTree {
 
 struct YamlFault {
   std::string reason;
-  int line = -1;  // from 0; -1: not known
+  int line = -1;            // from 0; -1: not known
+  bool is_refused = false;  // YAML, but more of it than is read here
 };
 
 /// The one document in `text`, or in `fault` why it is none.
