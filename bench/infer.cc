@@ -1,11 +1,11 @@
 // How fast a model of the zoo runs: the external command of a comparison with other engines.
 //
-//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS [deterministic | once]
+//   bench_infer MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS [deterministic | once | streams]
 //
+// `streams`: as many runs side by side as there are threads, each on one; images_per_s is of all.
 // INPUT holds BATCH images as raw f32; the results are written to LOGITS likewise ("-" for none).
 // Prints one JSON object: images_per_s and latency_ms (of the median call), setup_s (from the
 // checkpoint to the first prediction), peak_rss_mib.
-#include <algorithm>
 #include <fstream>
 #include <iostream>
 
@@ -14,6 +14,7 @@
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/passes/pass.h"
+#include "tessera/runtime/measure_runs.h"
 #include "tessera/runtime/program.h"
 #include "tessera/zoo/zoo.h"
 
@@ -66,30 +67,26 @@ void write_logits(const std::string& path, const Tensor& logits) {
              static_cast<std::streamsize>(bytes.size()));
 }
 
-/// The median time of one call, over `seconds`.
-double median_call(Program& program, const Tensor& input, double seconds) {
-  const std::span<const Tensor> inputs(&input, 1);
-  const Stopwatch warm;
-  while (warm.seconds() < seconds / 10) program.run(inputs);
-  std::vector<double> times;
-  const Stopwatch watch;
-  for (double last = 0; last < seconds;) {
-    program.run(inputs);
-    const double now = watch.seconds();
-    times.push_back(now - last);
-    last = now;
-  }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
+/// The words that may follow the seven, as options.
+struct Mode {
+  bool deterministic = false;
+  bool once = false;
+  bool streams = false;
+};
+
+Mode mode_of(std::span<const std::string> words) {
+  Mode mode;
+  mode.deterministic = words.size() == 8 && words[7] == "deterministic";
+  mode.once = words.size() == 8 && words[7] == "once";
+  mode.streams = words.size() == 8 && words[7] == "streams";
+  require(words.size() == 7 || mode.deterministic || mode.once || mode.streams,
+          "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic', "
+          "'once' or 'streams' may follow");
+  return mode;
 }
 
 void bench(std::span<const std::string> words) {
-  const bool deterministic = words.size() == 8 && words[7] == "deterministic";
-  const bool once = words.size() == 8 && words[7] == "once";
-  require(words.size() == 7 || deterministic || once,
-          "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic' or "
-          "'once' may follow");
+  const Mode mode = mode_of(words);
   const Stopwatch watch;
   const ModelSpec model = model_called(words[0]);
   const int64_t batch = bench::positive(words[1]);
@@ -97,21 +94,27 @@ void bench(std::span<const std::string> words) {
   shape.insert(0, batch);
   const Tensor input = read_input(words[5], shape);
   const Stopwatch setup;
+  const int threads = static_cast<int>(bench::positive(words[2]));
+  const int streams = mode.streams ? threads : 1;
   Program program = prepare(model, input, words[4],
-                            {.threads = static_cast<int>(bench::positive(words[2])),
-                             .deterministic = deterministic,
-                             .runs_once = once});
+                            {.threads = threads,
+                             .deterministic = mode.deterministic,
+                             .runs_once = mode.once,
+                             .streams = streams});
   const Tensor logits = program.run({&input, 1})[0];
   const double setup_seconds = setup.seconds();
   write_logits(words[6], logits);
   if (const char* wanted = std::getenv("TESSERA_EXPLAIN"); wanted != nullptr) {
     std::cerr << program.explain();
   }
-  const double call = median_call(program, input, parse_double(words[3]).value_or(1.0));
+  const double seconds = parse_double(words[3]).value_or(1.0);
+  measure_runs(program, {&input, 1}, streams, seconds / 10);
+  const RunTimes times = measure_runs(program, {&input, 1}, streams, seconds);
+  const double rate = mode.streams ? times.runs_per_second() : 1 / times.median_seconds;
   std::cout << fmt::format(
       "{{\"images_per_s\": {:.1f}, \"latency_ms\": {:.5f}, \"setup_s\": {:.4f}, "
       "\"peak_rss_mib\": {:.1f}, \"wall_s\": {:.2f}}}\n",
-      static_cast<double>(batch) / call, 1e3 * call, setup_seconds, peak_rss_mib(),
+      static_cast<double>(batch) * rate, 1e3 * times.median_seconds, setup_seconds, peak_rss_mib(),
       watch.seconds());
 }
 

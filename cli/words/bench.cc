@@ -11,6 +11,7 @@
 #include "tessera/base/parallel.h"
 #include "tessera/base/text.h"
 #include "tessera/ops/peak.h"
+#include "tessera/runtime/measure_runs.h"
 
 namespace tessera::cli {
 namespace {
@@ -22,6 +23,7 @@ struct Request {
   std::string row;
   int64_t batch = 1;
   std::string seconds = "2";
+  int64_t streams = 1;
   bool per_node = false;
   CommonOptions common;
 };
@@ -46,12 +48,15 @@ Tensor random_rows(const Shape& row, int64_t rows) {
 struct Figures {
   double compile_seconds = 0;  // the program, weights loaded already
   double first_seconds = 0;    // its first run
-  double median_seconds = 0;
-  double best_seconds = 0;
-  int64_t runs = 0;
+  RunTimes runs;
   double peak = 0;  // floating-point operations per second
   double multiply_adds = 0;
   std::vector<StepTime> steps;  // medians
+
+  /// One run after the other: what the median run gives. Several streams: what all gave together.
+  double runs_per_second(int64_t streams) const {
+    return streams == 1 ? 1 / runs.median_seconds : runs.runs_per_second();
+  }
 };
 
 double median(std::vector<double> values) {
@@ -85,15 +90,9 @@ Figures measure(const Request& request, Model& model, double seconds) {
   start = Clock::now();
   program.run(inputs);
   figures.first_seconds = since(start);
-  std::vector<double> times;
-  for (start = Clock::now(); times.empty() || since(start) < seconds;) {
-    const Clock::time_point begin = Clock::now();
-    program.run(inputs);
-    times.push_back(since(begin));
-  }
-  figures.runs = std::ssize(times);
-  figures.median_seconds = median(times);
-  figures.best_seconds = *std::min_element(times.begin(), times.end());
+  const int callers = static_cast<int>(request.streams);
+  if (callers > 1) measure_runs(program, inputs, callers, 0);  // each stream's first
+  figures.runs = measure_runs(program, inputs, callers, seconds);
   figures.multiply_adds = multiply_adds(model.graph(request.batch));
   figures.peak = measure_peak(thread_count(request.common.thread_count()));
   if (request.per_node) figures.steps = step_medians(program, x, seconds);
@@ -102,6 +101,19 @@ Figures measure(const Request& request, Model& model, double seconds) {
 
 double rate(double multiply_adds, double seconds) {
   return seconds > 0 ? 2 * multiply_adds / seconds : 0;
+}
+
+/// Floating-point operations per second of all runs.
+double speed_of(const Request& request, const Figures& figures) {
+  return 2 * figures.multiply_adds * figures.runs_per_second(request.streams);
+}
+
+double rows_per_second(const Request& request, const Figures& figures) {
+  return static_cast<double>(request.batch) * figures.runs_per_second(request.streams);
+}
+
+std::string streams_text(const Request& request) {
+  return request.streams == 1 ? "" : fmt::format(", {} streams", request.streams);
 }
 
 std::string percent(double part, double whole) {
@@ -126,16 +138,16 @@ void print_steps(const Figures& figures) {
 
 void print_text(const Request& request, const Model& model, const Figures& figures) {
   if (request.per_node) print_steps(figures);
-  const double speed = rate(figures.multiply_adds, figures.median_seconds);
+  const double speed = speed_of(request, figures);
   fmt::print(
-      "{} on batches of {}, {} threads{}: {:.3f} ms (median of {}; best {:.3f}), {:.1f} rows/s\n"
+      "{} on batches of {}, {} threads{}{}: {:.3f} ms (median of {}; best {:.3f}), {:.1f} rows/s\n"
       "{:.1f} GFLOP/s, {} % of the machine's peak of {:.1f} as measured in this run (Winograd's "
       "convolutions do fewer operations than are counted)\n"
       "compiled in {:.1f} ms, first run {:.1f} ms\n",
       to_string(model.spec()), request.batch, thread_count(request.common.thread_count()),
-      request.model.precision == "f32" ? "" : ", " + request.model.precision,
-      1e3 * figures.median_seconds, figures.runs, 1e3 * figures.best_seconds,
-      static_cast<double>(request.batch) / figures.median_seconds, speed / 1e9,
+      streams_text(request), request.model.precision == "f32" ? "" : ", " + request.model.precision,
+      1e3 * figures.runs.median_seconds, figures.runs.runs, 1e3 * figures.runs.best_seconds,
+      rows_per_second(request, figures), speed / 1e9,
       percent(speed, figures.peak), figures.peak / 1e9, 1e3 * figures.compile_seconds,
       1e3 * figures.first_seconds);
 }
@@ -145,12 +157,13 @@ void print_json(const Request& request, const Model& model, const Figures& figur
   out.open('{').field("model", to_string(model.spec())).field("rows", request.batch);
   out.field("threads", int64_t{thread_count(request.common.thread_count())});
   out.field("precision", request.model.precision);
-  out.field("rows_per_s", static_cast<double>(request.batch) / figures.median_seconds);
-  out.field("median_s", figures.median_seconds).field("best_s", figures.best_seconds);
-  out.field("runs", figures.runs);
+  out.field("streams", request.streams);
+  out.field("rows_per_s", rows_per_second(request, figures));
+  out.field("median_s", figures.runs.median_seconds).field("best_s", figures.runs.best_seconds);
+  out.field("runs", figures.runs.runs);
   out.field("compile_s", figures.compile_seconds).field("first_run_s", figures.first_seconds);
   out.field("multiply_adds", figures.multiply_adds);
-  out.field("flops", rate(figures.multiply_adds, figures.median_seconds));
+  out.field("flops", speed_of(request, figures));
   out.field("peak_flops", figures.peak);
   if (request.per_node) {
     out.key("nodes").open('[');
@@ -171,8 +184,13 @@ void bench(const Request& request) {
                 "--seconds is '{}'; wanted a number, 0 for one run", printable(request.seconds));
   Shape row;
   if (!request.row.empty()) row = read_usage([&] { return parse_shape(request.row); });
-  Model model = request.model.open({request.weights, ""}, request.checkpoint, row,
-                                   request.model.run_options(request.common.thread_count()));
+  RunOptions run = request.model.run_options(request.common.thread_count());
+  const int threads = thread_count(run.threads);
+  require_usage(request.streams >= 1 && request.streams <= threads,
+                "--streams is {}; wanted 1 to {}, the number of threads: each stream needs one",
+                request.streams, threads);
+  run.streams = static_cast<int>(request.streams);
+  Model model = request.model.open({request.weights, ""}, request.checkpoint, row, run);
   const Figures figures = measure(request, model, *seconds);
   request.common.json ? print_json(request, model, figures) : print_text(request, model, figures);
 }
@@ -186,6 +204,7 @@ TESSERA_WORD(bench) {
       .doc = "measure how fast a model predicts, as a whole and node by node",
       .examples = {"tessera bench lenet5 --batch 32 --seconds 0.2",
                    "tessera bench lenet5 --per-node --threads 1 --seconds 0.1",
+                "tessera bench lenet5 --threads 2 --streams 2 --seconds 0.2",
                    "tessera bench resnet50 --weights resnet50.ckpt --batch 32 --per-node"},
       .declare =
           [](Arguments& arguments) {
@@ -196,6 +215,8 @@ TESSERA_WORD(bench) {
             arguments.option("--batch", request->batch, "rows that run together");
             arguments.option("--seconds", request->seconds,
                              "how long to measure; as long again for --per-node");
+            arguments.option("--streams", request->streams,
+                             "runs that go on side by side, each with its share of the threads");
             arguments.flag("--per-node", request->per_node,
                            "time, share, speed and part of the peak of every node");
             request->checkpoint.declare(arguments);

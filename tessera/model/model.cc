@@ -84,6 +84,7 @@ Graph Model::graph(int64_t rows) const {
 }
 
 Program& Model::program(int64_t rows) {
+  const std::scoped_lock lock(*compiling_);
   const auto known = programs_.find(rows);
   if (known != programs_.end()) return known->second;
   const Graph graph_for_rows = graph(rows);
@@ -97,6 +98,7 @@ Program& Model::program(int64_t rows) {
                                .deterministic = options_.deterministic,
                                .precision = options_.precision,
                                .runs_once = options_.runs_once,
+                               .streams = options_.streams,
                                .world = options_.world};
   return programs_.emplace(rows, Program::compile(graph_for_rows, parameters, compile))
       .first->second;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,6 +62,7 @@ struct RunOptions {
   bool deterministic = false;
   Precision precision = Precision::kF32;  // as CompileOptions has it
   bool runs_once = false;                 // likewise
+  int streams = 1;                        // likewise
   /// The ranks that run the model together: all of them open, predict and evaluate it at the same
   /// time with the same arguments. Null: this process alone. Must outlive the model.
   Communicator* world = nullptr;
@@ -122,8 +124,10 @@ class Model {
   /// The same network with the same weights, which are shared, in another precision.
   Model with_precision(Precision precision) const;
 
-  /// x [n, row...] of the row shape -> the model's outputs [n, ...]. One call at a time. Of many
-  /// ranks each gives all of x and gets all outputs, unless place.gather_outputs is false.
+  /// x [n, row...] of the row shape -> the model's outputs [n, ...]. May be called by many threads;
+  /// as many calls as RunOptions::streams says go on at the same time, for each batch size. Of many
+  /// ranks each gives all of x and gets all outputs, unless place.gather_outputs is false, in one
+  /// call at a time.
   Tensor predict(const Tensor& x);
 
   /// Runs all of `rows` and updates the metrics, which are cleared first. A rank that needs a part
@@ -172,7 +176,8 @@ class Model {
   LoadSummary loaded_;
   std::shared_ptr<const Spread> spread_;  // null: it runs alone
   std::map<std::string, Tensor, std::less<>> weights_;
-  std::map<int64_t, Program> programs_;  // by rows
+  std::unique_ptr<std::mutex> compiling_ = std::make_unique<std::mutex>();
+  std::map<int64_t, Program> programs_;  // by rows; guarded, what is in it stays where it is
 };
 
 }  // namespace tessera

@@ -1,15 +1,14 @@
 #include "tessera/runtime/program.h"
 
 #include <algorithm>
-#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <set>
 
 #include "tessera/base/parallel.h"
-#include "tessera/base/workers.h"
 #include "tessera/ops/precision_support.h"
-#include "tessera/runtime/internal/batch.h"
-#include "tessera/runtime/internal/executor.h"
 #include "tessera/runtime/internal/explain.h"
+#include "tessera/runtime/internal/stream.h"
 
 namespace tessera {
 namespace {
@@ -34,78 +33,72 @@ void check_precision(const CompileOptions& options) {
       to_string(options.precision));
 }
 
-/// Rows [begin, end) of a row-major tensor.
-Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t end) {
-  Shape shape = tensor.shape();
-  const int64_t row_bytes = shape[0] == 0 ? 0 : tensor.byte_count() / shape[0];
-  shape[0] = end - begin;
-  return Tensor::view(tensor.buffer(), tensor.byte_offset() + begin * row_bytes, tensor.dtype(),
-                      std::move(shape));
+void check_streams(const Graph& graph, const CompileOptions& options, int threads) {
+  require(options.streams >= 1, "streams is {}; wanted at least 1", options.streams);
+  require(options.streams <= threads,
+          "{} streams are asked for and {} threads: each stream needs a thread of its own",
+          options.streams, threads);
+  if (options.streams == 1) return;
+  if (!graph.updates.empty())
+    fail(ErrorCode::kUnsupported,
+         "{} streams are asked for, but every run changes the parameter '{}' for the next: one "
+         "stream only",
+         options.streams, graph.values[static_cast<size_t>(graph.updates[0].parameter)].name);
+  if (options.world != nullptr)
+    fail(ErrorCode::kUnsupported,
+         "{} streams are asked for, but the ranks of a world run one after the other in the same "
+         "order: one stream only",
+         options.streams);
 }
 
 }  // namespace
 
 struct Program::State {
-  /// A thread's way of computing pieces of the batch: one executor per size of piece, or the only
-  /// one of a graph that is not cut.
-  struct Lane {
-    std::vector<internal::Executor> executors;
-  };
-  /// Rows of the batch, and which executor of a lane computes so many.
-  struct Piece {
-    int64_t begin = 0;
-    int64_t end = 0;
-    size_t executor = 0;
-  };
-
   std::shared_ptr<const Graph> graph;
-  std::vector<Lane> lanes;
-  std::vector<Piece> pieces;  // empty: the graph is not cut
-  std::unique_ptr<Workers> workers;
+  std::vector<internal::Stream> streams;
   std::set<const std::byte*> parameters;  // where those given lie; not owned
   std::vector<Tensor> referred;           // by weights that are read as they were given
   bool plan_only = false;
 
-  const internal::Executor& first() const { return lanes[0].executors[0]; }
-  bool cut_batch(internal::Constants& constants, const CompileOptions& options);
-  void run_piece(size_t lane, const Piece& piece, std::span<const Tensor> inputs,
-                 std::span<Tensor> outputs, std::span<std::vector<double>> seconds);
+  std::mutex mutex;
+  std::condition_variable freed;
+  std::vector<internal::Stream*> free;  // the one that ended last is taken first: its caches are warm
+
+  const internal::Executor& first() const { return streams[0].lanes()[0].executors[0]; }
+  /// Of all streams.
+  std::vector<const internal::Stream::Lane*> lanes() const {
+    std::vector<const internal::Stream::Lane*> all;
+    for (const internal::Stream& stream : streams)
+      for (const internal::Stream::Lane& lane : stream.lanes()) all.push_back(&lane);
+    return all;
+  }
 };
 
-/// Pieces that threads compute side by side and one after the other, where the rows can be computed
-/// apart and are worth it; false otherwise.
-bool Program::State::cut_batch(internal::Constants& constants, const CompileOptions& options) {
-  const int64_t rows = internal::batch_of(*graph);
-  const int64_t count = internal::piece_count(*graph, rows, options.threads);
-  if (count < 2) return false;
-  const int64_t lane_count = std::min<int64_t>(options.threads, count);
-  CompileOptions lane_options = options;
-  lane_options.threads = std::max(1, options.threads / static_cast<int>(lane_count));
-  std::vector<std::shared_ptr<const Graph>> graphs;  // per size of piece
-  std::vector<int64_t> sizes;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t begin = rows * i / count;
-    const int64_t end = rows * (i + 1) / count;
-    const auto size = std::find(sizes.begin(), sizes.end(), end - begin);
-    pieces.push_back({begin, end, static_cast<size_t>(size - sizes.begin())});
-    if (size != sizes.end()) continue;
-    std::optional<Graph> cut = internal::with_batch(*graph, end - begin);
-    if (!cut) {
-      pieces.clear();
-      return false;
-    }
-    sizes.push_back(end - begin);
-    graphs.push_back(std::make_shared<const Graph>(std::move(*cut)));
+/// A stream for one run: waits until one is free.
+class Program::Turn {
+ public:
+  explicit Turn(State& state) : state_(state) {
+    std::unique_lock lock(state.mutex);
+    state.freed.wait(lock, [&] { return !state.free.empty(); });
+    stream_ = state.free.back();
+    state.free.pop_back();
   }
-  for (int64_t lane = 0; lane < lane_count; ++lane) {
-    lanes.emplace_back();
-    for (const auto& cut : graphs) {
-      lanes.back().executors.emplace_back(cut, constants, lane_options);
+  ~Turn() {
+    {
+      const std::scoped_lock lock(state_.mutex);
+      state_.free.push_back(stream_);
     }
+    state_.freed.notify_one();
   }
-  if (lane_count > 1) workers = std::make_unique<Workers>(static_cast<int>(lane_count) - 1);
-  return true;
-}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  internal::Stream& stream() const { return *stream_; }
+
+ private:
+  State& state_;
+  internal::Stream* stream_ = nullptr;
+};
 
 Program::Program(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Program::Program(Program&&) noexcept = default;
@@ -116,6 +109,8 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
                          const CompileOptions& options) {
   verify(graph);
   check_precision(options);
+  const int threads = thread_count(options.threads);
+  check_streams(graph, options, threads);
   require(parameters.size() == graph.parameters.size(),
           "the graph has {} parameters, {} tensors are given", graph.parameters.size(),
           parameters.size());
@@ -127,24 +122,13 @@ Program Program::compile(const Graph& graph, std::span<const Tensor> parameters,
   state->plan_only = options.plan_only;
   for (const Tensor& tensor : parameters) state->parameters.insert(address_of(tensor));
   internal::Constants constants(*state->graph, parameters, options);
-  CompileOptions decided = options;
-  decided.threads = thread_count(decided.threads);
-  if (!state->cut_batch(constants, decided)) {
-    state->lanes.emplace_back();
-    state->lanes[0].executors.emplace_back(state->graph, constants, decided);
-  }
+  CompileOptions of_stream = options;
+  of_stream.threads = threads / options.streams;
+  for (int i = 0; i < options.streams; ++i)
+    state->streams.emplace_back(state->graph, constants, of_stream);
+  for (internal::Stream& stream : state->streams) state->free.push_back(&stream);
   state->referred = constants.referred();
   return Program(std::move(state));
-}
-
-void Program::State::run_piece(size_t lane, const Piece& piece, std::span<const Tensor> inputs,
-                               std::span<Tensor> outputs, std::span<std::vector<double>> seconds) {
-  std::vector<Tensor> in;
-  std::vector<Tensor> out;
-  for (const Tensor& input : inputs) in.push_back(rows_of(input, piece.begin, piece.end));
-  for (const Tensor& output : outputs) out.push_back(rows_of(output, piece.begin, piece.end));
-  lanes[lane].executors[piece.executor].run(
-      in, out, seconds.empty() ? std::span<double>() : std::span<double>(seconds[lane]));
 }
 
 std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
@@ -153,7 +137,7 @@ std::vector<Tensor> Program::run(std::span<const Tensor> inputs) {
 
 std::vector<StepTime> Program::time_steps(std::span<const Tensor> inputs) {
   const internal::Steps& steps = state_->first().steps();
-  std::vector<std::vector<double>> seconds(state_->lanes.size(),
+  std::vector<std::vector<double>> seconds(state_->streams[0].lanes().size(),
                                            std::vector<double>(steps.steps.size(), 0.0));
   run(inputs, seconds);
   std::vector<StepTime> times;
@@ -189,41 +173,30 @@ std::vector<Tensor> Program::run(std::span<const Tensor> inputs,
     const TensorType type = graph.type(id);
     outputs.emplace_back(type.dtype, type.shape());
   }
-  if (state.pieces.empty()) {
-    state.lanes[0].executors[0].run(
-        given, outputs, seconds.empty() ? std::span<double>() : std::span<double>(seconds[0]));
-    return outputs;
-  }
-  std::atomic<size_t> next = 0;
-  const auto run_lane = [&](size_t lane) {
-    for (size_t i = next++; i < state.pieces.size(); i = next++) {
-      state.run_piece(lane, state.pieces[i], given, outputs, seconds);
-    }
-  };
-  if (state.workers == nullptr) {
-    run_lane(0);
-  } else {
-    state.workers->run(state.lanes.size(), IndexTask(run_lane));
-  }
+  const Turn turn(state);
+  turn.stream().run(given, outputs, seconds);
   return outputs;
 }
 
 std::string Program::explain() const {
-  const std::vector<State::Piece>& pieces = state_->pieces;
+  const internal::Stream& stream = state_->streams[0];
   std::string text;
+  if (state_->streams.size() > 1) {
+    text = fmt::format("{} runs go on side by side; one of them:\n\n", state_->streams.size());
+  }
+  const std::span<const internal::Stream::Piece> pieces = stream.pieces();
   if (!pieces.empty()) {
-    text = fmt::format(
+    text += fmt::format(
         "the batch of {} is computed in {} pieces, {} at the same time; one of {}:\n\n",
-        pieces.back().end, pieces.size(), state_->lanes.size(), pieces[0].end - pieces[0].begin);
+        pieces.back().end, pieces.size(), stream.lanes().size(), pieces[0].end - pieces[0].begin);
   }
   return text + state_->first().explain();
 }
 
 int64_t Program::activation_bytes() const {
   int64_t bytes = 0;
-  for (const State::Lane& lane : state_->lanes) {
-    for (const internal::Executor& executor : lane.executors) bytes += executor.activation_bytes();
-  }
+  for (const internal::Stream::Lane* lane : state_->lanes())
+    for (const internal::Executor& executor : lane->executors) bytes += executor.activation_bytes();
   return bytes;
 }
 
@@ -234,9 +207,9 @@ int64_t Program::weight_bytes() const {
 ProgramMemory Program::memory() const {
   ProgramMemory memory;
   std::set<const std::byte*> seen = state_->parameters;
-  for (const State::Lane& lane : state_->lanes) {
+  for (const internal::Stream::Lane* lane : state_->lanes()) {
     int64_t running = 0;  // of a lane: it runs one executor at a time
-    for (const internal::Executor& executor : lane.executors) {
+    for (const internal::Executor& executor : lane->executors) {
       for (const internal::Storage& storage : executor.steps().storages) {
         if (storage.kind != internal::StorageKind::kConstant) continue;
         if (seen.insert(address_of(storage.constant)).second) memory.formatted += storage.bytes;

@@ -24,6 +24,10 @@ struct CompileOptions {
   /// The program will run once, or a few times: nothing is prepared that takes longer than it saves
   /// then. Large weights are read where the parameters lie, which the program keeps.
   bool runs_once = false;
+  /// How many runs go on side by side, each with threads / streams threads: 1 to the number of
+  /// threads. One thread for each run gives more runs per second, all threads for one run the
+  /// shortest run. Each stream has memory for activations of its own; weights are shared.
+  int streams = 1;
   /// The ranks that run their graphs together, each its own. All compile, and all run, at the same
   /// time: what one computes while compiling may need the others. Must outlive the program.
   Communicator* world = nullptr;
@@ -56,7 +60,8 @@ class Program {
   /// `parameters`: one tensor per graph.parameters, in that order, of the same dtype and the shape
   /// of what is here of it.
   /// Nodes that depend on constants and parameters alone are computed here. Throws kInvalidArgument
-  /// for tensors that do not fit, kUnsupported when no kernel can compute a node.
+  /// for tensors that do not fit and streams that the threads are too few for, kUnsupported when no
+  /// kernel can compute a node, or a graph with updates or a world is to have several streams.
   static Program compile(const Graph& graph, std::span<const Tensor> parameters,
                          const CompileOptions& options = {});
   Program(Program&&) noexcept;
@@ -64,10 +69,12 @@ class Program {
   ~Program();
 
   /// One tensor per graph.inputs, row-major; gives one per graph.outputs, row-major and the
-  /// caller's own. One run at a time.
+  /// caller's own. May be called by many threads: as many runs as there are streams go on at the
+  /// same time, further callers wait for one to end. A program with updates or a world has one
+  /// stream and is run by one thread at a time.
   std::vector<Tensor> run(std::span<const Tensor> inputs);
 
-  /// Runs once and says what each step took. The results are thrown away.
+  /// Runs once, on one stream, and says what each step took. The results are thrown away.
   std::vector<StepTime> time_steps(std::span<const Tensor> inputs);
 
   /// Per node: kernel, why better ones were refused, formats, reorders, bytes; then the memory
@@ -80,6 +87,7 @@ class Program {
 
  private:
   struct State;
+  class Turn;
   std::vector<Tensor> run(std::span<const Tensor> inputs,
                           std::span<std::vector<double>> seconds_of_parts);
   explicit Program(std::unique_ptr<State> state);

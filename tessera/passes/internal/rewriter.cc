@@ -1,6 +1,7 @@
 #include "tessera/passes/internal/rewriter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tessera/ops/registry.h"
 
@@ -117,7 +118,7 @@ Graph Rewriter::finish() {
   made_.outputs = of(source_.outputs);
   for (const Update& update : source_.updates)
     made_.updates.push_back({of(update.parameter), of(update.value)});
-  return without_dead(made_);
+  return without_dead(std::move(made_));
 }
 
 std::string Rewriter::unused(std::string_view wish) const {
@@ -156,7 +157,7 @@ std::vector<bool> known_values(const Graph& graph) {
   return known;
 }
 
-Graph without_dead(const Graph& graph) {
+Graph without_dead(Graph graph) {
   std::vector<bool> needed(graph.values.size(), false);
   for (const ValueId id : graph.outputs) needed[index(id)] = true;
   for (const Update& update : graph.updates) needed[index(update.value)] = true;
@@ -178,7 +179,7 @@ Graph without_dead(const Graph& graph) {
   for (size_t v = 0; v < graph.values.size(); ++v) {
     if (!needed[v]) continue;
     map[v] = static_cast<ValueId>(made.values.size());
-    made.values.push_back(graph.values[v]);
+    made.values.push_back(std::move(graph.values[v]));
   }
   const auto mapped = [&](const std::vector<ValueId>& ids) {
     std::vector<ValueId> result;
@@ -190,14 +191,15 @@ Graph without_dead(const Graph& graph) {
   made.outputs = mapped(graph.outputs);
   for (const Update& update : graph.updates)
     made.updates.push_back({map[index(update.parameter)], map[index(update.value)]});
-  for (const auto& [id, tensor] : graph.constants) {
-    if (needed[index(id)]) made.constants.emplace(map[index(id)], tensor);
+  for (auto& [id, tensor] : graph.constants) {
+    if (needed[index(id)]) made.constants.emplace(map[index(id)], std::move(tensor));
   }
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (!live[n]) continue;
-    const Node& node = graph.nodes[n];
-    made.nodes.push_back({node.op, mapped(node.operands), mapped(node.results), node.attrs,
-                          node.scope, node.sharding});
+    Node& node = graph.nodes[n];
+    node.operands = mapped(node.operands);
+    node.results = mapped(node.results);
+    made.nodes.push_back(std::move(node));
   }
   made.names.sync(made.values);
   return made;

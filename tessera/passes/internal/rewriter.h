@@ -63,6 +63,6 @@ std::vector<int> use_counts(const Graph& graph);
 /// Whether each value depends on constants and parameters only.
 std::vector<bool> known_values(const Graph& graph);
 /// Without the nodes and constants that no output needs. Inputs and parameters stay.
-Graph without_dead(const Graph& graph);
+Graph without_dead(Graph graph);
 
 }  // namespace tessera::internal
