@@ -24,7 +24,9 @@ TESSERA_KERNEL(conv2d, cpu_raw) {
           .supports = supports,
           .prepare =
               [](const OpCall& call, const Formats&) {
-                return prepare_raw_conv(call, conv_of(call, available_simd()));
+                const Simd simd = available_simd();
+                return prepare_raw_conv(call, conv_of(call, simd),
+                                        fastest_packing(call, simd, true));
               },
           .takes_constants_packed = true,
           .for_one_run = true};

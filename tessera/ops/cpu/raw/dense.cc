@@ -21,7 +21,8 @@ TESSERA_KERNEL(dense, cpu_raw) {
           .supports = supports,
           .prepare =
               [](const OpCall& call, const Formats&) {
-                return prepare_raw_conv(call, dense_as_conv(call, available_simd()));
+                return prepare_raw_conv(call, dense_as_conv(call, available_simd()),
+                                        Packing::kTiles);
               },
           .takes_constants_packed = true,
           .for_one_run = true};

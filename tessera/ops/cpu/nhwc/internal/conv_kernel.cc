@@ -59,7 +59,8 @@ class PreparedConv final : public ChannelsLastKernel {
     const float* pixels = in(operands, 0);
     if (conv_.pairs) pixels = rounded(source_, pixels);
     if (winograd_patch(weights_.packing()) > 0) {
-      run_winograd(winograd(), weights_.panels(), pixels, in(operands, 1), out(results));
+      run_winograd(winograd_of(conv_, winograd_patch(weights_.packing())), weights_.panels(), pixels,
+                   in(operands, 1), out(results));
     } else {
       run_window_conv(conv_, weights_.panels(), pixels, in(operands, 1), out(results));
     }
@@ -77,26 +78,6 @@ class PreparedConv final : public ChannelsLastKernel {
     conv_.pairs = true;
     conv_.in_channels = conv_.in_pitch = pair_count(conv_.in_channels);
     conv_.in_is_plain = false;
-  }
-
-  WinogradConv winograd() const {
-    WinogradConv conv;
-    conv.simd = conv_.simd;
-    conv.patch = winograd_patch(weights_.packing());
-    conv.images = conv_.images;
-    conv.in_height = conv_.window.y.input;
-    conv.in_width = conv_.window.x.input;
-    conv.in_channels = conv_.in_channels;
-    conv.in_pitch = conv_.in_pitch;
-    conv.out_height = conv_.window.y.output;
-    conv.out_width = conv_.window.x.output;
-    conv.out_channels = conv_.out_channels;
-    conv.out_pitch = conv_.out_pitch;
-    conv.pad_top = conv_.window.y.pad_begin;
-    conv.pad_left = conv_.window.x.pad_begin;
-    conv.end = conv_.end;
-    conv.threads = conv_.threads;
-    return conv;
   }
 
   WindowConv conv_;
@@ -123,6 +104,26 @@ WindowConv conv_of(const OpCall& call, Simd simd) {
   return conv;
 }
 
+WinogradConv winograd_of(const WindowConv& window, int64_t patch) {
+  WinogradConv conv;
+  conv.simd = window.simd;
+  conv.patch = patch;
+  conv.images = window.images;
+  conv.in_height = window.window.y.input;
+  conv.in_width = window.window.x.input;
+  conv.in_channels = window.in_channels;
+  conv.in_pitch = window.in_pitch;
+  conv.out_height = window.window.y.output;
+  conv.out_width = window.window.x.output;
+  conv.out_channels = window.out_channels;
+  conv.out_pitch = window.out_pitch;
+  conv.pad_top = window.window.y.pad_begin;
+  conv.pad_left = window.window.x.pad_begin;
+  conv.end = window.end;
+  conv.threads = window.threads;
+  return conv;
+}
+
 Support packed_conv_supports(const OpCall& call) {
   if (Support support = channels_last_supports(call); !support.ok) return support;
   if (call.shape(0)[1] != call.shape(1)[1]) return Support::no("it computes one group only");
@@ -132,7 +133,7 @@ Support packed_conv_supports(const OpCall& call) {
   return ends_in_tiles(call);
 }
 
-Packing fastest_packing(const OpCall& call, Simd simd) {
+Packing fastest_packing(const OpCall& call, Simd simd, bool packs_every_run) {
   const Window window = conv_window(call);
   if (!is_unit(window.y) || !is_unit(window.x)) return Packing::kTiles;
   const Shape& weight = call.shape(1);
@@ -143,9 +144,14 @@ Packing fastest_packing(const OpCall& call, Simd simd) {
   const double vectors = static_cast<double>(lanes(simd));
   const int64_t images = call.shape(0)[0];
   const double products = static_cast<double>(weight[0] * weight[1]);
+  constexpr double kPackingCycles = 10;     // of a vector of packed weights
   const auto cycles = [&](int64_t rows, int64_t points) {
-    return std::max(static_cast<double>(rows * points) * products / (2 * vectors) * kTileOverhead,
-                    static_cast<double>(points) * products * sizeof(float) / kBytesPerCycle);
+    const double all = static_cast<double>(points) * products;  // weights
+    const double packing = packs_every_run ? all / vectors * kPackingCycles : 0;
+    const double read = packs_every_run ? 9 * products : all;
+    return packing +
+           std::max(static_cast<double>(rows) * all / (2 * vectors) * kTileOverhead,
+                    read * sizeof(float) / kBytesPerCycle);
   };
   Packing fastest = Packing::kTiles;
   double least = cycles(images * window.y.output * window.x.output, 9);

@@ -72,6 +72,7 @@ struct Panels {
   /// Channels of panel `p`, with its zeros.
   int64_t width_of(size_t p) const { return panels_[p].vectors * lanes(simd_); }
   size_t size() const { return panels_.size(); }
+  Simd simd() const { return simd_; }
   const Panel& operator[](size_t p) const { return panels_[p]; }
   /// Pixels of a tile at most, for panel `p` and for all panels.
   int64_t most_rows(size_t p) const;

@@ -16,7 +16,8 @@ class PanelPacker {
   /// Products [first, last) of the panel's filters, as they lie in [i,h,w].
   void pack(int64_t first, int64_t last) const {
     int64_t k = first;
-    for (; k + 8 <= last; k += 8) pack_eight(k);
+    for (; k + 16 <= last; k += 16) pack_eights<2>(k);
+    for (; k + 8 <= last; k += 8) pack_eights<1>(k);
     for (; k < last; ++k)
       for (int64_t o = 0; o < width_; ++o) pack_one(o, k);
   }
@@ -27,19 +28,24 @@ class PanelPacker {
     return to_ + (k % filter_.taps * filter_.channels + k / filter_.taps) * width_;
   }
 
-  void pack_eight(int64_t k) const {
-    float* rows[8];
-    for (int64_t i = 0; i < 8; ++i) rows[i] = row(k + i);
+  /// Products [k, k + 8 * kCount): of each eight filters all of them, one after the other. Filters are
+  /// often a multiple of the first cache's ways apart, where a line of each does not stay until it
+  /// is wanted again.
+  template <int kCount>
+  void pack_eights(int64_t k) const {
+    float* rows[8 * kCount];
+    for (int64_t i = 0; i < 8 * kCount; ++i) rows[i] = row(k + i);
     int64_t o = 0;
     for (; o + 8 <= panel_.columns; o += 8) {
       float scales[8];
       for (int64_t i = 0; i < 8; ++i) scales[i] = raw_.scale_of(panel_.begin + o + i);
-      transpose8(raw_.weights + (panel_.begin + o) * filter_.size() + k, filter_.size(), scales,
-                 rows);
+      for (int64_t part = 0; part < kCount; ++part)
+        transpose8(raw_.weights + (panel_.begin + o) * filter_.size() + k + 8 * part,
+                   filter_.size(), scales, rows + 8 * part);
       for (float*& to : rows) to += 8;
     }
     for (; o < width_; ++o)
-      for (int64_t i = 0; i < 8; ++i) pack_one(o, k + i);
+      for (int64_t i = 0; i < 8 * kCount; ++i) pack_one(o, k + i);
   }
 
   void pack_one(int64_t o, int64_t k) const {

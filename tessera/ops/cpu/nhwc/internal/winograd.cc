@@ -107,7 +107,8 @@ struct Work {
   const WinogradConv& conv;
   const Panels& panels;
   const float* in;
-  const float* packed;
+  const float* packed;  // null: raw is given
+  RawWeights raw;
   float* out;
 };
 
@@ -148,9 +149,31 @@ void transform_block(const Work& work, const Block& block, int64_t begin, int64_
   }
 }
 
+/// What is fetched while a panel is multiplied at a point: its weights at the next one. At the last
+/// point those of panel `next` at the first; where weights are not packed yet a share of panel
+/// `next` at every point, as it is stored.
+Ahead coming(const Work& work, size_t p, size_t next, const WinogradPanel& panel, int64_t point,
+             int64_t tile, int64_t tiles) {
+  const WinogradConv& conv = work.conv;
+  const int64_t inner = conv.in_channels;
+  const bool is_last = point + 1 == conv.points();
+  const LooseFloat* from = panel.weights + (point + 1) * panel.point_pitch;
+  int64_t floats = work.panels.width_of(p) * inner;
+  if (work.packed == nullptr) {
+    const int64_t filters = work.panels[next].columns * inner * 9;
+    floats = filters / conv.points();
+    from = work.raw.weights + work.panels[next].begin * inner * 9 + point * floats;
+  } else if (is_last) {
+    from = winograd_panel(work.panels, next, inner, work.packed).weights;
+    floats = work.panels.width_of(next) * inner;
+  }
+  return fetch_part(from, floats * int64_t{sizeof(float)}, tile, tiles, inner);
+}
+
 /// The products of one panel of output channels at all points: [point][patch][channel of panel].
 /// `next` is the panel that this thread multiplies by after it, as far as is known.
-void multiply_panel(const Work& work, size_t p, size_t next, const Block& block) {
+void multiply_panel(const Work& work, size_t p, size_t next, const WinogradPanel& weights,
+                    const Block& block) {
   const WinogradConv& conv = work.conv;
   const Panels& panels = work.panels;
   const Panels::Panel& panel = panels[p];
@@ -163,18 +186,11 @@ void multiply_panel(const Work& work, size_t p, size_t next, const Block& block)
   tile.out_pitch = width;
   tile.columns = width;
   for (int64_t point = 0; point < conv.points(); ++point) {
-    tile.weights =
-        work.packed + (point * panels.width() + panels.width_before(p)) * conv.in_channels;
+    tile.weights = weights.weights + point * weights.point_pitch;
     const float* from = block.points + point * block.point_pitch();
     float* to = block.products + point * pitch_of(block.capacity * width);
-    const bool is_last = point + 1 == conv.points();
-    const size_t coming = is_last ? next : p;
-    const float* ahead = work.packed +
-                         (is_last ? 0 : (point + 1) * panels.width() * conv.in_channels) +
-                         panels.width_before(coming) * conv.in_channels;
-    const int64_t ahead_bytes = panels.width_of(coming) * conv.in_channels * int64_t{sizeof(float)};
     for (int64_t t = 0; t < tiles; ++t) {
-      tile.ahead = fetch_part(ahead, ahead_bytes, t, tiles, tile.inner);
+      tile.ahead = coming(work, p, next, weights, point, t, tiles);
       const int64_t first = block.count * t / tiles;
       const int64_t count = block.count * (t + 1) / tiles - first;
       for (int64_t r = 0; r < count; ++r) rows[r] = from + (first + r) * block.in_row;
@@ -233,6 +249,14 @@ int64_t products_size(const WinogradConv& conv, const Panels& panels, int64_t ca
   return conv.points() * pitch_of(capacity * widest(panels, conv.simd));
 }
 
+/// Panel `p`; where weights are not packed yet it is packed now, to `memory`.
+WinogradPanel weights_of(const Work& work, size_t p, float* memory) {
+  const WinogradConv& conv = work.conv;
+  if (work.packed != nullptr)
+    return winograd_panel(work.panels, p, conv.in_channels, work.packed);
+  return pack_winograd_panel(work.panels, p, conv.in_channels, conv.patch, work.raw, memory);
+}
+
 void run_patches(const Work& work, int64_t begin, int64_t end) {
   const WinogradConv& conv = work.conv;
   const int64_t capacity = block_capacity(conv, work.panels, end - begin);
@@ -246,140 +270,77 @@ void run_patches(const Work& work, int64_t begin, int64_t end) {
     block.count = std::min(capacity, end - block.begin);
     transform_block(work, block, 0, block.count);
     for (size_t p = 0; p < work.panels.size(); ++p) {
-      multiply_panel(work, p, p + 1 < work.panels.size() ? p + 1 : 0, block);
+      multiply_panel(work, p, p + 1 < work.panels.size() ? p + 1 : 0,
+                     weights_of(work, p, nullptr), block);
       finish_panel(work, p, block);
     }
   }
 }
 
-/// Few patches: threads share their points and take panels apart, so that each reads its own part
-/// of the weights only.
-void run_by_panels(const Work& work) {
+/// What a thread has for the panels that it takes.
+struct PanelMemory {
+  float* products = nullptr;
+  float* weights = nullptr;  // of a panel that is packed when it is wanted
+};
+
+int64_t panel_memory_size(const Work& work, int64_t patches) {
+  const int64_t products = products_size(work.conv, work.panels, patches);
+  if (work.packed != nullptr) return products;
+  return products + winograd_panel_size(work.panels, work.conv.in_channels, work.conv.patch);
+}
+
+/// Threads share the patches' points and take panels apart, so that each reads its own part of the
+/// weights only: where patches are few, and where a panel is packed for all of them. Patches are cut
+/// too where panels are few, `cuts` times.
+void run_by_panels(const Work& work, int64_t cuts) {
   const WinogradConv& conv = work.conv;
   const int64_t patches = conv.patches();
   const int64_t zeros = whole_vectors(conv.in_channels);
-  float* memory =
-      scratch(points_size(conv, patches) + products_size(conv, work.panels, patches) + zeros);
+  const int64_t shared = zeros + points_size(conv, patches);
+  float* memory = scratch(shared + panel_memory_size(work, patches));
   std::fill_n(memory, zeros, 0.0F);
   const Block block{0, patches, patches, whole_vectors(conv.in_channels), memory, memory + zeros};
   parallel_ranges(patches, conv.threads,
                   [&](int64_t begin, int64_t end) { transform_block(work, block, begin, end); });
-  float* own = block.points + points_size(conv, patches);
   const auto caller = &scratch_owner();
   const auto count = static_cast<int64_t>(work.panels.size());
-  const int64_t cuts = (2 * conv.threads + count - 1) / count;  // of the patches
   parallel_parts(count * cuts, count * cuts, conv.threads, [&](int64_t begin, int64_t end) {
-    float* products =
-        &scratch_owner() == caller ? own : scratch(products_size(conv, work.panels, patches));
+    PanelMemory own;
+    own.products = &scratch_owner() == caller ? memory + shared
+                                              : scratch(panel_memory_size(work, patches));
+    own.weights = own.products + products_size(conv, work.panels, patches);
     for (int64_t i = begin; i < end; ++i) {
       const auto panel = static_cast<size_t>(i / cuts);
       Block part = block;
       part.begin = patches * (i % cuts) / cuts;
       part.count = patches * (i % cuts + 1) / cuts - part.begin;
       part.points += part.begin * part.in_row;
-      part.products = products;
+      part.products = own.products;
       if (part.count == 0) continue;
       const auto next = static_cast<size_t>(std::min(i + 1, count * cuts - 1) / cuts);
-      multiply_panel(work, panel, next, part);
+      multiply_panel(work, panel, next, weights_of(work, panel, own.weights), part);
       finish_panel(work, panel, part);
     }
   });
 }
 
-constexpr int kFilters = 16;  // that are transformed together
-
-using Filters = double[kFilters];
-
-/// u = G g of 3x3 filters, along one dim: six from three for patches of 4x4, four for 2x2.
-void transform_taps(const Filters (&g)[3], int64_t patch, Filters (&u)[6]) {
-  for (int i = 0; i < kFilters; ++i) {
-    const double even = g[0][i] + g[2][i];
-    const double far = g[0][i] + 4 * g[2][i];
-    if (patch == 2) {
-      u[0][i] = g[0][i];
-      u[1][i] = (even + g[1][i]) / 2;
-      u[2][i] = (even - g[1][i]) / 2;
-      u[3][i] = g[2][i];
-      continue;
-    }
-    u[0][i] = g[0][i] / 4;
-    u[1][i] = (even + g[1][i]) / -6;
-    u[2][i] = (even - g[1][i]) / -6;
-    u[3][i] = (far + 2 * g[1][i]) / 24;
-    u[4][i] = (far - 2 * g[1][i]) / 24;
-    u[5][i] = g[2][i];
-  }
-}
-
-/// Filters of neighbouring output channels, `taps` floats in a row each, to points that are
-/// `point_pitch` apart.
-void transform_filters(const Filters (&taps)[9], int64_t patch, float* to, int64_t point_pitch) {
-  const int64_t points = patch + 2;  // along a dim
-  Filters half[6][3];
-  Filters g[3];
-  Filters u[6];
-  for (int x = 0; x < 3; ++x) {
-    for (int y = 0; y < 3; ++y) std::copy_n(taps[y * 3 + x], kFilters, g[y]);
-    transform_taps(g, patch, u);
-    for (int64_t y = 0; y < points; ++y) std::copy_n(u[y], kFilters, half[y][x]);
-  }
-  for (int64_t y = 0; y < points; ++y) {
-    transform_taps(half[y], patch, u);
-    for (int64_t x = 0; x < points; ++x) {
-      float* point = to + (y * points + x) * point_pitch;
-      for (int i = 0; i < kFilters; ++i) point[i] = static_cast<float>(u[x][i]);
-    }
-  }
-}
-
 }  // namespace
-
-int64_t winograd_weight_size(const Panels& panels, int64_t in_channels, int64_t patch) {
-  return winograd_points(patch) * panels.width() * in_channels;
-}
-
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, int64_t patch,
-                           const RawWeights& raw, float* packed) {
-  const int64_t point_pitch = panels.width() * in_channels;
-  const auto pack = [&](size_t p, int64_t begin, int64_t i) {
-    const Panels::Panel& panel = panels[p];
-    const int64_t count = std::min<int64_t>(kFilters, panel.columns - begin);
-    Filters taps[9] = {};
-    for (int64_t o = 0; o < count; ++o) {
-      const int64_t channel = panel.begin + begin + o;
-      const double scale = raw.scale_of(channel);
-      const float* from = raw.weights + (channel * in_channels + i) * 9;
-      for (int64_t t = 0; t < 9; ++t) taps[t][o] = static_cast<float>(from[t] * scale);
-    }
-    const int64_t width = panels.width_of(p);
-    float* to = packed + panels.width_before(p) * in_channels + i * width + begin;
-    if (begin + kFilters <= width) return transform_filters(taps, patch, to, point_pitch);
-    float last[kMostPoints * kFilters];
-    transform_filters(taps, patch, last, kFilters);
-    for (int64_t point = 0; point < winograd_points(patch); ++point) {
-      std::copy_n(last + point * kFilters, width - begin, to + point * point_pitch);
-    }
-  };
-  const double work = static_cast<double>(point_pitch * winograd_points(patch));
-  parallel_ranges(in_channels, worthwhile_threads(work, in_channels),
-                  [&](int64_t first, int64_t last) {
-                    for (size_t p = 0; p < panels.size(); ++p) {
-                      for (int64_t begin = 0; begin < panels.width_of(p); begin += kFilters) {
-                        for (int64_t i = first; i < last; ++i) pack(p, begin, i);
-                      }
-                    }
-                  });
-}
 
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
                   const float* packed, float* out) {
-  const Work work{conv, panels, in, packed, out};
+  const Work work{conv, panels, in, packed, {}, out};
   constexpr int64_t kFewPatches = 16 * kPartsPerThread;  // for each thread
   if (conv.threads > 1 && conv.patches() < kFewPatches * conv.threads) {
-    return run_by_panels(work);
+    const auto count = static_cast<int64_t>(panels.size());
+    return run_by_panels(work, (2 * conv.threads + count - 1) / count);
   }
   parallel_parts(conv.patches(), kPartsPerThread * conv.threads, conv.threads,
                  [&](int64_t begin, int64_t end) { run_patches(work, begin, end); });
+}
+
+void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
+                  const RawWeights& raw, float* out) {
+  run_by_panels({conv, panels, in, nullptr, raw, out}, 1);
 }
 
 int64_t winograd_scratch(const WinogradConv& conv, const Panels& panels) {

@@ -7,14 +7,9 @@
 
 #include <cstdint>
 
-#include "tessera/ops/cpu/nhwc/internal/tiles.h"
+#include "tessera/ops/cpu/nhwc/internal/winograd_weights.h"
 
 namespace tessera::internal {
-
-/// Points of a patch of so many results in a row, 2 or 4.
-constexpr int64_t winograd_points(int64_t patch) {
-  return (patch + 2) * (patch + 2);
-}
 
 struct WinogradConv {
   Simd simd = Simd::kNone;
@@ -34,13 +29,12 @@ struct WinogradConv {
   int64_t patches() const { return images * patch_rows() * patch_columns(); }
 };
 
-/// A matrix [in channel][out channel] per point, each packed in panels as tiles.h has it, from
-/// weights [o,i,3,3]: floats that this takes, and the packing.
-int64_t winograd_weight_size(const Panels& panels, int64_t in_channels, int64_t patch);
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, int64_t patch,
-                           const RawWeights& raw, float* packed);
+/// By weights that are packed (winograd_weights.h), or as they are stored: each panel is packed when
+/// it is wanted, to where it stays while its patches go by.
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
                   const float* packed, float* out);
+void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
+                  const RawWeights& raw, float* out);
 /// Working memory of a thread, in bytes.
 int64_t winograd_scratch(const WinogradConv& conv, const Panels& panels);
 

@@ -4,6 +4,7 @@
 
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/cpu/nhwc/internal/channels_last.h"
+#include "tessera/ops/cpu/nhwc/internal/conv_kernel.h"
 #include "tessera/ops/cpu/nhwc/internal/scratch.h"
 #include "tessera/ops/cpu/raw/internal/dot.h"
 #include "tessera/ops/cpu/raw/internal/stored_weights.h"
@@ -33,20 +34,27 @@ void copy_window(const WindowConv& conv, const float* in, int64_t pixel, float* 
 
 class RawConv final : public ChannelsLastKernel {
  public:
-  RawConv(const OpCall& call, const WindowConv& conv)
+  RawConv(const OpCall& call, const WindowConv& conv, Packing packing)
       : ChannelsLastKernel(call, formats_of(call)),
         conv_(conv),
+        patch_(winograd_patch(packing)),
         has_bias_(call.operand_count() > kBiasOperand),
         has_residual_(call.operand_count() > kResidualOperand) {}
 
-  std::string detail() const override { return std::string(to_string(conv_.simd)); }
+  std::string detail() const override {
+    const std::string loop = patch_ > 0 ? fmt::format("winograd{} ", patch_) : "";
+    return loop + std::string(to_string(conv_.simd));
+  }
 
   void run(std::span<const Tensor> operands, std::span<Tensor> results) override {
     if (results[0].ndim() == 4) conv_.out_pitch = out_pitch_;
     conv_.end.bias = has_bias_ ? in(operands, kBiasOperand) : nullptr;
     conv_.end.residual = has_residual_ ? in(operands, kResidualOperand) : nullptr;
     const std::byte* packed = operands[1].buffer()->data() + operands[1].byte_offset();
-    run_raw_conv(conv_, in(operands, 0), StoredWeights::of(packed), out(results));
+    const RawWeights raw = StoredWeights::of(packed);
+    if (patch_ == 0) return run_raw_conv(conv_, in(operands, 0), raw, out(results));
+    const Panels panels(conv_.simd, conv_.out_channels, conv_.in_channels);
+    run_winograd(winograd_of(conv_, patch_), panels, in(operands, 0), raw, out(results));
   }
 
  private:
@@ -63,6 +71,7 @@ class RawConv final : public ChannelsLastKernel {
   }
 
   WindowConv conv_;
+  int64_t patch_;  // of Winograd's, or 0
   bool has_bias_;
   bool has_residual_;
 };
@@ -79,8 +88,9 @@ Support raw_supports(const Shape& weight, int64_t pixels) {
   return Support::yes();
 }
 
-std::unique_ptr<PreparedKernel> prepare_raw_conv(const OpCall& call, const WindowConv& conv) {
-  return std::make_unique<RawConv>(call, conv);
+std::unique_ptr<PreparedKernel> prepare_raw_conv(const OpCall& call, const WindowConv& conv,
+                                                 Packing packing) {
+  return std::make_unique<RawConv>(call, conv, packing);
 }
 
 void run_raw_conv(const WindowConv& conv, const float* in, const RawWeights& raw, float* out) {
