@@ -6,6 +6,7 @@
 
 #include "tessera/base/shown.h"
 #include "tessera/base/text.h"
+#include "tessera/graph/internal/inferred_types.h"
 
 namespace tessera {
 namespace {
@@ -123,8 +124,10 @@ ShardingRule rule_of(const OpDef& op, const OpCall& call) {
   return parse_rule(op.rule(call), shapes);
 }
 
-std::vector<TensorType> infer_results(const OpDef& op, std::span<const TensorType> operands,
-                                      const Attrs& attrs) {
+namespace {
+
+std::vector<TensorType> infer(const OpDef& op, std::span<const TensorType> operands,
+                              const Attrs& attrs) {
   check_count(op, operands.size());
   check_dtypes(op, operands);
   const OpCall call{operands, {}, attrs, {}};
@@ -135,6 +138,18 @@ std::vector<TensorType> infer_results(const OpDef& op, std::span<const TensorTyp
                                         : std::vector<DType>(shapes.size(), operands[0].dtype);
   std::vector<TensorType> results;
   for (size_t i = 0; i < shapes.size(); ++i) results.emplace_back(dtypes[i], shapes[i]);
+  return results;
+}
+
+}  // namespace
+
+std::vector<TensorType> infer_results(const OpDef& op, std::span<const TensorType> operands,
+                                      const Attrs& attrs) {
+  if (op.number == 0) return infer(op, operands, attrs);
+  thread_local internal::InferredTypes inferred;
+  if (const auto* known = inferred.find(op, operands, attrs)) return *known;
+  std::vector<TensorType> results = infer(op, operands, attrs);
+  inferred.keep(op, operands, attrs, results);
   return results;
 }
 

@@ -51,6 +51,9 @@ using GradientFn = std::vector<std::optional<Value>> (*)(const GradientCall&);
 
 struct OpDef {
   std::string_view name;  // filled in by the registry: the name of the file
+  /// Filled in by the registry: above 0, of an op that stays as it is while the process lives. What
+  /// such an op infers is remembered.
+  int number = 0;
   std::string_view mindspore_name;
   std::string_view doc;  // one sentence, with the formula
   std::vector<OperandDef> operands;

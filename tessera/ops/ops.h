@@ -70,6 +70,15 @@ Value batch_mean(Value x, const Attrs& attrs = {});
 Value batch_norm(Value x, Value gamma, Value beta, Value mean, Value variance,
                  const Attrs& attrs = {});
 
+/// scale[c] = gamma[c] / sqrt(variance[c] + epsilon): what batch_norm multiplies by, for the
+/// weights before it. Attributes: epsilon = 1e-05.
+Value batch_norm_scale(Value gamma, Value variance, const Attrs& attrs = {});
+
+/// shift[c] = (bias[c] - mean[c]) * scale[c] + beta[c]: what batch_norm leaves to be added, with
+/// the bias of the product before it, if that has one.
+Value batch_norm_shift(Value beta, Value mean, Value scale, const Attrs& attrs = {});
+Value batch_norm_shift(Value beta, Value mean, Value scale, Value bias, const Attrs& attrs = {});
+
 /// sum[r,c] of the gradient, and product[r,c] of the gradient times (x - mean) / sqrt(variance +
 /// epsilon), over all dims but c and the rows of group r: what beta and gamma get. Attributes:
 /// epsilon = 1e-05, groups = 1.

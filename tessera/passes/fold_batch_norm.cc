@@ -21,29 +21,25 @@ class Folder {
         epsilon_(std::get<double>(norm.attrs.at("epsilon"))) {}
 
   Node fold_into(Node node) {
-    const DType dtype = rewriter_.graph().type(variance_).dtype;
-    const ValueId epsilon = rewriter_.constant(
-        name_ + ".epsilon", Tensor::scalar(static_cast<float>(epsilon_)).cast(dtype));
-    const ValueId deviation = emit("sqrt", {emit("add", {variance_, epsilon}, "shifted")}, "sqrt");
-    const ValueId scale = emit("div", {gamma_, deviation}, "scale");
-
+    const ValueId scale =
+        emit("batch_norm_scale", {gamma_, variance_}, {{"epsilon", epsilon_}}, "scale");
     const Shape weight = rewriter_.graph().type(node.operands[1]).global;
     Ints column(weight.size(), 1);
     column[0] = weight[0];
-    const ValueId spread =
-        rewriter_.emit("reshape", {scale}, {{"shape", column}}, scope_, name_ + ".spread");
-    node.operands[1] = emit("mul", {node.operands[1], spread}, "weight");
-    const ValueId centred = node.operands.size() > 2
-                                ? emit("sub", {node.operands[2], mean_}, "centred")
-                                : emit("neg", {mean_}, "centred");
+    const ValueId spread = emit("reshape", {scale}, {{"shape", column}}, "spread");
+    node.operands[1] = emit("mul", {node.operands[1], spread}, {}, "weight");
+    std::vector<ValueId> terms{beta_, mean_, scale};
+    terms.insert(terms.end(), node.operands.begin() + 2, node.operands.end());
     node.operands.resize(2);
-    node.operands.push_back(emit("add", {emit("mul", {centred, scale}, "scaled"), beta_}, "bias"));
+    node.operands.push_back(emit("batch_norm_shift", std::move(terms), {}, "bias"));
     return node;
   }
 
  private:
-  ValueId emit(std::string_view op, std::vector<ValueId> operands, std::string_view what) {
-    return rewriter_.emit(op, std::move(operands), {}, scope_, fmt::format("{}.{}", name_, what));
+  ValueId emit(std::string_view op, std::vector<ValueId> operands, Attrs attrs,
+               std::string_view what) {
+    return rewriter_.emit(op, std::move(operands), std::move(attrs), scope_,
+                          fmt::format("{}.{}", name_, what));
   }
 
   internal::Rewriter& rewriter_;

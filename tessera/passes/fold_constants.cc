@@ -8,6 +8,11 @@
 namespace tessera {
 
 Graph fold_constants(const Graph& graph) {
+  const bool any = std::ranges::any_of(graph.nodes, [&](const Node& node) {
+    return std::ranges::all_of(node.operands,
+                               [&](ValueId id) { return graph.constants.contains(id); });
+  });
+  if (!any) return graph;
   internal::Rewriter rewriter(graph);
   for (const Node& node : graph.nodes) {
     std::vector<Tensor> operands;

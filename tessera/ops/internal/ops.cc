@@ -59,6 +59,18 @@ Value batch_norm(Value x, Value gamma, Value beta, Value mean, Value variance, c
   return internal::emit("batch_norm", std::array{x, gamma, beta, mean, variance}, attrs);
 }
 
+Value batch_norm_scale(Value gamma, Value variance, const Attrs& attrs) {
+  return internal::emit("batch_norm_scale", std::array{gamma, variance}, attrs);
+}
+
+Value batch_norm_shift(Value beta, Value mean, Value scale, const Attrs& attrs) {
+  return internal::emit("batch_norm_shift", std::array{beta, mean, scale}, attrs);
+}
+
+Value batch_norm_shift(Value beta, Value mean, Value scale, Value bias, const Attrs& attrs) {
+  return internal::emit("batch_norm_shift", std::array{beta, mean, scale, bias}, attrs);
+}
+
 Value batch_norm_sums_grad(Value x, Value mean, Value variance, Value gradient,
                            const Attrs& attrs) {
   return internal::emit("batch_norm_sums_grad", std::array{x, mean, variance, gradient}, attrs);

@@ -76,6 +76,7 @@ std::vector<OpDef> define_ops() {
 #include "tessera/ops_cpu_exact_files.inc"
 #undef TESSERA_FILE
   std::sort(ops.begin(), ops.end(), [](const OpDef& a, const OpDef& b) { return a.name < b.name; });
+  for (size_t i = 0; i < ops.size(); ++i) ops[i].number = static_cast<int>(i) + 1;
   return ops;
 }
 

@@ -1,0 +1,40 @@
+#include <cmath>
+
+#include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/norm/batch_groups.h"
+#include "tessera/ops/internal/numeric.h"
+
+namespace tessera {
+namespace {
+
+void batch_norm_scale_cpu(const OpCall& call, std::span<const Tensor> operands,
+                          std::span<Tensor> results) {
+  const auto epsilon = call.attr<double>("epsilon");
+  internal::visit_floating(operands[0].dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const std::span<const T> gamma = operands[0].data<T>();
+    const std::span<const T> variance = operands[1].data<T>();
+    for (size_t c = 0; c < gamma.size(); ++c) {
+      const double deviation = std::sqrt(internal::widen(variance[c]) + epsilon);
+      results[0].mutable_data<T>()[c] = internal::narrow<T>(internal::widen(gamma[c]) / deviation);
+    }
+  });
+}
+
+}  // namespace
+
+TESSERA_OP(batch_norm_scale) {
+  return {
+      .doc =
+          "scale[c] = gamma[c] / sqrt(variance[c] + epsilon): what batch_norm multiplies by, for "
+          "the weights before it.",
+      .operands = {{"gamma"}, {"variance"}},
+      .attrs = {internal::norm_epsilon_attr()},
+      .rule = OpDef::fixed_rule("d0, d0 -> d0"),
+      .kernels = {reference(batch_norm_scale_cpu)},
+      .examples = {{.shapes = {{6}, {6}}, .positive = true},
+                   {.shapes = {{5}, {5}}, .attrs = {{"epsilon", 1e-3}}, .positive = true}},
+  };
+}
+
+}  // namespace tessera
