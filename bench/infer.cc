@@ -40,15 +40,17 @@ Tensor read_input(const std::string& path, Shape shape) {
 Program prepare(const ModelSpec& model, const Tensor& input, const std::string& checkpoint_path,
                 const CompileOptions& options) {
   const Shape row(input.shape().begin() + 1, input.shape().end());
-  const Graph graph = run_passes(trace(model, input.shape()[0], row), inference_passes());
   const Checkpoint checkpoint = open_checkpoint(checkpoint_path);
+  Graph graph = trace(model, input.shape()[0], row);
   std::vector<Target> targets;
   for (const ValueId id : graph.parameters) {
     const ValueInfo& value = graph.values[static_cast<size_t>(id)];
     targets.push_back({value.name, value.dtype, value.shape, whole(value.shape)});
   }
-  return Program::compile(
-      graph, load_tensors(checkpoint, targets, {.map = true, .unaligned = true}), options);
+  const std::vector<Tensor> parameters = load_tensors(
+      checkpoint, targets, {.threads = options.threads, .map = true, .unaligned = true});
+  graph = run_passes(std::move(graph), inference_passes());
+  return Program::compile(graph, parameters, options);
 }
 
 double peak_rss_mib() {

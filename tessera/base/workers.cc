@@ -1,9 +1,9 @@
 #include "tessera/base/workers.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
+
+#include "tessera/base/processors.h"
 
 namespace tessera {
 namespace {
@@ -37,19 +37,6 @@ void spin_for(const std::atomic<bool>& flag, const Between& between) {
   } while (Clock::now() < end);
 }
 
-/// Moves this thread to a processor that it may use and that is not taken, if there is one. The
-/// system would do so too, after many runs.
-template <typename IsTaken>
-void step_aside(const IsTaken& is_taken) {
-  cpu_set_t all;
-  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
-  cpu_set_t free = all;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &all) && is_taken(cpu)) CPU_CLR(cpu, &free);
-  if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof free, &free) != 0) return;
-  sched_setaffinity(0, sizeof all, &all);
-}
-
 }  // namespace
 
 Workers::Workers(int helpers)
@@ -75,7 +62,7 @@ void Workers::run(size_t count, const IndexTask& task) {
   share_out(count);
   finished_ = 0;
   error_ = nullptr;
-  caller_cpu_ = sched_getcpu();
+  caller_cpu_ = current_processor();
   complete_ = count == 0;
   open_ = count > 0;
   lock.unlock();
@@ -102,8 +89,8 @@ bool Workers::is_taken(int cpu, size_t helper) const {
 void Workers::spin_aside(size_t helper) {
   const auto taken = [&](int cpu) { return is_taken(cpu, helper); };
   spin_for(open_, [&] {
-    if (taken(sched_getcpu())) step_aside(taken);
-    cpus_[helper].store(sched_getcpu(), std::memory_order_relaxed);
+    if (taken(current_processor())) step_aside(taken);
+    cpus_[helper].store(current_processor(), std::memory_order_relaxed);
   });
 }
 

@@ -12,6 +12,7 @@
 #include "tessera/base/text.h"
 #include "tessera/checkpoint/load_plan.h"
 #include "tessera/checkpoint/round_to_bf16.h"
+#include "tessera/io/page_fetcher.h"
 
 namespace tessera {
 
@@ -37,6 +38,13 @@ struct Scatter {
   uint64_t end() const { return parts.back().offset + parts.back().memory.size(); }
 };
 
+/// A mapped file, of which targets are views.
+struct Mapped {
+  std::span<const std::byte> bytes;  // empty: it cannot be mapped
+  std::shared_ptr<PageFetcher> pages;
+  std::vector<std::span<const std::byte>> viewed;
+};
+
 constexpr size_t kStep = size_t{256} << 10;
 
 class Execution {
@@ -49,6 +57,8 @@ class Execution {
     for (const Read& read : plan_.reads)
       for (const size_t index : read.transfers) prepare(index);
     const int threads = thread_count(plan_.options.threads);
+    if (threads > 1)
+      for (auto& [file, mapped] : mappings_) mapped.pages->start(std::move(mapped.viewed));
     const size_t scatters = scatters_.size();
     parallel_for(scatters + staged_.size(), threads, [&](size_t i) {
       if (i < scatters) {
@@ -97,16 +107,22 @@ class Execution {
 
   bool view(size_t target, int file, ByteRange range) {
     auto [known, is_new] = mappings_.try_emplace(file);
-    if (is_new) known->second = source_.file(file).map();
-    const RandomAccessFile::Mapping& mapping = known->second;
-    if (mapping.owner == nullptr) return false;
-    require_valid(range.end() <= mapping.bytes.size(), "'{}' reaches beyond the mapped file",
+    Mapped& mapped = known->second;
+    if (is_new) {
+      const RandomAccessFile::Mapping mapping = source_.file(file).map();
+      mapped.bytes = mapping.bytes;
+      mapped.pages = std::make_shared<PageFetcher>(mapping.owner);
+    }
+    if (mapped.bytes.empty()) return false;
+    require_valid(range.end() <= mapped.bytes.size(), "'{}' reaches beyond the mapped file",
                   shown_text(targets_[target].name));
-    const std::span<const std::byte> bytes = mapping.bytes.subspan(range.offset, range.size);
+    const std::span<const std::byte> bytes = mapped.bytes.subspan(range.offset, range.size);
     const auto alignment = static_cast<uintptr_t>(byte_size(targets_[target].dtype));
     const bool is_aligned = reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0;
     if (!is_aligned && !plan_.options.unaligned) return false;
-    return sink_.accept_view(target, bytes, mapping.owner);
+    if (!sink_.accept_view(target, bytes, mapped.pages)) return false;
+    mapped.viewed.push_back(bytes);
+    return true;
   }
 
   void append(int file, uint64_t offset, std::span<std::byte> memory) {
@@ -207,7 +223,7 @@ class Execution {
   Sink& sink_;
   std::vector<Scatter> scatters_;
   std::vector<size_t> staged_;  // transfers
-  std::map<int, RandomAccessFile::Mapping> mappings_;
+  std::map<int, Mapped> mappings_;
 };
 
 /// Tensors that share one allocation, because the first touch of many small ones is slow.
