@@ -14,9 +14,10 @@ void batch_norm_scale_cpu(const OpCall& call, std::span<const Tensor> operands,
     using T = typename decltype(tag)::type;
     const std::span<const T> gamma = operands[0].data<T>();
     const std::span<const T> variance = operands[1].data<T>();
-    for (size_t c = 0; c < gamma.size(); ++c) {
+    const std::span<T> scale = results[0].mutable_data<T>();
+    for (size_t c = 0; c < scale.size(); ++c) {
       const double deviation = std::sqrt(internal::widen(variance[c]) + epsilon);
-      results[0].mutable_data<T>()[c] = internal::narrow<T>(internal::widen(gamma[c]) / deviation);
+      scale[c] = internal::narrow<T>(internal::widen(gamma[c]) / deviation);
     }
   });
 }

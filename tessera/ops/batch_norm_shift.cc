@@ -9,13 +9,16 @@ void batch_norm_shift_cpu(const OpCall& call, std::span<const Tensor> operands,
   const bool has_bias = call.operand_count() > 3;
   internal::visit_floating(operands[0].dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto value = [&](size_t operand, size_t c) -> double {
-      return internal::widen(operands[operand].data<T>()[c]);
-    };
+    const std::span<const T> beta = operands[0].data<T>();
+    const std::span<const T> mean = operands[1].data<T>();
+    const std::span<const T> scale = operands[2].data<T>();
+    const std::span<const T> bias = has_bias ? operands[3].data<T>() : std::span<const T>();
     const std::span<T> shift = results[0].mutable_data<T>();
     for (size_t c = 0; c < shift.size(); ++c) {
-      const double centred = (has_bias ? value(3, c) : 0.0) - value(1, c);
-      shift[c] = internal::narrow<T>(centred * value(2, c) + value(0, c));
+      const double before = has_bias ? internal::widen(bias[c]) : 0.0;
+      const double centred = before - internal::widen(mean[c]);
+      shift[c] =
+          internal::narrow<T>(centred * internal::widen(scale[c]) + internal::widen(beta[c]));
     }
   });
 }
