@@ -7,6 +7,10 @@
 namespace tessera::internal {
 namespace {
 
+/// Floats of a filter that are fetched before they are packed: the filters of a panel are more runs
+/// than a processor follows by itself.
+constexpr int64_t kAhead = 112;
+
 class PanelPacker {
  public:
   PanelPacker(const Panels& panels, size_t p, const FilterShape& filter, const RawWeights& raw,
@@ -39,9 +43,10 @@ class PanelPacker {
     for (; o + 8 <= panel_.columns; o += 8) {
       float scales[8];
       for (int64_t i = 0; i < 8; ++i) scales[i] = raw_.scale_of(panel_.begin + o + i);
+      const LooseFloat* from = raw_.weights + (panel_.begin + o) * filter_.size() + k;
+      for (int64_t i = 0; i < 8; ++i) __builtin_prefetch(from + i * filter_.size() + kAhead, 0, 2);
       for (int64_t part = 0; part < kCount; ++part)
-        transpose8(raw_.weights + (panel_.begin + o) * filter_.size() + k + 8 * part,
-                   filter_.size(), scales, rows + 8 * part);
+        transpose8(from + 8 * part, filter_.size(), scales, rows + 8 * part);
       for (float*& to : rows) to += 8;
     }
     for (; o < width_; ++o)
