@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "tessera/ops/threads.h"
 
@@ -32,6 +34,8 @@ int worthwhile_threads(double work, int64_t parts);
 inline constexpr int64_t kPartsPerThread = 4;
 
 void run_ranges(int64_t count, int64_t parts, int threads, const RangeTask& task);
+/// The same for the parts [0, ends[0]), [ends[0], ends[1]) and so on.
+void run_parts_to(std::span<const int64_t> ends, int threads, const RangeTask& task);
 
 /// Calls task(begin, end) for `threads` even ranges of [0, count).
 template <typename Callable>
@@ -44,6 +48,17 @@ void parallel_ranges(int64_t count, int threads, const Callable& task) {
 template <typename Callable>
 void parallel_parts(int64_t count, int64_t parts, int threads, const Callable& task) {
   run_ranges(count, std::min(parts, count), threads, RangeTask(task));
+}
+
+/// Where the parts of parallel_halves end: `threads` even shares of [0, count), and in each share a
+/// half of what is left of it, again and again while that is no less than `least`.
+std::vector<int64_t> halving_ends(int64_t count, int64_t least, int threads);
+
+/// task(begin, end) for parts that get smaller towards the end of each thread's share: threads that
+/// are not equally fast end together, and most work is in large parts, which cost less to begin.
+template <typename Callable>
+void parallel_halves(int64_t count, int64_t least, int threads, const Callable& task) {
+  run_parts_to(halving_ends(count, least, threads), threads, RangeTask(task));
 }
 
 }  // namespace tessera::internal

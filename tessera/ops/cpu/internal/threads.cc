@@ -63,5 +63,29 @@ void run_ranges(int64_t count, int64_t parts, int threads, const RangeTask& task
   helpers(threads - 1).run(static_cast<size_t>(parts), IndexTask(run_part));
 }
 
+std::vector<int64_t> halving_ends(int64_t count, int64_t least, int threads) {
+  std::vector<int64_t> ends;
+  for (int thread = 0; thread < threads; ++thread) {
+    const int64_t end = count * (thread + 1) / threads;
+    // As many parts for each thread: Workers gives neighbouring ones to one.
+    int64_t left = end - count * thread / threads;
+    for (int64_t share = count / threads; share / 2 >= least; share /= 2) {
+      left /= 2;
+      ends.push_back(end - left);
+    }
+    ends.push_back(end);
+  }
+  return ends;
+}
+
+void run_parts_to(std::span<const int64_t> ends, int threads, const RangeTask& task) {
+  if (threads <= 1 || ends.size() <= 1) {
+    if (!ends.empty()) task(0, ends.back());
+    return;
+  }
+  const auto run_part = [&](size_t part) { task(part == 0 ? 0 : ends[part - 1], ends[part]); };
+  helpers(threads - 1).run(ends.size(), IndexTask(run_part));
+}
+
 }  // namespace internal
 }  // namespace tessera

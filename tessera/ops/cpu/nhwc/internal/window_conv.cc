@@ -420,7 +420,8 @@ void run_parts(const WindowConv& conv, const Panels& panels, const float* in,
            static_cast<size_t>(last < count ? last : first)});
     });
   } else {
-    parallel_parts(pixels, 2 * conv.threads, conv.threads, [&](int64_t begin, int64_t end) {
+    constexpr int64_t kLeastPixels = 24;  // two tiles and more: each part reads all weights
+    parallel_halves(pixels, kLeastPixels, conv.threads, [&](int64_t begin, int64_t end) {
       run({begin, end, 0, panels.size(), 0});
     });
   }
