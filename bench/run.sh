@@ -38,4 +38,9 @@ export EXT_INFER="tessera=$programs/bench_infer {model} {batch} {threads} {secon
 export EXT_LOAD="tessera=$programs/bench_load {ckpt}"
 export EXT_RESHARD="tessera=$PWD/bench/reshard.sh $programs/tessera {src_dir} {src_strategy} {dst_dir} {dst_strategy}"
 [[ $parts != *reshard* ]] || "$programs/bench_reshard_plan"
-exec "$peers/run_all.sh" --only "$parts" "${@:2}"
+"$peers/run_all.sh" --only "$parts" "${@:2}"
+[[ $parts == *infer* ]] || exit 0
+# Several requests side by side, beside the peer that has a mode for it.
+venvs=${PEERS_VENV_DIR:-$(dirname "$(mktemp -u)")/peers-venvs}
+python3 -B "$peers/bench_infer.py" --engines openvino-throughput --peers-python "$venvs/peers/bin/python" --ms-python "$venvs/ms/bin/python" \
+  --external "tessera-streams=$programs/bench_infer {model} {batch} {threads} {seconds} {ckpt} {input} {logits} streams"

@@ -147,9 +147,8 @@ void print_text(const Request& request, const Model& model, const Figures& figur
       to_string(model.spec()), request.batch, thread_count(request.common.thread_count()),
       streams_text(request), request.model.precision == "f32" ? "" : ", " + request.model.precision,
       1e3 * figures.runs.median_seconds, figures.runs.runs, 1e3 * figures.runs.best_seconds,
-      rows_per_second(request, figures), speed / 1e9,
-      percent(speed, figures.peak), figures.peak / 1e9, 1e3 * figures.compile_seconds,
-      1e3 * figures.first_seconds);
+      rows_per_second(request, figures), speed / 1e9, percent(speed, figures.peak),
+      figures.peak / 1e9, 1e3 * figures.compile_seconds, 1e3 * figures.first_seconds);
 }
 
 void print_json(const Request& request, const Model& model, const Figures& figures) {
@@ -204,7 +203,7 @@ TESSERA_WORD(bench) {
       .doc = "measure how fast a model predicts, as a whole and node by node",
       .examples = {"tessera bench lenet5 --batch 32 --seconds 0.2",
                    "tessera bench lenet5 --per-node --threads 1 --seconds 0.1",
-                "tessera bench lenet5 --threads 2 --streams 2 --seconds 0.2",
+                   "tessera bench lenet5 --threads 2 --streams 2 --seconds 0.2",
                    "tessera bench resnet50 --weights resnet50.ckpt --batch 32 --per-node"},
       .declare =
           [](Arguments& arguments) {

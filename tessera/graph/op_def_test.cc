@@ -1,5 +1,6 @@
 #include "tessera/graph/op_def.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace tessera {
@@ -56,6 +57,34 @@ TEST(OpDef, SaysWhichAttributeIsWrong) {
               return complete_attrs(op, {{"mode", true}});
             }),
             "attribute 'mode' of op 'scale' is true, true or false, but wants a string");
+}
+
+TEST(OpDef, WhatAnOpOfTheRegistryInfersIsRememberedPerCall) {
+  int asked = 0;
+  OpDef op = scale_op();
+  op.number = 1 << 20;  // no op of the registry has it
+  op.rule = [&asked](const OpCall& call) {
+    ++asked;
+    return fmt::format("a -> b={} a", call.attr<Ints>("axes").size());
+  };
+  const auto infer = [&](const TensorType& x, const Ints& axes, double factor) {
+    const Attrs attrs = complete_attrs(op, {{"mode", "x"}, {"axes", axes}, {"factor", factor}});
+    return to_string(infer_results(op, {&x, 1}, attrs)[0]);
+  };
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(infer({DType::kF32, {4}}, {1, 2}, 2), "f32[2,4]");
+    EXPECT_EQ(infer({DType::kF64, {4}}, {1, 2}, 2), "f64[2,4]");
+    EXPECT_EQ(infer({DType::kF32, {5}}, {1, 2}, 2), "f32[2,5]");
+    EXPECT_EQ(infer({DType::kF32, {4}}, {1}, 2), "f32[1,4]");
+    EXPECT_EQ(infer({DType::kF32, {4}}, {1}, 3), "f32[1,4]");
+  }
+  EXPECT_EQ(asked, 5);
+  for (int round = 0; round < 2; ++round)  // what fails, fails again
+    EXPECT_THROW((void)infer({DType::kF32, {4, 4}}, {1}, 2), Error);
+  EXPECT_EQ(asked, 7);
+  op.number = 0;
+  EXPECT_EQ(infer({DType::kF32, {4}}, {1}, 3), "f32[1,4]");
+  EXPECT_EQ(asked, 8) << "an op that may change is asked every time";
 }
 
 TEST(OpDef, ChecksHowManyOperandsComeAndTheirDtypes) {

@@ -16,6 +16,7 @@
 #include "tessera/io/faulty_file_system.h"
 #include "tessera/io/json.h"
 #include "tessera/io/memory_file_system.h"
+#include "tessera/io/page_fetcher.h"
 #include "tessera/io/part_file.h"
 #include "tessera/io/protobuf_wire.h"
 
@@ -236,6 +237,19 @@ TEST(FileSystem, AFileThatIsCutWhileOpenIsCorruptNotACrash) {
   std::filesystem::resize_file(folder / "a", 100);
   std::vector<std::byte> bytes(1000);
   EXPECT_EQ(error_of([&] { file->read(0, bytes); }).substr(0, 12), "corrupt data");
+}
+
+TEST(PageFetcher, KeepsTheMemoryWhileItReadsAndEndsWithItsOwner) {
+  for (int round = 0; round < 20; ++round) {
+    auto memory = std::make_shared<std::vector<std::byte>>(size_t{1} << (10 + round % 12));
+    const std::weak_ptr<const void> watched = memory;
+    const std::span<const std::byte> all(*memory);
+    auto fetcher = std::make_unique<PageFetcher>(std::exchange(memory, nullptr));
+    if (round % 3 > 0) fetcher->start({all.subspan(all.size() / 2), {}, all.first(100)});
+    EXPECT_FALSE(watched.expired());
+    fetcher = nullptr;  // at once, in the middle of its work or before it
+    EXPECT_TRUE(watched.expired());
+  }
 }
 
 TEST(FileSystem, TextIsReadUpToALimit) {

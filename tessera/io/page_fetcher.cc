@@ -5,8 +5,8 @@
 namespace tessera {
 namespace {
 
-/// Reads a byte of every page. (The system's call for it, MADV_POPULATE_READ, keeps the process from
-/// growing its heap meanwhile, and took longer.)
+/// Reads a byte of every page. (The system's call for it, MADV_POPULATE_READ, keeps the process
+/// from growing its heap meanwhile, and took longer.)
 void fetch(const std::stop_token& stop, std::span<const std::byte> part) {
   constexpr size_t kPage = 4096;
   const volatile std::byte* bytes = part.data();

@@ -18,7 +18,8 @@ class PageFetcher {
   PageFetcher& operator=(const PageFetcher&) = delete;
 
   /// Fetches parts of the mapping, one after the other, while the caller goes on; once. What cannot
-  /// be fetched, because the system has no call for it or the file was cut, is left to who reads it.
+  /// be fetched, because the system has no call for it or the file was cut, is left to who reads
+  /// it.
   void start(std::vector<std::span<const std::byte>> parts);
 
  private:

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "tessera/layout/layout.h"
 #include "tessera/model/parameters.h"
@@ -40,6 +42,29 @@ TEST(Model, GivesARowTheSameOutputsInAnyBatchAndByAnyKernels) {
     const Tensor row = x.slice({{i, 0, 0, 0}, {1, 1, 32, 32}});
     expect_near(best.predict(row), wanted.slice({{i, 0}, {1, 10}}).contiguous(), 1e-4F);
   }
+}
+
+TEST(Model, ManyThreadsMayAskItAtOnce) {
+  Model alone = Model::open({.model = "lenet5", .weights = {kDigits}}, {.threads = 1});
+  Model model =
+      Model::open({.model = "lenet5", .weights = {kDigits}}, {.threads = 2, .streams = 2});
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> wanted;
+  for (int64_t i = 0; i < 4; ++i) {
+    inputs.push_back(some_rows(1 + i % 2));  // two programs, compiled while others run
+    wanted.push_back(alone.predict(inputs.back()));
+  }
+  std::vector<std::vector<Tensor>> found(inputs.size());
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    threads.emplace_back([&, i] {
+      for (int run = 0; run < 5; ++run) found[i].push_back(model.predict(inputs[i]));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < inputs.size(); ++i)
+    for (const Tensor& outputs : found[i])
+      EXPECT_TRUE(std::ranges::equal(outputs.bytes(), wanted[i].bytes())) << "thread " << i;
 }
 
 TEST(Model, RefusesRowsOfAnotherShape) {

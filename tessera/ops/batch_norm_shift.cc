@@ -28,7 +28,8 @@ void batch_norm_shift_cpu(const OpCall& call, std::span<const Tensor> operands,
 TESSERA_OP(batch_norm_shift) {
   return {
       .doc =
-          "shift[c] = (bias[c] - mean[c]) * scale[c] + beta[c]: what batch_norm leaves to be added, "
+          "shift[c] = (bias[c] - mean[c]) * scale[c] + beta[c]: what batch_norm leaves to be "
+          "added, "
           "with the bias of the product before it, if that has one.",
       .operands = {{"beta"}, {"mean"}, {"scale"}, {.name = "bias", .optional = true}},
       .rule = [](const OpCall& call) -> std::string {

@@ -25,7 +25,8 @@ RunTimes measure_runs(Program& program, std::span<const Tensor> inputs, int call
   RunTimes times;
   times.elapsed_seconds = watch.seconds();
   std::vector<double> all;
-  for (const std::vector<double>& some : of_callers) all.insert(all.end(), some.begin(), some.end());
+  for (const std::vector<double>& some : of_callers)
+    all.insert(all.end(), some.begin(), some.end());
   times.runs = std::ssize(all);
   times.best_seconds = *std::ranges::min_element(all);
   const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);

@@ -9,7 +9,7 @@
 namespace tessera {
 
 struct RunTimes {
-  int64_t runs = 0;           // of all callers
+  int64_t runs = 0;            // of all callers
   double elapsed_seconds = 0;  // from the first call's begin to the last one's end
   double median_seconds = 0;   // of one run
   double best_seconds = 0;

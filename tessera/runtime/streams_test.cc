@@ -36,7 +36,8 @@ TEST(Streams, EveryCallerGetsWhatItWouldGetAlone) {
     const Graph graph = RandomCnn(seed).graph();
     SCOPED_TRACE("seed " + std::to_string(seed) + "\n" + to_string(graph));
     const std::vector<Tensor> parameters = random_tensors(graph, graph.parameters, seed);
-    Program alone = Program::compile(graph, parameters, {.threads = 1 + static_cast<int>(seed % 2)});
+    Program alone =
+        Program::compile(graph, parameters, {.threads = 1 + static_cast<int>(seed % 2)});
     Program program = Program::compile(
         graph, parameters, {.threads = 3 + 3 * static_cast<int>(seed % 2), .streams = 3});
     constexpr size_t kCallers = 5;  // more than streams
@@ -48,7 +49,8 @@ TEST(Streams, EveryCallerGetsWhatItWouldGetAlone) {
     }
     std::vector<int> wrong(kCallers, 0);
     in_threads(kCallers, [&](size_t i) {
-      for (int run = 0; run < 6; ++run) wrong[i] += same_bits(program.run(inputs[i]), wanted[i]) ? 0 : 1;
+      for (int run = 0; run < 6; ++run)
+        wrong[i] += same_bits(program.run(inputs[i]), wanted[i]) ? 0 : 1;
     });
     EXPECT_EQ(wrong, std::vector<int>(kCallers, 0));
   }
@@ -99,9 +101,8 @@ TEST(Streams, AreRefusedWhereRunsCannotGoOnSideBySide) {
   EXPECT_NE(refusal(training, {.threads = 2, .streams = 2}).find("changes the parameter 'w'"),
             std::string::npos);
   run_world({.backend = "single"}, [&](Communicator& world) {
-    EXPECT_NE(
-        refusal(graph, {.threads = 2, .streams = 2, .world = &world}).find("one stream only"),
-        std::string::npos);
+    EXPECT_NE(refusal(graph, {.threads = 2, .streams = 2, .world = &world}).find("one stream only"),
+              std::string::npos);
   });
 }
 

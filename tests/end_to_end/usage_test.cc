@@ -31,6 +31,8 @@ TEST(Usage, AWrongCommandLineIsStatusTwoOnStderr) {
       {"eval", "lenet5", "--weights", "a", "--data", "b", "--batch", "0"},
       {"eval", "lenet5", "--weights", "a", "--data", "b", "--metrics", "acuracy"},
       {"eval", "lenet5", "--weights", "a", "--data", "b", "--threads", "-1"},
+      {"bench", "lenet5", "--threads", "2", "--streams", "3"},
+      {"bench", "lenet5", "--streams", "0"},
       {"explain", "lenet6"},
       {"explain", "lenet5", "--allow", "x"},
       {"explain", "lenet5(num_classes=7,num_classes=8)"},

@@ -1,6 +1,6 @@
 // What ops gave for the calls that were asked about last. Types follow from rules that are read as
-// text; a network asks for the same ones again and again: in its trace, in its passes, wherever it is
-// verified, and for blocks that are alike.
+// text; a network asks for the same ones again and again: in its trace, in its passes, wherever it
+// is verified, and for blocks that are alike.
 #pragma once
 
 #include <array>

@@ -59,8 +59,8 @@ class PreparedConv final : public ChannelsLastKernel {
     const float* pixels = in(operands, 0);
     if (conv_.pairs) pixels = rounded(source_, pixels);
     if (winograd_patch(weights_.packing()) > 0) {
-      run_winograd(winograd_of(conv_, winograd_patch(weights_.packing())), weights_.panels(), pixels,
-                   in(operands, 1), out(results));
+      run_winograd(winograd_of(conv_, winograd_patch(weights_.packing())), weights_.panels(),
+                   pixels, in(operands, 1), out(results));
     } else {
       run_window_conv(conv_, weights_.panels(), pixels, in(operands, 1), out(results));
     }
@@ -144,14 +144,13 @@ Packing fastest_packing(const OpCall& call, Simd simd, bool packs_every_run) {
   const double vectors = static_cast<double>(lanes(simd));
   const int64_t images = call.shape(0)[0];
   const double products = static_cast<double>(weight[0] * weight[1]);
-  constexpr double kPackingCycles = 10;     // of a vector of packed weights
+  constexpr double kPackingCycles = 10;  // of a vector of packed weights
   const auto cycles = [&](int64_t rows, int64_t points) {
     const double all = static_cast<double>(points) * products;  // weights
     const double packing = packs_every_run ? all / vectors * kPackingCycles : 0;
     const double read = packs_every_run ? 9 * products : all;
-    return packing +
-           std::max(static_cast<double>(rows) * all / (2 * vectors) * kTileOverhead,
-                    read * sizeof(float) / kBytesPerCycle);
+    return packing + std::max(static_cast<double>(rows) * all / (2 * vectors) * kTileOverhead,
+                              read * sizeof(float) / kBytesPerCycle);
   };
   Packing fastest = Packing::kTiles;
   double least = cycles(images * window.y.output * window.x.output, 9);

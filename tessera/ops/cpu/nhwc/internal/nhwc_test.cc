@@ -7,9 +7,7 @@
 #include <random>
 
 #include "tessera/ops/cpu/bf16/internal/pairs.h"
-#include "tessera/ops/cpu/nhwc/internal/packed_weights.h"
-#include "tessera/ops/cpu/nhwc/internal/window_conv.h"
-#include "tessera/ops/cpu/nhwc/internal/winograd.h"
+#include "tessera/ops/cpu/nhwc/internal/conv_kernel.h"
 #include "tessera/ops/cpu/raw/internal/dot.h"
 #include "tessera/ops/cpu/raw/internal/raw_conv.h"
 
@@ -167,24 +165,6 @@ std::vector<float> results_of(const Case& made) {
       static_cast<size_t>(made.conv.images * made.conv.out_pixels() * made.conv.out_pitch), 77.0F);
 }
 
-WinogradConv as_winograd(const WindowConv& from) {
-  WinogradConv conv;
-  conv.simd = from.simd;
-  conv.images = from.images;
-  conv.in_height = from.window.y.input;
-  conv.in_width = from.window.x.input;
-  conv.in_channels = conv.in_pitch = from.in_channels;
-  conv.out_height = from.window.y.output;
-  conv.out_width = from.window.x.output;
-  conv.out_channels = from.out_channels;
-  conv.out_pitch = from.out_pitch;
-  conv.pad_top = from.window.y.pad_begin;
-  conv.pad_left = from.window.x.pad_begin;
-  conv.end = from.end;
-  conv.threads = from.threads;
-  return conv;
-}
-
 TEST(Nhwc, WindowsAreSumsOverTheirTaps) {
   for (const Simd simd : present()) {
     for (uint32_t seed = 0; seed < 200; ++seed) {
@@ -238,6 +218,28 @@ TEST(Nhwc, PairsOfBf16GiveTheSumsOfWhatWasRounded) {
   }
 }
 
+/// Weights as a mapped file has them: at any byte, and nothing behind them.
+class Stored {
+ public:
+  Stored(const std::vector<float>& weights, size_t offset)
+      : bytes_(weights.size() * sizeof(float) + offset), offset_(offset) {
+    std::memcpy(bytes_.data() + offset, weights.data(), weights.size() * sizeof(float));
+  }
+  const LooseFloat* floats() const {
+    return reinterpret_cast<const LooseFloat*>(bytes_.data() + offset_);
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+  size_t offset_;
+};
+
+/// Each output channel's weights by its scale.
+void multiply(std::vector<float>& weights, const std::vector<float>& scale) {
+  const size_t filter = weights.size() / scale.size();
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] *= scale[i / filter];
+}
+
 TEST(Nhwc, StoredWeightsGiveTheSameSumsWhereverTheyLie) {
   for (const Simd simd : present()) {
     int compared = 0;
@@ -247,13 +249,9 @@ TEST(Nhwc, StoredWeightsGiveTheSameSumsWhereverTheyLie) {
       if (made.conv.out_channels % kDotOuts != 0 || made.conv.in_is_plain) continue;
       const std::vector<float> scale = maker.floats(made.conv.out_channels);
       std::vector<float> found = results_of(made);
-      std::vector<std::byte> stored(made.weights.size() * sizeof(float) + 3);
-      const size_t offset = seed % 4;
-      std::memcpy(stored.data() + offset, made.weights.data(), stored.size() - 3);
-      const auto* weights = reinterpret_cast<const LooseFloat*>(stored.data() + offset);
-      run_raw_conv(made.conv, made.in.data(), {weights, scale.data()}, found.data());
-      const size_t filter = made.weights.size() / scale.size();
-      for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
+      const Stored stored(made.weights, seed % 4);
+      run_raw_conv(made.conv, made.in.data(), {stored.floats(), scale.data()}, found.data());
+      multiply(made.weights, scale);
       ASSERT_LT(difference(made, found), 1e-5) << "seed " << seed << " " << to_string(simd);
       ++compared;
     }
@@ -268,10 +266,26 @@ TEST(Nhwc, WinogradGivesTheSameSums) {
       const Packing packing = seed % 3 == 0 ? Packing::kWinograd2 : Packing::kWinograd4;
       const PackedWeights format = format_of(made, packing);
       std::vector<float> found = results_of(made);
-      WinogradConv conv = as_winograd(made.conv);
-      conv.patch = winograd_patch(packing);
-      run_winograd(conv, format.panels(), made.in.data(), packed(made, format).data(),
-                   found.data());
+      run_winograd(winograd_of(made.conv, winograd_patch(packing)), format.panels(), made.in.data(),
+                   packed(made, format).data(), found.data());
+      ASSERT_LT(difference(made, found), 6e-5) << "seed " << seed << " " << to_string(simd);
+    }
+  }
+}
+
+TEST(Nhwc, WinogradPacksStoredWeightsAsTheyAreWanted) {
+  for (const Simd simd : present()) {
+    for (uint32_t seed = 0; seed < 200; ++seed) {
+      Maker maker(seed);
+      Case made = maker.conv(simd, true);
+      const std::vector<float> scale = maker.floats(made.conv.out_channels);
+      const Stored stored(made.weights, seed % 4);
+      const Packing packing = seed % 3 == 0 ? Packing::kWinograd2 : Packing::kWinograd4;
+      std::vector<float> found = results_of(made);
+      run_winograd(winograd_of(made.conv, winograd_patch(packing)),
+                   format_of(made, packing).panels(), made.in.data(),
+                   RawWeights{stored.floats(), scale.data()}, found.data());
+      multiply(made.weights, scale);
       ASSERT_LT(difference(made, found), 6e-5) << "seed " << seed << " " << to_string(simd);
     }
   }
@@ -287,8 +301,7 @@ TEST(Nhwc, PackingScaledIsPackingWhatWasScaled) {
       const PackedWeights format = format_of(made, seed % 2 == 0 ? winograd : Packing::kTiles);
       std::vector<float> found(static_cast<size_t>(format.byte_count()) / sizeof(float), 77.0F);
       format.pack({made.weights.data(), scale.data()}, found.data());
-      const size_t filter = made.weights.size() / scale.size();
-      for (size_t i = 0; i < made.weights.size(); ++i) made.weights[i] *= scale[i / filter];
+      multiply(made.weights, scale);
       ASSERT_EQ(found, packed(made, format)) << "seed " << seed << " " << to_string(simd);
     }
   }

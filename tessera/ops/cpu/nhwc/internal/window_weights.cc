@@ -32,9 +32,9 @@ class PanelPacker {
     return to_ + (k % filter_.taps * filter_.channels + k / filter_.taps) * width_;
   }
 
-  /// Products [k, k + 8 * kCount): of each eight filters all of them, one after the other. Filters are
-  /// often a multiple of the first cache's ways apart, where a line of each does not stay until it
-  /// is wanted again.
+  /// Products [k, k + 8 * kCount): of each eight filters all of them, one after the other. Filters
+  /// are often a multiple of the first cache's ways apart, where a line of each does not stay until
+  /// it is wanted again.
   template <int kCount>
   void pack_eights(int64_t k) const {
     float* rows[8 * kCount];

@@ -252,8 +252,7 @@ int64_t products_size(const WinogradConv& conv, const Panels& panels, int64_t ca
 /// Panel `p`; where weights are not packed yet it is packed now, to `memory`.
 WinogradPanel weights_of(const Work& work, size_t p, float* memory) {
   const WinogradConv& conv = work.conv;
-  if (work.packed != nullptr)
-    return winograd_panel(work.panels, p, conv.in_channels, work.packed);
+  if (work.packed != nullptr) return winograd_panel(work.panels, p, conv.in_channels, work.packed);
   return pack_winograd_panel(work.panels, p, conv.in_channels, conv.patch, work.raw, memory);
 }
 
@@ -270,8 +269,8 @@ void run_patches(const Work& work, int64_t begin, int64_t end) {
     block.count = std::min(capacity, end - block.begin);
     transform_block(work, block, 0, block.count);
     for (size_t p = 0; p < work.panels.size(); ++p) {
-      multiply_panel(work, p, p + 1 < work.panels.size() ? p + 1 : 0,
-                     weights_of(work, p, nullptr), block);
+      multiply_panel(work, p, p + 1 < work.panels.size() ? p + 1 : 0, weights_of(work, p, nullptr),
+                     block);
       finish_panel(work, p, block);
     }
   }
@@ -290,8 +289,8 @@ int64_t panel_memory_size(const Work& work, int64_t patches) {
 }
 
 /// Threads share the patches' points and take panels apart, so that each reads its own part of the
-/// weights only: where patches are few, and where a panel is packed for all of them. Patches are cut
-/// too where panels are few, `cuts` times.
+/// weights only: where patches are few, and where a panel is packed for all of them. Patches are
+/// cut too where panels are few, `cuts` times.
 void run_by_panels(const Work& work, int64_t cuts) {
   const WinogradConv& conv = work.conv;
   const int64_t patches = conv.patches();
@@ -306,8 +305,8 @@ void run_by_panels(const Work& work, int64_t cuts) {
   const auto count = static_cast<int64_t>(work.panels.size());
   parallel_parts(count * cuts, count * cuts, conv.threads, [&](int64_t begin, int64_t end) {
     PanelMemory own;
-    own.products = &scratch_owner() == caller ? memory + shared
-                                              : scratch(panel_memory_size(work, patches));
+    own.products =
+        &scratch_owner() == caller ? memory + shared : scratch(panel_memory_size(work, patches));
     own.weights = own.products + products_size(conv, work.panels, patches);
     for (int64_t i = begin; i < end; ++i) {
       const auto panel = static_cast<size_t>(i / cuts);

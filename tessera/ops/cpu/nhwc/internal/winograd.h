@@ -29,8 +29,8 @@ struct WinogradConv {
   int64_t patches() const { return images * patch_rows() * patch_columns(); }
 };
 
-/// By weights that are packed (winograd_weights.h), or as they are stored: each panel is packed when
-/// it is wanted, to where it stays while its patches go by.
+/// By weights that are packed (winograd_weights.h), or as they are stored: each panel is packed
+/// when it is wanted, to where it stays while its patches go by.
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,
                   const float* packed, float* out);
 void run_winograd(const WinogradConv& conv, const Panels& panels, const float* in,

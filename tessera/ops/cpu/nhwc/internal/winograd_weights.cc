@@ -14,7 +14,7 @@ namespace tessera::internal {
 namespace {
 
 constexpr int64_t kTaps = 9;
-constexpr int kFilters = 16;         // that are transformed together
+constexpr int kFilters = 16;          // that are transformed together
 constexpr int64_t kChannelGroup = 8;  // input channels whose taps are gathered together
 
 }  // namespace
