@@ -4,35 +4,11 @@
 #include <cstdlib>
 #include <string>
 
-#if defined(__clang__)
-#define TESSERA_UNROLL _Pragma("unroll")
-#else
-#define TESSERA_UNROLL _Pragma("GCC unroll 16")
-#endif
-
-#if defined(__x86_64__)
-namespace tessera::internal::avx2 {
-namespace {
-#define TESSERA_LANES 8
-#define TESSERA_TARGET __attribute__((target("avx2,fma")))
-#include "tessera/ops/cpu/internal/direct_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace tessera::internal::avx2
-
-namespace tessera::internal::avx512 {
-namespace {
-#define TESSERA_LANES 16
-#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
-#include "tessera/ops/cpu/internal/direct_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace tessera::internal::avx512
-#endif
-
 namespace tessera::internal {
+
+#define TESSERA_SIMD_BODY "tessera/ops/cpu/internal/direct_body.inc"
+#include "tessera/ops/cpu/internal/each_simd.inc"
+
 namespace {
 
 Simd detect() {

@@ -77,7 +77,7 @@ std::string PackedWeights::to_string() const {
 
 int64_t PackedWeights::byte_count() const {
   const int64_t patch = winograd_patch(packing_);
-  const int64_t floats = patch > 0 ? winograd_weight_size(panels_, shape_[1], patch)
+  const int64_t floats = patch > 0 ? winograd_weight_size(panels_, {shape_[1], patch})
                                    : window_weight_size(panels_, floats_per_tap(), taps());
   return floats * int64_t{sizeof(float)};
 }
@@ -92,7 +92,7 @@ void PackedWeights::pack(const RawWeights& raw, float* packed) const {
       return pack_window_weights(panels_, shape_[1], taps(), raw, packed);
     case Packing::kWinograd4:
     case Packing::kWinograd2:
-      return pack_winograd_weights(panels_, shape_[1], winograd_patch(packing_), raw, packed);
+      return pack_winograd_weights(panels_, {shape_[1], winograd_patch(packing_)}, raw, packed);
     case Packing::kPairs:
       return pack_pair_weights(panels_, shape_[1], taps(), raw, packed);
   }

@@ -7,27 +7,10 @@
 
 namespace tessera::internal {
 
+#define TESSERA_SIMD_BODY "tessera/ops/cpu/nhwc/internal/pixels_body.inc"
+#include "tessera/ops/cpu/internal/each_simd.inc"
+
 #if defined(__x86_64__)
-namespace avx2 {
-namespace {
-#define TESSERA_LANES 8
-#define TESSERA_TARGET __attribute__((target("avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/pixels_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace avx2
-
-namespace avx512 {
-namespace {
-#define TESSERA_LANES 16
-#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/pixels_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace avx512
-
 void max_of_pixels(Simd simd, const Pixels& pixels, float* out) {
   (simd == Simd::kAvx512 ? avx512::max_of_pixels : avx2::max_of_pixels)(pixels, out);
 }

@@ -10,38 +10,15 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__clang__)
-#define TESSERA_UNROLL _Pragma("unroll")
-#else
-#define TESSERA_UNROLL _Pragma("GCC unroll 16")
-#endif
+namespace tessera::internal {
+
+#define TESSERA_PAIRS 0
+#define TESSERA_SIMD_BODY "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
+#include "tessera/ops/cpu/internal/each_simd.inc"
+#undef TESSERA_PAIRS
 
 #if defined(__x86_64__)
-namespace tessera::internal::avx2 {
-namespace {
-#define TESSERA_LANES 8
-#define TESSERA_PAIRS 0
-#define TESSERA_TARGET __attribute__((target("avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_PAIRS
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace tessera::internal::avx2
-
-namespace tessera::internal::avx512 {
-namespace {
-#define TESSERA_LANES 16
-#define TESSERA_PAIRS 0
-#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/tiles_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_PAIRS
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace tessera::internal::avx512
-
-namespace tessera::internal::avx2_pairs {
+namespace avx2_pairs {
 namespace {
 #define TESSERA_LANES 8
 #define TESSERA_PAIRS 1
@@ -51,9 +28,9 @@ namespace {
 #undef TESSERA_PAIRS
 #undef TESSERA_TARGET
 }  // namespace
-}  // namespace tessera::internal::avx2_pairs
+}  // namespace avx2_pairs
 
-namespace tessera::internal::avx512_pairs {
+namespace avx512_pairs {
 namespace {
 #define TESSERA_LANES 16
 #define TESSERA_PAIRS 1
@@ -63,10 +40,9 @@ namespace {
 #undef TESSERA_PAIRS
 #undef TESSERA_TARGET
 }  // namespace
-}  // namespace tessera::internal::avx512_pairs
+}  // namespace avx512_pairs
 #endif
 
-namespace tessera::internal {
 namespace {
 
 constexpr int kMostVectors = 4;

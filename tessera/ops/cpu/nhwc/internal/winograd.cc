@@ -6,12 +6,6 @@
 #include "tessera/ops/cpu/internal/parallel.h"
 #include "tessera/ops/cpu/nhwc/internal/scratch.h"
 
-#if defined(__clang__)
-#define TESSERA_UNROLL _Pragma("unroll")
-#else
-#define TESSERA_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 namespace tessera::internal {
 namespace {
 
@@ -39,27 +33,8 @@ struct PatchOut {
 
 }  // namespace
 
-#if defined(__x86_64__)
-namespace avx2 {
-namespace {
-#define TESSERA_LANES 8
-#define TESSERA_TARGET __attribute__((target("avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/winograd_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace avx2
-
-namespace avx512 {
-namespace {
-#define TESSERA_LANES 16
-#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/winograd_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace avx512
-#endif
+#define TESSERA_SIMD_BODY "tessera/ops/cpu/nhwc/internal/winograd_body.inc"
+#include "tessera/ops/cpu/internal/each_simd.inc"
 
 namespace {
 
@@ -149,36 +124,49 @@ void transform_block(const Work& work, const Block& block, int64_t begin, int64_
   }
 }
 
+WinogradFilters filters_of(const WinogradConv& conv) {
+  return {conv.in_channels, conv.patch};
+}
+
+/// A panel that a thread multiplies by, and the one after it, as far as is known.
+struct Turn {
+  size_t panel = 0;
+  size_t next = 0;
+  WinogradPanel weights;  // of the panel
+};
+
+struct Coming {
+  const LooseFloat* from;
+  int64_t floats;
+};
+
 /// What is fetched while a panel is multiplied at a point: its weights at the next one. At the last
-/// point those of panel `next` at the first; where weights are not packed yet a share of panel
-/// `next` at every point, as it is stored.
-Ahead coming(const Work& work, size_t p, size_t next, const WinogradPanel& panel, int64_t point,
-             int64_t tile, int64_t tiles) {
-  const WinogradConv& conv = work.conv;
-  const int64_t inner = conv.in_channels;
-  const bool is_last = point + 1 == conv.points();
-  const LooseFloat* from = panel.weights + (point + 1) * panel.point_pitch;
-  int64_t floats = work.panels.width_of(p) * inner;
+/// point those of the next panel at the first; where weights are not packed yet a share of the next
+/// panel at every point, as it is stored.
+Coming coming(const Work& work, const Turn& turn, int64_t point) {
+  const Panels& panels = work.panels;
+  const int64_t inner = work.conv.in_channels;
+  const int64_t points = work.conv.points();
   if (work.packed == nullptr) {
-    const int64_t filters = work.panels[next].columns * inner * 9;
-    floats = filters / conv.points();
-    from = work.raw.weights + work.panels[next].begin * inner * 9 + point * floats;
-  } else if (is_last) {
-    from = winograd_panel(work.panels, next, inner, work.packed).weights;
-    floats = work.panels.width_of(next) * inner;
+    const LooseFloat* filters = work.raw.weights + panels[turn.next].begin * inner * 9;
+    const int64_t share = panels[turn.next].columns * inner * 9 / points;
+    return {filters + point * share, share};
   }
-  return fetch_part(from, floats * int64_t{sizeof(float)}, tile, tiles, inner);
+  if (point + 1 < points) {
+    return {turn.weights.weights + (point + 1) * turn.weights.point_pitch,
+            panels.width_of(turn.panel) * inner};
+  }
+  return {winograd_panel(panels, turn.next, filters_of(work.conv), work.packed).weights,
+          panels.width_of(turn.next) * inner};
 }
 
 /// The products of one panel of output channels at all points: [point][patch][channel of panel].
-/// `next` is the panel that this thread multiplies by after it, as far as is known.
-void multiply_panel(const Work& work, size_t p, size_t next, const WinogradPanel& weights,
-                    const Block& block) {
+void multiply_panel(const Work& work, const Turn& turn, const Block& block) {
   const WinogradConv& conv = work.conv;
-  const Panels& panels = work.panels;
-  const Panels::Panel& panel = panels[p];
+  const Panels::Panel& panel = work.panels[turn.panel];
   const int64_t width = panel.vectors * lanes(conv.simd);
-  const int64_t tiles = (block.count + panels.most_rows(p) - 1) / panels.most_rows(p);
+  const int64_t most_rows = work.panels.most_rows(turn.panel);
+  const int64_t tiles = (block.count + most_rows - 1) / most_rows;
   const float* rows[kMostTileRows];
   Tile tile;
   tile.rows = rows;
@@ -186,11 +174,13 @@ void multiply_panel(const Work& work, size_t p, size_t next, const WinogradPanel
   tile.out_pitch = width;
   tile.columns = width;
   for (int64_t point = 0; point < conv.points(); ++point) {
-    tile.weights = weights.weights + point * weights.point_pitch;
+    tile.weights = turn.weights.weights + point * turn.weights.point_pitch;
     const float* from = block.points + point * block.point_pitch();
     float* to = block.products + point * pitch_of(block.capacity * width);
+    const Coming ahead = coming(work, turn, point);
     for (int64_t t = 0; t < tiles; ++t) {
-      tile.ahead = coming(work, p, next, weights, point, t, tiles);
+      tile.ahead =
+          fetch_part(ahead.from, ahead.floats * int64_t{sizeof(float)}, t, tiles, tile.inner);
       const int64_t first = block.count * t / tiles;
       const int64_t count = block.count * (t + 1) / tiles - first;
       for (int64_t r = 0; r < count; ++r) rows[r] = from + (first + r) * block.in_row;
@@ -251,9 +241,9 @@ int64_t products_size(const WinogradConv& conv, const Panels& panels, int64_t ca
 
 /// Panel `p`; where weights are not packed yet it is packed now, to `memory`.
 WinogradPanel weights_of(const Work& work, size_t p, float* memory) {
-  const WinogradConv& conv = work.conv;
-  if (work.packed != nullptr) return winograd_panel(work.panels, p, conv.in_channels, work.packed);
-  return pack_winograd_panel(work.panels, p, conv.in_channels, conv.patch, work.raw, memory);
+  const WinogradFilters filters = filters_of(work.conv);
+  if (work.packed != nullptr) return winograd_panel(work.panels, p, filters, work.packed);
+  return pack_winograd_panel(work.panels, p, filters, work.raw, memory);
 }
 
 void run_patches(const Work& work, int64_t begin, int64_t end) {
@@ -269,8 +259,8 @@ void run_patches(const Work& work, int64_t begin, int64_t end) {
     block.count = std::min(capacity, end - block.begin);
     transform_block(work, block, 0, block.count);
     for (size_t p = 0; p < work.panels.size(); ++p) {
-      multiply_panel(work, p, p + 1 < work.panels.size() ? p + 1 : 0, weights_of(work, p, nullptr),
-                     block);
+      const size_t next = p + 1 < work.panels.size() ? p + 1 : 0;
+      multiply_panel(work, {p, next, weights_of(work, p, nullptr)}, block);
       finish_panel(work, p, block);
     }
   }
@@ -285,7 +275,7 @@ struct PanelMemory {
 int64_t panel_memory_size(const Work& work, int64_t patches) {
   const int64_t products = products_size(work.conv, work.panels, patches);
   if (work.packed != nullptr) return products;
-  return products + winograd_panel_size(work.panels, work.conv.in_channels, work.conv.patch);
+  return products + winograd_panel_size(work.panels, filters_of(work.conv));
 }
 
 /// Threads share the patches' points and take panels apart, so that each reads its own part of the
@@ -317,7 +307,7 @@ void run_by_panels(const Work& work, int64_t cuts) {
       part.products = own.products;
       if (part.count == 0) continue;
       const auto next = static_cast<size_t>(std::min(i + 1, count * cuts - 1) / cuts);
-      multiply_panel(work, panel, next, weights_of(work, panel, own.weights), part);
+      multiply_panel(work, {panel, next, weights_of(work, panel, own.weights)}, part);
       finish_panel(work, panel, part);
     }
   });

@@ -4,12 +4,6 @@
 
 #include "tessera/ops/cpu/internal/parallel.h"
 
-#if defined(__clang__)
-#define TESSERA_UNROLL _Pragma("unroll")
-#else
-#define TESSERA_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 namespace tessera::internal {
 namespace {
 
@@ -19,38 +13,18 @@ constexpr int64_t kChannelGroup = 8;  // input channels whose taps are gathered 
 
 }  // namespace
 
-#if defined(__x86_64__)
-namespace avx2 {
-namespace {
-#define TESSERA_LANES 8
-#define TESSERA_TARGET __attribute__((target("avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/winograd_weights_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace avx2
-
-namespace avx512 {
-namespace {
-#define TESSERA_LANES 16
-#define TESSERA_TARGET __attribute__((target("avx512f,avx2,fma")))
-#include "tessera/ops/cpu/nhwc/internal/winograd_weights_body.inc"
-#undef TESSERA_LANES
-#undef TESSERA_TARGET
-}  // namespace
-}  // namespace avx512
-#endif
+#define TESSERA_SIMD_BODY "tessera/ops/cpu/nhwc/internal/winograd_weights_body.inc"
+#include "tessera/ops/cpu/internal/each_simd.inc"
 
 namespace {
 
 class PanelPacker {
  public:
-  PanelPacker(const Panels& panels, size_t p, int64_t in_channels, int64_t patch,
-              const RawWeights& raw)
+  PanelPacker(const Panels& panels, size_t p, const WinogradFilters& filters, const RawWeights& raw)
       : panel_(panels[p]),
         width_(panels.width_of(p)),
-        in_channels_(in_channels),
-        patch_(patch),
+        in_channels_(filters.in_channels),
+        patch_(filters.patch),
         raw_(raw),
         simd_(panels.simd()) {}
 
@@ -132,40 +106,42 @@ int64_t own_point_pitch(int64_t width, int64_t in_channels) {
 
 }  // namespace
 
-int64_t winograd_weight_size(const Panels& panels, int64_t in_channels, int64_t patch) {
-  return winograd_points(patch) * panels.width() * in_channels;
+int64_t winograd_weight_size(const Panels& panels, const WinogradFilters& filters) {
+  return filters.points() * panels.width() * filters.in_channels;
 }
 
-WinogradPanel winograd_panel(const Panels& panels, size_t p, int64_t in_channels,
+WinogradPanel winograd_panel(const Panels& panels, size_t p, const WinogradFilters& filters,
                              const float* packed) {
-  return {packed + panels.width_before(p) * in_channels, panels.width() * in_channels};
+  return {packed + panels.width_before(p) * filters.in_channels,
+          panels.width() * filters.in_channels};
 }
 
-void pack_winograd_weights(const Panels& panels, int64_t in_channels, int64_t patch,
+void pack_winograd_weights(const Panels& panels, const WinogradFilters& filters,
                            const RawWeights& raw, float* packed) {
-  const int64_t point_pitch = panels.width() * in_channels;
-  const int64_t groups = (in_channels + kChannelGroup - 1) / kChannelGroup;
-  const double work = static_cast<double>(point_pitch * winograd_points(patch));
+  const int64_t point_pitch = panels.width() * filters.in_channels;
+  const int64_t groups = (filters.in_channels + kChannelGroup - 1) / kChannelGroup;
+  const double work = static_cast<double>(point_pitch * filters.points());
   parallel_ranges(groups, worthwhile_threads(work, groups), [&](int64_t begin, int64_t end) {
     const int64_t first = begin * kChannelGroup;
-    const int64_t last = std::min(in_channels, end * kChannelGroup);
+    const int64_t last = std::min(filters.in_channels, end * kChannelGroup);
     for (size_t p = 0; p < panels.size(); ++p) {
-      float* to = packed + panels.width_before(p) * in_channels + first * panels.width_of(p);
-      PanelPacker(panels, p, in_channels, patch, raw).pack(first, last, to, point_pitch);
+      float* to =
+          packed + panels.width_before(p) * filters.in_channels + first * panels.width_of(p);
+      PanelPacker(panels, p, filters, raw).pack(first, last, to, point_pitch);
     }
   });
 }
 
-int64_t winograd_panel_size(const Panels& panels, int64_t in_channels, int64_t patch) {
+int64_t winograd_panel_size(const Panels& panels, const WinogradFilters& filters) {
   int64_t widest = 0;
   for (size_t p = 0; p < panels.size(); ++p) widest = std::max(widest, panels.width_of(p));
-  return winograd_points(patch) * own_point_pitch(widest, in_channels);
+  return filters.points() * own_point_pitch(widest, filters.in_channels);
 }
 
-WinogradPanel pack_winograd_panel(const Panels& panels, size_t p, int64_t in_channels,
-                                  int64_t patch, const RawWeights& raw, float* to) {
-  const int64_t point_pitch = own_point_pitch(panels.width_of(p), in_channels);
-  PanelPacker(panels, p, in_channels, patch, raw).pack(0, in_channels, to, point_pitch);
+WinogradPanel pack_winograd_panel(const Panels& panels, size_t p, const WinogradFilters& filters,
+                                  const RawWeights& raw, float* to) {
+  const int64_t point_pitch = own_point_pitch(panels.width_of(p), filters.in_channels);
+  PanelPacker(panels, p, filters, raw).pack(0, filters.in_channels, to, point_pitch);
   return {to, point_pitch};
 }
 
