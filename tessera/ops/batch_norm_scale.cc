@@ -1,8 +1,10 @@
 #include <cmath>
 
 #include "tessera/ops/define_op.h"
+#include "tessera/ops/internal/gradients.h"
 #include "tessera/ops/internal/norm/batch_groups.h"
 #include "tessera/ops/internal/numeric.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -22,16 +24,27 @@ void batch_norm_scale_cpu(const OpCall& call, std::span<const Tensor> operands,
   });
 }
 
+Gradients batch_norm_scale_gradient(const GradientCall& call) {
+  const Value gamma = call.operands[0];
+  const Value shifted =
+      add(call.operands[1], internal::scalar(call.attr<double>("epsilon"), gamma));
+  const Value g = call.gradient();
+  return {div(g, sqrt(shifted)),
+          div(mul(g, call.results[0]), mul(shifted, internal::scalar(-2, gamma)))};
+}
+
 }  // namespace
 
 TESSERA_OP(batch_norm_scale) {
   return {
+      .mindspore_name = "BatchNorm",
       .doc =
           "scale[c] = gamma[c] / sqrt(variance[c] + epsilon): what batch_norm multiplies by, for "
           "the weights before it.",
       .operands = {{"gamma"}, {"variance"}},
       .attrs = {internal::norm_epsilon_attr()},
       .rule = OpDef::fixed_rule("d0, d0 -> d0"),
+      .gradient = batch_norm_scale_gradient,
       .kernels = {reference(batch_norm_scale_cpu)},
       .examples = {{.shapes = {{6}, {6}}, .positive = true},
                    {.shapes = {{5}, {5}}, .attrs = {{"epsilon", 1e-3}}, .positive = true}},

@@ -1,5 +1,7 @@
+#include "tessera/graph/gradient.h"
 #include "tessera/ops/define_op.h"
 #include "tessera/ops/internal/numeric.h"
+#include "tessera/ops/ops.h"
 
 namespace tessera {
 namespace {
@@ -23,10 +25,21 @@ void batch_norm_shift_cpu(const OpCall& call, std::span<const Tensor> operands,
   });
 }
 
+Gradients batch_norm_shift_gradient(const GradientCall& call) {
+  const Value mean = call.operands[1], scale = call.operands[2], g = call.gradient();
+  const bool has_bias = call.operands.size() > 3;
+  const Value of_bias = mul(g, scale);
+  const Value centred = has_bias ? sub(call.operands[3], mean) : neg(mean);
+  Gradients gradients = {g, neg(of_bias), mul(g, centred)};
+  if (has_bias) gradients.push_back(of_bias);
+  return gradients;
+}
+
 }  // namespace
 
 TESSERA_OP(batch_norm_shift) {
   return {
+      .mindspore_name = "BatchNorm",
       .doc =
           "shift[c] = (bias[c] - mean[c]) * scale[c] + beta[c]: what batch_norm leaves to be "
           "added, "
@@ -35,6 +48,7 @@ TESSERA_OP(batch_norm_shift) {
       .rule = [](const OpCall& call) -> std::string {
         return call.operand_count() > 3 ? "d0, d0, d0, d0 -> d0" : "d0, d0, d0 -> d0";
       },
+      .gradient = batch_norm_shift_gradient,
       .kernels = {reference(batch_norm_shift_cpu)},
       .examples = {{.shapes = {{6}, {6}, {6}}}, {.shapes = {{5}, {5}, {5}, {5}}}},
   };
