@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "tessera/base/text.h"
 #include "tessera/model/rank_memory.h"
@@ -98,7 +99,7 @@ Graph ready_to_place(const Graph& network, const RunOptions& options) {
   // Strategies name batch_norm's parameters.
   const bool by_name =
       options.place.mode == PlaceMode::kMindSpore || options.shard_operators != nullptr;
-  if (!by_name) graph = fold_batch_norm(graph);
+  if (!by_name) graph = fold_batch_norm(std::move(graph));
   graph = split_ends(graph);
   if (options.shard_operators != nullptr) options.shard_operators(graph);
   return graph;

@@ -6,6 +6,6 @@
 
 namespace tessera {
 
-Graph drop_dead(const Graph& graph);
+Graph drop_dead(Graph graph);
 
 }  // namespace tessera

@@ -64,7 +64,7 @@ bool takes_batch_norm(const Node* node, const Graph& graph) {
 
 }  // namespace
 
-Graph fold_batch_norm(const Graph& graph) {
+Graph fold_batch_norm(Graph graph) {
   internal::Rewriter rewriter(graph);
   const std::vector<int> uses = internal::use_counts(graph);
   const std::vector<bool> known = internal::known_values(graph);

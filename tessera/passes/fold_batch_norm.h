@@ -11,6 +11,6 @@
 
 namespace tessera {
 
-Graph fold_batch_norm(const Graph& graph);
+Graph fold_batch_norm(Graph graph);
 
 }  // namespace tessera

@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-Graph fold_constants(const Graph& graph) {
+Graph fold_constants(Graph graph) {
   const bool any = std::ranges::any_of(graph.nodes, [&](const Node& node) {
     return std::ranges::all_of(node.operands,
                                [&](ValueId id) { return graph.constants.contains(id); });

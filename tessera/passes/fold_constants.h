@@ -5,6 +5,6 @@
 
 namespace tessera {
 
-Graph fold_constants(const Graph& graph);
+Graph fold_constants(Graph graph);
 
 }  // namespace tessera

@@ -136,7 +136,7 @@ class Fuser {
 
 }  // namespace
 
-Graph fuse(const Graph& graph) {
+Graph fuse(Graph graph) {
   return Fuser(graph).run();
 }
 

@@ -12,6 +12,6 @@
 
 namespace tessera {
 
-Graph fuse(const Graph& graph);
+Graph fuse(Graph graph);
 
 }  // namespace tessera

@@ -12,7 +12,7 @@ namespace tessera {
 struct Pass {
   std::string_view name;
   std::string_view doc;
-  Graph (*run)(const Graph&);
+  Graph (*run)(Graph graph);
 };
 
 /// The passes of inference, in order: fold constants, fold batch norm, fuse, drop dead nodes.

@@ -1,4 +1,5 @@
 #include <array>
+#include <utility>
 
 #include "tessera/passes/drop_dead.h"
 #include "tessera/passes/fold_batch_norm.h"
@@ -25,7 +26,7 @@ namespace {
 Graph run(Graph graph, std::span<const Pass> passes, bool verify_each) {
   for (const Pass& pass : passes) {
     const ErrorContext context([&] { return fmt::format("running pass '{}'", pass.name); });
-    graph = pass.run(graph);
+    graph = pass.run(std::move(graph));
     if (verify_each) verify(graph);
   }
   return graph;

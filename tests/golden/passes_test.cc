@@ -114,7 +114,7 @@ TEST(Passes, KeepTheResultsOfRandomNetworks) {
 }
 
 TEST(Passes, ErrorsNameThePass) {
-  const Pass broken{"broken", "", [](const Graph&) -> Graph {
+  const Pass broken{"broken", "", [](Graph) -> Graph {
                       Graph graph;
                       graph.outputs = {3};
                       return graph;

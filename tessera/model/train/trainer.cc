@@ -155,7 +155,7 @@ Trainer::Prepared Trainer::prepare(int64_t rows, StepPart part) {
   Graph graph = made.step.graph;
   const RunOptions& run = model_.options_;
   if (model_.spread_ == nullptr) {
-    graph = drop_dead(fuse(graph));
+    graph = drop_dead(fuse(std::move(graph)));
     made.inputs = internal::inputs_of(made.step, graph, nullptr);
   } else {
     const Placed placed = model_.spread_->place_training(made.step, shared_);
