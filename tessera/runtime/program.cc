@@ -62,8 +62,7 @@ struct Program::State {
 
   std::mutex mutex;
   std::condition_variable freed;
-  std::vector<internal::Stream*>
-      free;  // the one that ended last is taken first: its caches are warm
+  std::vector<internal::Stream*> free;  // the last one is taken first: its caches are warm
 
   const internal::Executor& first() const { return streams[0].lanes()[0].executors[0]; }
   /// Of all streams.
