@@ -69,26 +69,17 @@ void write_logits(const std::string& path, const Tensor& logits) {
              static_cast<std::streamsize>(bytes.size()));
 }
 
-/// The words that may follow the seven, as options.
-struct Mode {
-  bool deterministic = false;
-  bool once = false;
-  bool streams = false;
-};
-
-Mode mode_of(std::span<const std::string> words) {
-  Mode mode;
-  mode.deterministic = words.size() == 8 && words[7] == "deterministic";
-  mode.once = words.size() == 8 && words[7] == "once";
-  mode.streams = words.size() == 8 && words[7] == "streams";
-  require(words.size() == 7 || mode.deterministic || mode.once || mode.streams,
+/// The word that may follow the seven, or "".
+std::string mode_of(std::span<const std::string> words) {
+  const std::string mode = words.size() == 8 ? words[7] : "";
+  require(words.size() == 7 || mode == "deterministic" || mode == "once" || mode == "streams",
           "seven words wanted: MODEL BATCH THREADS SECONDS CKPT INPUT LOGITS; 'deterministic', "
           "'once' or 'streams' may follow");
   return mode;
 }
 
 void bench(std::span<const std::string> words) {
-  const Mode mode = mode_of(words);
+  const std::string mode = mode_of(words);
   const Stopwatch watch;
   const ModelSpec model = model_called(words[0]);
   const int64_t batch = bench::positive(words[1]);
@@ -97,11 +88,11 @@ void bench(std::span<const std::string> words) {
   const Tensor input = read_input(words[5], shape);
   const Stopwatch setup;
   const int threads = static_cast<int>(bench::positive(words[2]));
-  const int streams = mode.streams ? threads : 1;
+  const int streams = mode == "streams" ? threads : 1;
   Program program = prepare(model, input, words[4],
                             {.threads = threads,
-                             .deterministic = mode.deterministic,
-                             .runs_once = mode.once,
+                             .deterministic = mode == "deterministic",
+                             .runs_once = mode == "once",
                              .streams = streams});
   const Tensor logits = program.run({&input, 1})[0];
   const double setup_seconds = setup.seconds();
@@ -112,7 +103,7 @@ void bench(std::span<const std::string> words) {
   const double seconds = parse_double(words[3]).value_or(1.0);
   measure_runs(program, {&input, 1}, streams, seconds / 10);
   const RunTimes times = measure_runs(program, {&input, 1}, streams, seconds);
-  const double rate = mode.streams ? times.runs_per_second() : 1 / times.median_seconds;
+  const double rate = mode == "streams" ? times.runs_per_second() : 1 / times.median_seconds;
   std::cout << fmt::format(
       "{{\"images_per_s\": {:.1f}, \"latency_ms\": {:.5f}, \"setup_s\": {:.4f}, "
       "\"peak_rss_mib\": {:.1f}, \"wall_s\": {:.2f}}}\n",

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -18,6 +17,7 @@
 #include "tessera/base/stopwatch.h"
 #include "tessera/comm/communicator.h"
 #include "tessera/model/train/model_checkpoint.h"
+#include "tessera/runtime/measure_runs.h"
 
 namespace tessera {
 namespace {
@@ -34,11 +34,6 @@ struct Setting {
 struct Seconds {
   std::vector<double> saved, plain;
 };
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 /// The time from when all ranks begin until all have ended.
 template <typename Work>

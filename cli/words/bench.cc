@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -58,12 +57,6 @@ struct Figures {
     return streams == 1 ? 1 / runs.median_seconds : runs.runs_per_second();
   }
 };
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 /// Every step's median over runs of `seconds` together.
 std::vector<StepTime> step_medians(Program& program, const Tensor& x, double seconds) {

@@ -57,8 +57,8 @@ class Execution {
     for (const Read& read : plan_.reads)
       for (const size_t index : read.transfers) prepare(index);
     const int threads = thread_count(plan_.options.threads);
-    if (threads > 1)
-      for (auto& [file, mapped] : mappings_) mapped.pages->start(std::move(mapped.viewed));
+    for (auto& [file, mapped] : mappings_)
+      if (threads > 1 && !mapped.viewed.empty()) mapped.pages->start(std::move(mapped.viewed));
     const size_t scatters = scatters_.size();
     parallel_for(scatters + staged_.size(), threads, [&](size_t i) {
       if (i < scatters) {

@@ -147,10 +147,7 @@ std::vector<TensorType> infer_results(const OpDef& op, std::span<const TensorTyp
                                       const Attrs& attrs) {
   if (op.number == 0) return infer(op, operands, attrs);
   thread_local internal::InferredTypes inferred;
-  if (const auto* known = inferred.find(op, operands, attrs)) return *known;
-  std::vector<TensorType> results = infer(op, operands, attrs);
-  inferred.keep(op, operands, attrs, results);
-  return results;
+  return inferred.of(op, operands, attrs, infer);
 }
 
 std::vector<Tensor> evaluate(const OpDef& op, std::span<const Tensor> operands,

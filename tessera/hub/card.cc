@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "tessera/base/error.h"
@@ -20,6 +21,7 @@ using internal::YamlFault;
 using internal::YamlTree;
 
 constexpr std::array<std::string_view, 5> kFormats{"ckpt", "mindir", "air", "onnx", "mslite"};
+constexpr std::array<std::string_view, 3> kAssetKeys{"file-format", "asset-link", "asset-sha256"};
 constexpr size_t kLongestValue = 4096;
 
 std::string lower(std::string_view text) {
@@ -249,40 +251,36 @@ class Reader {
     }
   }
 
+  /// What the keys of an asset say, as they are written.
   struct AssetText {
-    std::string format, link, hash;
-    bool has_format = false, has_link = false, has_hash = false;
-    std::string first;  // key
+    std::map<std::string, std::string, std::less<>> values;  // by key, of kAssetKeys
+    std::string first;                                       // the key that it begins with
   };
 
   void read_asset(const YamlTree& tree, size_t number) {
     AssetText text;
     for (size_t i = 0; i < tree.items.size(); ++i) {
       const std::string name = known_spelling(tree.keys[i]);
-      const auto take = [&](std::string& value, bool& has) {
-        if (has && name == text.first && text.has_format && text.has_link && text.has_hash) {
-          note(tree.items[i].line, "asset {} gives '{}' twice; another asset is read from there on",
-               number, name);
-          add_asset(std::exchange(text, {}), tree.line, number);
-        } else if (has) {
-          note(tree.items[i].line, "asset {} gives '{}' twice; the last is taken", number, name);
-        }
-        if (text.first.empty()) text.first = name;
-        value = flow_text(tree.items[i]);
-        has = true;
-      };
-      if (name == "file-format") take(text.format, text.has_format);
-      if (name == "asset-link") take(text.link, text.has_link);
-      if (name == "asset-sha256") take(text.hash, text.has_hash);
+      if (std::find(kAssetKeys.begin(), kAssetKeys.end(), name) == kAssetKeys.end()) continue;
+      const bool is_whole = text.values.size() == kAssetKeys.size();
+      if (is_whole && name == text.first) {
+        note(tree.items[i].line, "asset {} gives '{}' twice; another asset is read from there on",
+             number, name);
+        add_asset(std::exchange(text, {}), tree.line, number);
+      } else if (text.values.contains(name)) {
+        note(tree.items[i].line, "asset {} gives '{}' twice; the last is taken", number, name);
+      }
+      if (text.first.empty()) text.first = name;
+      text.values[name] = flow_text(tree.items[i]);
     }
-    add_asset(text, tree.line, number);
+    add_asset(std::move(text), tree.line, number);
   }
 
-  void add_asset(const AssetText& text, int line, size_t number) {
+  void add_asset(AssetText text, int line, size_t number) {
     Asset asset;
-    asset.format = bare_format(text.format);
-    asset.link = bare_link(text.link);
-    read_hash(text.hash, asset);
+    asset.format = bare_format(text.values["file-format"]);
+    asset.link = bare_link(text.values["asset-link"]);
+    read_hash(text.values["asset-sha256"], asset);
     if (!asset.hash_reason.empty()) problem(line, "asset {}: {}", number, asset.hash_reason);
     if (const auto why = why_no_link(asset.link)) {
       asset.link_reason = asset.link.empty()

@@ -73,11 +73,11 @@ struct Transfer {
   bool takes_as_is = false;  // whatever Content-Encoding says
   bool is_packed = false;    // by a Content-Encoding
   uint64_t arrived = 0;
-
-  const std::string& version() const { return etag.empty() ? last_modified : etag; }
   bool has_begun = false;
   std::string refusal;        // why this side stopped the transfer
   std::exception_ptr thrown;  // by the sink
+
+  const std::string& version() const { return etag.empty() ? last_modified : etag; }
 };
 
 void read_content_range(std::string_view value, Transfer& transfer) {

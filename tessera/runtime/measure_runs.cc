@@ -1,12 +1,19 @@
 #include "tessera/runtime/measure_runs.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "tessera/base/parallel.h"
 #include "tessera/base/stopwatch.h"
 
 namespace tessera {
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
 
 RunTimes measure_runs(Program& program, std::span<const Tensor> inputs, int callers,
                       double seconds) {
@@ -29,9 +36,7 @@ RunTimes measure_runs(Program& program, std::span<const Tensor> inputs, int call
     all.insert(all.end(), some.begin(), some.end());
   times.runs = std::ssize(all);
   times.best_seconds = *std::ranges::min_element(all);
-  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-  std::ranges::nth_element(all, middle);
-  times.median_seconds = *middle;
+  times.median_seconds = median(std::move(all));
   return times;
 }
 

@@ -3,10 +3,14 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "tessera/runtime/program.h"
 
 namespace tessera {
+
+/// The middle one of values in their order, of an even number the upper one; there is one at least.
+double median(std::vector<double> values);
 
 struct RunTimes {
   int64_t runs = 0;            // of all callers

@@ -180,13 +180,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if data is not None:
             self.send_data(bytes(len(data)))
 
-    def serve_shift(self, name):
+    def half_then_range(self, name):
+        """A file and the begin of the range that is asked for, or None for it after an answer: half of the file and a cut."""
         data = self.read(name)
-        if data is None:
-            return
-        begin = self.asked_begin(len(data))
+        begin = None if data is None else self.asked_begin(len(data))
+        if data is not None and begin is None:
+            self.send_data(data, until=len(data) // 2)
+        return data, begin
+
+    def serve_shift(self, name):
+        data, begin = self.half_then_range(name)
         if begin is None:
-            return self.send_data(data, until=len(data) // 2)
+            return
         body = data[begin + 1 :]
         self.answer(206, body, [("Content-Range", f"bytes {begin + 1}-{len(data) - 1}/{len(data)}")])
 
@@ -211,12 +216,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve_pieces(self, name):
         """Half of the file and a cut, then at most 50,000 bytes of what is asked for."""
-        data = self.read(name)
-        if data is None:
-            return
-        begin = self.asked_begin(len(data))
+        data, begin = self.half_then_range(name)
         if begin is None:
-            return self.send_data(data, until=len(data) // 2)
+            return
         end = min(begin + 50_000, len(data))
         self.answer(206, data[begin:end], [("Content-Range", f"bytes {begin}-{end - 1}/{len(data)}")])
 

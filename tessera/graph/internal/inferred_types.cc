@@ -40,20 +40,17 @@ uint64_t hash_of(const OpDef& op, std::span<const TensorType> operands, const At
 
 }  // namespace
 
-const std::vector<TensorType>* InferredTypes::find(const OpDef& op,
-                                                   std::span<const TensorType> operands,
-                                                   const Attrs& attrs) {
-  slot_ = static_cast<size_t>(hash_of(op, operands, attrs) % kSlots);
-  const Call* known = slots_[slot_].get();
+const std::vector<TensorType>& InferredTypes::of(const OpDef& op,
+                                                 std::span<const TensorType> operands,
+                                                 const Attrs& attrs, Infer infer) {
+  std::unique_ptr<Call>& known = slots_[hash_of(op, operands, attrs) % kSlots];
   const bool is_it = known != nullptr && known->op == op.number && known->attrs == attrs &&
                      std::ranges::equal(known->operands, operands);
-  return is_it ? &known->results : nullptr;
-}
-
-void InferredTypes::keep(const OpDef& op, std::span<const TensorType> operands, const Attrs& attrs,
-                         const std::vector<TensorType>& results) {
-  slots_[slot_] =
-      std::make_unique<Call>(Call{op.number, {operands.begin(), operands.end()}, attrs, results});
+  if (!is_it) {
+    known = std::make_unique<Call>(
+        Call{op.number, {operands.begin(), operands.end()}, attrs, infer(op, operands, attrs)});
+  }
+  return known->results;
 }
 
 }  // namespace tessera::internal

@@ -16,12 +16,13 @@ namespace tessera::internal {
 /// most.
 class InferredTypes {
  public:
-  /// The result types of a call that is remembered; null: it is not. Valid until the next keep().
-  const std::vector<TensorType>* find(const OpDef& op, std::span<const TensorType> operands,
-                                      const Attrs& attrs);
-  /// Remembers the call that find() was asked about last.
-  void keep(const OpDef& op, std::span<const TensorType> operands, const Attrs& attrs,
-            const std::vector<TensorType>& results);
+  using Infer = std::vector<TensorType> (*)(const OpDef&, std::span<const TensorType>,
+                                            const Attrs&);
+
+  /// The result types of a call: as remembered, else as `infer` gives them; what it throws is not
+  /// remembered. Valid until the next call.
+  const std::vector<TensorType>& of(const OpDef& op, std::span<const TensorType> operands,
+                                    const Attrs& attrs, Infer infer);
 
  private:
   static constexpr size_t kSlots = 1024;
@@ -33,7 +34,6 @@ class InferredTypes {
   };
 
   std::array<std::unique_ptr<Call>, kSlots> slots_;
-  size_t slot_ = 0;  // of the call that was asked about last
 };
 
 }  // namespace tessera::internal

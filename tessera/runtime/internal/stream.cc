@@ -29,6 +29,7 @@ Stream::Stream(std::shared_ptr<const Graph> graph, Constants& constants,
 
 /// False where the rows cannot be computed apart, or are not worth it.
 bool Stream::cut_batch(const Graph& graph, Constants& constants, const CompileOptions& options) {
+  // One row cannot be cut: its rules need not be read to see that.
   const Shape first = graph.inputs.empty() ? Shape() : graph.type(graph.inputs[0]).shape();
   if (first.empty() || first[0] < 2) return false;
   const int64_t rows = batch_of(graph);
